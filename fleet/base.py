@@ -1,0 +1,52 @@
+"""What a fleet is: it carries out commands and reports what happened. It decides nothing.
+
+Two kinds of hosts stand behind this: `fleet.virtual` (events on a heap) and `fleet.docker` (containers). A driver
+in `simulator.control` hands commands in and takes events out.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from scenarios.model import Effect
+from simulator.rollout.commands import Command
+from simulator.rollout.deployment import Deployment
+from simulator.rollout.events import Event
+
+MakeEvent = Callable[[int, int], Event]
+"""An event but for its id and its time, which only the driver knows: `lambda id, at_ms: TimerFired(id, at_ms, …)`."""
+
+Emit = Callable[[MakeEvent], None]
+"""How a fleet tells the driver that something happened."""
+
+
+class FleetError(Exception):
+    """A fleet cannot do what it was asked: what was wanted, what was found, what to do. Shown to the user as it is."""
+
+
+class Fleet(ABC):
+    """Hosts behind a balancer.
+
+    A fleet carries out a command once, however often it is given (the command's id tells), and gives a host one
+    command at a time.
+    """
+
+    name: str
+    """As the user writes it: `virtual` or `docker`."""
+
+    @abstractmethod
+    def begin(self, deployment: Deployment) -> None:
+        """A deployment begins: what the commands with its id will speak of."""
+
+    @abstractmethod
+    def perform(self, command: Command) -> None:
+        """Carry out RunLifecycleEvent, BlockTraffic or AllowTraffic; return at once, report the end as an event."""
+
+    @abstractmethod
+    def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
+        """Make a fault real at these hosts. `event` is the lifecycle event whose scripts a script fault strikes."""
+
+    @abstractmethod
+    def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
+        """Undo `inject`: a stopped agent runs again, a crashed host boots, a health check sees the application."""

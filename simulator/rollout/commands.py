@@ -1,0 +1,89 @@
+"""What to do. The core answers an event with these; a fleet or a driver carries them out.
+
+Every command bears `id` (`<event id>.<n>`: the n-th command of that event, so that the same events give the same
+ids and a fleet can tell a command that it has already carried out) and `why`, the reason in a sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.rollout.deployment import Deployment
+from simulator.rollout.statuses import DeploymentStatus, ErrorCode, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something to be done, outside the core."""
+
+    id: str
+    deployment_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunLifecycleEvent(Command):
+    """Have a host's agent carry out one lifecycle event."""
+
+    host: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTraffic(Command):
+    """Have the balancer take a host out: no new requests, then wait for those under way. It reports completion."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllowTraffic(Command):
+    """Have the balancer register a host. It reports what its health check sees; the core decides when that will do."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer(Command):
+    """Report TimerFired at `at_ms`. A timer of the same name that is still running is replaced."""
+
+    timer: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notify(Command):
+    """Tell the group's subscribers. `host` is None for what concerns the whole deployment."""
+
+    trigger: Trigger
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDeployment(Command):
+    """Create this deployment: the rollback of the one that speaks. The driver answers with DeploymentCreated."""
+
+    deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Why a deployment did not succeed, as `GetDeployment` answers it."""
+
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(Command):
+    """The deployment has ended; nothing that arrives later changes it."""
+
+    status: DeploymentStatus
+    error: Error | None
+
+
+COMMANDS: dict[str, type[Command]] = {
+    kind.__name__: kind
+    for kind in (RunLifecycleEvent, BlockTraffic, AllowTraffic, StartTimer, Notify, CreateDeployment, Finish)
+}
+"""Every kind of command by its name."""

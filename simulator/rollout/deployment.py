@@ -1,0 +1,69 @@
+"""A deployment as it is asked for: everything that the core needs to know before the first event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from simulator.rollout.statuses import Creator, FileExistsBehavior, RollbackEvent
+from strategies.configuration import DeploymentConfig
+
+HOSTS_MAX: Final = 1_000_000
+"""More hosts than this are refused: a slip of the keyboard, not a fleet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long things may take. The defaults are CodeDeploy's quotas (user guide, "CodeDeploy quotas")."""
+
+    start_ms: int = 5 * 60_000
+    """From the command (or the previous event's end) until a host begins a lifecycle event."""
+    event_ms: int = 3_600_000
+    """From the beginning of a lifecycle event to its end."""
+    deployment_ms: int = 8 * 3_600_000
+    """The whole of an in-place deployment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A host as the deployment group knows it before a deployment.
+
+    `healthy`: the last deployment to it succeeded; a host that was never deployed to is not.
+    `revision`: what its last Install left there; None where nothing was installed, or an Install broke off.
+    """
+
+    name: str
+    zone: str = ""
+    healthy: bool = False
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """The group's last successful deployment: what a rollback goes back to."""
+
+    deployment_id: str
+    revision: str
+    file_exists_behavior: FileExistsBehavior
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment, as a value. `targets` are in the order in which equals are deployed to."""
+
+    deployment_id: str
+    application: str
+    group: str
+    revision: str
+    strategy: str
+    config: DeploymentConfig
+    targets: tuple[Target, ...]
+    with_balancer: bool
+    creator: Creator = Creator.USER
+    description: str = ""
+    ignore_application_stop_failures: bool = False
+    file_exists_behavior: FileExistsBehavior = FileExistsBehavior.DISALLOW
+    auto_rollback: tuple[RollbackEvent, ...] = ()
+    limits: Limits = Limits()
+    last_success: Success | None = None
+    rollback_of: str | None = None

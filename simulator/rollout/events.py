@@ -1,0 +1,141 @@
+"""What happened. A deployment is a fold over these, and the journal is the list of them.
+
+Every event bears `id` (its place in the journal, from 1), `at_ms` (integer milliseconds since the run began) and
+`cause` (the id of the command or event that brought it about, `""` where it came from outside).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.rollout.deployment import Deployment
+from simulator.rollout.statuses import EventStatus, LifecycleErrorCode
+
+LOG_TAIL_BYTES = 2048
+"""The agent keeps this much of a script's output for its diagnostics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """What is known of a lifecycle event that did not go well (or of one that did, where a host says more)."""
+
+    error_code: LifecycleErrorCode
+    message: str
+    script_name: str = ""
+    log_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, outside the core."""
+
+    id: int
+    at_ms: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentCreated(Event):
+    """A deployment was asked for, by a person, a scenario or a rollback."""
+
+    deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentEvent(Event):
+    """Something that happened to one deployment."""
+
+    deployment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleEventStarted(DeploymentEvent):
+    """A host acknowledged a command (`cause`) and works on it.
+
+    A fleet owes this event wherever the work may outlast the time in which an event must start; where it cannot,
+    the fleet may leave it out, because the completion carries `started_ms` too.
+    """
+
+    host: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleEventCompleted(DeploymentEvent):
+    """A host, or the balancer for BlockTraffic, reports how the command `cause` ended. `diagnostics` None: all well."""
+
+    host: str
+    name: str
+    status: EventStatus
+    started_ms: int
+    diagnostics: Diagnostics | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheckReported(Event):
+    """The balancer's opinion of a host changed, or what it sees at the host did.
+
+    `path` is what was asked for; `wanted` and `seen` are what was expected and what came, in words or as a status
+    code (`"200"`, `"404"`, `"connection refused"`, `"timed out after 2s"`).
+    """
+
+    host: str
+    healthy: bool
+    path: str
+    wanted: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired(DeploymentEvent):
+    """The time of a timer came. `timer` is the name that StartTimer gave."""
+
+    timer: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested(DeploymentEvent):
+    """Somebody asked for the deployment to stop. `auto_rollback` None: as the group is configured."""
+
+    by: str
+    auto_rollback: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultChanged(Event):
+    """A scripted fault began (`active`) or was healed at these hosts. The core decides nothing by it; the journal tells."""
+
+    fault: str
+    hosts: tuple[str, ...]
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficMeasured(Event):
+    """What the users of the service saw from the beginning of the run to now. The core decides nothing by it.
+
+    `total` and `failed` are requests; `by_revision` pairs a revision's name with the requests it answered;
+    `in_service_min` is the least number of hosts that were in service at once since the first deployment that
+    found a fleet in service, or None where none did.
+    """
+
+    total: int
+    failed: int
+    by_revision: tuple[tuple[str, int], ...]
+    in_service_min: int | None
+
+
+EVENTS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        DeploymentCreated,
+        LifecycleEventStarted,
+        LifecycleEventCompleted,
+        HealthCheckReported,
+        TimerFired,
+        StopRequested,
+        FaultChanged,
+        TrafficMeasured,
+    )
+}
+"""Every kind of event by its name in the journal."""

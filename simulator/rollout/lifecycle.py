@@ -1,0 +1,70 @@
+"""The lifecycle tables: which events a host goes through, in what order, and who carries each one out.
+
+Source: AWS CodeDeploy user guide, "AppSpec 'hooks' section"; the agent's own order of events.
+`Start` and `End` are markers of the documentation; no agent is sent them and no API lists them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+BEFORE_BLOCK_TRAFFIC: Final = "BeforeBlockTraffic"
+BLOCK_TRAFFIC: Final = "BlockTraffic"
+AFTER_BLOCK_TRAFFIC: Final = "AfterBlockTraffic"
+APPLICATION_STOP: Final = "ApplicationStop"
+DOWNLOAD_BUNDLE: Final = "DownloadBundle"
+BEFORE_INSTALL: Final = "BeforeInstall"
+INSTALL: Final = "Install"
+AFTER_INSTALL: Final = "AfterInstall"
+APPLICATION_START: Final = "ApplicationStart"
+VALIDATE_SERVICE: Final = "ValidateService"
+BEFORE_ALLOW_TRAFFIC: Final = "BeforeAllowTraffic"
+ALLOW_TRAFFIC: Final = "AllowTraffic"
+AFTER_ALLOW_TRAFFIC: Final = "AfterAllowTraffic"
+
+
+class CarriedOutBy(StrEnum):
+    """Who does the work of a lifecycle event."""
+
+    SCRIPTS = "scripts"
+    AGENT = "agent"
+    BALANCER = "balancer"
+
+
+_INSTALLATION = (
+    APPLICATION_STOP,
+    DOWNLOAD_BUNDLE,
+    BEFORE_INSTALL,
+    INSTALL,
+    AFTER_INSTALL,
+    APPLICATION_START,
+    VALIDATE_SERVICE,
+)
+_BLOCKING = (BEFORE_BLOCK_TRAFFIC, BLOCK_TRAFFIC, AFTER_BLOCK_TRAFFIC)
+_ALLOWING = (BEFORE_ALLOW_TRAFFIC, ALLOW_TRAFFIC, AFTER_ALLOW_TRAFFIC)
+
+IN_PLACE: Final = _INSTALLATION
+IN_PLACE_WITH_BALANCER: Final = _BLOCKING + _INSTALLATION + _ALLOWING
+
+CARRIED_OUT_BY: Final[dict[str, CarriedOutBy]] = {
+    event: CarriedOutBy.BALANCER
+    if event in (BLOCK_TRAFFIC, ALLOW_TRAFFIC)
+    else CarriedOutBy.AGENT
+    if event in (DOWNLOAD_BUNDLE, INSTALL)
+    else CarriedOutBy.SCRIPTS
+    for event in IN_PLACE_WITH_BALANCER
+}
+
+SCRIPT_EVENTS: Final = tuple(
+    event for event in IN_PLACE_WITH_BALANCER if CARRIED_OUT_BY[event] is CarriedOutBy.SCRIPTS
+)
+"""The events under which an AppSpec may name scripts."""
+
+FORGIVEN_WITH_APPLICATION_STOP: Final = frozenset({BEFORE_BLOCK_TRAFFIC, AFTER_BLOCK_TRAFFIC, APPLICATION_STOP})
+"""The events whose failure `ignoreApplicationStopFailures` forgives: those that run the previous revision's scripts."""
+
+
+def sequence(*, with_balancer: bool) -> tuple[str, ...]:
+    """The events of an in-place deployment on one host, in order."""
+    return IN_PLACE_WITH_BALANCER if with_balancer else IN_PLACE

@@ -1,0 +1,108 @@
+"""The words of CodeDeploy: statuses, codes and roles, spelt as its API spells them.
+
+Source: botocore's service model `codedeploy/2014-10-06`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DeploymentStatus(StrEnum):
+    """Where a deployment stands."""
+
+    CREATED = "Created"
+    QUEUED = "Queued"
+    IN_PROGRESS = "InProgress"
+    READY = "Ready"
+    BAKING = "Baking"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether a deployment stays in this status for ever."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED})
+
+
+class TargetStatus(StrEnum):
+    """Where one host stands in one deployment."""
+
+    PENDING = "Pending"
+    IN_PROGRESS = "InProgress"
+    READY = "Ready"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    UNKNOWN = "Unknown"
+
+
+class EventStatus(StrEnum):
+    """Where one lifecycle event stands on one host."""
+
+    PENDING = "Pending"
+    IN_PROGRESS = "InProgress"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    UNKNOWN = "Unknown"
+
+
+class LifecycleErrorCode(StrEnum):
+    """Why a lifecycle event ended as it did, in its diagnostics."""
+
+    SUCCESS = "Success"
+    SCRIPT_MISSING = "ScriptMissing"
+    SCRIPT_NOT_EXECUTABLE = "ScriptNotExecutable"
+    SCRIPT_TIMED_OUT = "ScriptTimedOut"
+    SCRIPT_FAILED = "ScriptFailed"
+    UNKNOWN_ERROR = "UnknownError"
+
+
+class ErrorCode(StrEnum):
+    """Why a deployment failed or stopped: those of the API's codes that the core gives."""
+
+    HEALTH_CONSTRAINTS = "HEALTH_CONSTRAINTS"
+    HEALTH_CONSTRAINTS_INVALID = "HEALTH_CONSTRAINTS_INVALID"
+    MANUAL_STOP = "MANUAL_STOP"
+    NO_INSTANCES = "NO_INSTANCES"
+    TIMEOUT = "TIMEOUT"
+
+
+class Creator(StrEnum):
+    """Who asked for a deployment."""
+
+    USER = "user"
+    ROLLBACK = "codeDeployRollback"
+
+
+class RollbackEvent(StrEnum):
+    """What makes a deployment group roll back by itself."""
+
+    DEPLOYMENT_FAILURE = "DEPLOYMENT_FAILURE"
+    DEPLOYMENT_STOP_ON_REQUEST = "DEPLOYMENT_STOP_ON_REQUEST"
+
+
+class FileExistsBehavior(StrEnum):
+    """What Install does where a file that it did not put there already stands."""
+
+    DISALLOW = "DISALLOW"
+    OVERWRITE = "OVERWRITE"
+    RETAIN = "RETAIN"
+
+
+class Trigger(StrEnum):
+    """What a deployment group can tell its subscribers."""
+
+    DEPLOYMENT_START = "DeploymentStart"
+    DEPLOYMENT_SUCCESS = "DeploymentSuccess"
+    DEPLOYMENT_FAILURE = "DeploymentFailure"
+    DEPLOYMENT_STOP = "DeploymentStop"
+    DEPLOYMENT_ROLLBACK = "DeploymentRollback"
+    INSTANCE_START = "InstanceStart"
+    INSTANCE_SUCCESS = "InstanceSuccess"
+    INSTANCE_FAILURE = "InstanceFailure"
