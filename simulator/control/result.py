@@ -1,0 +1,95 @@
+"""What a rehearsal came to: the value that every report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from scenarios.model import Scenario
+from simulator.rollout.commands import Command, Notify
+from simulator.rollout.events import Event
+from simulator.rollout.machine import Rollout
+
+
+class RunStatus(StrEnum):
+    """Whether the rehearsal itself came to its end."""
+
+    COMPLETED = "completed"
+    ABORTED = "aborted"
+    INTERRUPTED = "interrupted"
+
+
+class Outcome(StrEnum):
+    """What became of the last deployment that was asked for."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    ROLLED_BACK = "rolled_back"
+    ROLLBACK_FAILED = "rollback_failed"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An expectation (`name` is its text) or an invariant, whether it held, and why one may say so."""
+
+    name: str
+    held: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests through the balancer during the run. `failed`: no answer, or a status of 400 and above."""
+
+    total: int
+    failed: int
+    by_revision: tuple[tuple[str, int], ...]
+
+    @property
+    def availability(self) -> float | None:
+        """The share of requests that were answered well, to six places; None where there was no request."""
+        return round(1 - self.failed / self.total, 6) if self.total else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A rehearsal that has ended. `rollouts` are its deployments in order, rollbacks included, as the core left them."""
+
+    scenario: Scenario
+    scenario_sha256: str
+    fleet: str
+    seed: int
+    version: str
+    status: RunStatus
+    outcome: Outcome
+    rollouts: tuple[Rollout, ...]
+    notifications: tuple[Notify, ...]
+    traffic: Traffic | None
+    in_service_min: int | None
+    in_service_required: int | None
+    duration_ms: int
+    expectations: tuple[Finding, ...]
+    invariants: tuple[Finding, ...]
+    flags: tuple[str, ...]
+    """What went as CodeDeploy has it and still deserves a word: a host that failed in a deployment that succeeded, …"""
+    events: int
+    journal_sha256: str
+    replay: str
+    """The line that plays this run again."""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every expectation held."""
+        return all(finding.held for finding in self.expectations)
+
+
+class Observer(Protocol):
+    """Somebody who watches a run: the live tree, the plain lines, a test."""
+
+    def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """One event has been handled. `rollout` is the deployment that it concerned, None where it concerned none."""
+        ...

@@ -1,0 +1,113 @@
+"""The health budget: which host may be deployed to next, and when no other may.
+
+CodeDeploy's algorithm (user guide, "Instance health" and "Minimum number of healthy instances"):
+
+1. The minimum is fixed at the start. If it is no less than the fleet, nothing is deployed at all.
+2. Hosts that are not healthy come first: deploying to them costs no health.
+3. Then healthy ones, as long as taking one more out leaves at least the minimum healthy.
+4. Where healthy hosts wait, none is under way and none may be taken out, the deployment stops.
+5. It has succeeded if as many hosts as the minimum, and at least one, have been deployed to with success.
+
+What the documentation leaves open, and what is chosen here (docs/decisions/0003):
+
+* No more than `hosts - minimum` are under way at once, in step 2 as well: "OneAtATime" is one at a time on new hosts too.
+* Step 4 never stops a fleet in which nothing was healthy to begin with; there the deployment stops as soon as 5
+  can no longer be reached.
+
+Every question is answered from counters: O(1), however large the fleet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class HealthBudget:
+    """The counters of one stage. Hosts are names; `unhealthy` and `healthy` are in the order in which they are taken."""
+
+    __slots__ = ("_healthy_next", "_order", "_phase_a", "failed", "healthy", "hosts", "in_flight", "minimum", "succeeded")
+
+    def __init__(self, unhealthy: Iterable[str], healthy: Iterable[str], minimum: int) -> None:
+        self._order = list(unhealthy)
+        self._phase_a = len(self._order)
+        self._order.extend(healthy)
+        self._healthy_next = 0
+        self.hosts = len(self._order)
+        self.minimum = minimum
+        self.healthy = self.hosts - self._phase_a
+        """Hosts that are healthy and not taken out."""
+        self.in_flight = 0
+        self.succeeded = 0
+        self.failed = 0
+
+    @property
+    def needed(self) -> int:
+        """How many hosts must succeed."""
+        return max(self.minimum, 1)
+
+    @property
+    def impossible(self) -> bool:
+        """Whether the minimum cannot be met while even one host is taken out."""
+        return self.minimum >= self.hosts
+
+    @property
+    def waiting(self) -> int:
+        """Hosts that have not been taken yet."""
+        return self.hosts - self._healthy_next
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many have failed that the rest cannot make up for it."""
+        return self.failed > self.hosts - self.needed
+
+    def take(self) -> tuple[str, str] | None:
+        """The next host and the reason why it may be taken now; None while none may. O(1)."""
+        index = self._healthy_next
+        if index == self.hosts or self.in_flight >= self.hosts - self.minimum or self.hopeless:
+            return None
+        if index < self._phase_a:
+            why = "not healthy yet, so deploying to it costs no health"
+        elif index - self._phase_a == 0 and self.in_flight:
+            return None  # the unhealthy ones come first, to their end
+        elif self.healthy - 1 < self.minimum:
+            return None
+        else:
+            why = f"{self.healthy} of {self.hosts} healthy and {self.minimum} needed, so one may be taken out"
+            self.healthy -= 1
+        self._healthy_next = index + 1
+        self.in_flight += 1
+        return self._order[index], why
+
+    def give_back(self, *, succeeded: bool) -> None:
+        """A host that was taken has ended."""
+        self.in_flight -= 1
+        if succeeded:
+            self.succeeded += 1
+            self.healthy += 1
+        else:
+            self.failed += 1
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is under way. Asked after `take` gave None: then nothing more will be."""
+        return self.in_flight == 0
+
+    @property
+    def success(self) -> bool:
+        """Whether the stage, once ended, has succeeded."""
+        return self.waiting == 0 and self.succeeded >= self.needed
+
+    def rest(self) -> list[str]:
+        """The hosts that were never taken."""
+        return self._order[self._healthy_next :]
+
+    def copy(self) -> HealthBudget:
+        """The same counters, apart."""
+        twin = HealthBudget.__new__(HealthBudget)
+        for name in HealthBudget.__slots__:
+            setattr(twin, name, getattr(self, name))
+        return twin
+
+    def key(self) -> tuple[int, ...]:
+        """The counters, without names: equal for budgets that decide alike."""
+        return (self.minimum, self.healthy, self.in_flight, self.succeeded, self.failed, self._healthy_next, self._phase_a)

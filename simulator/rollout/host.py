@@ -1,0 +1,93 @@
+"""One host in one deployment: where it stands, and what it has been through."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simulator.rollout.deployment import Target
+from simulator.rollout.events import Diagnostics, HealthCheckReported
+from simulator.rollout.statuses import EventStatus, TargetStatus
+
+NEVER = -1
+"""A time that has not come, in milliseconds."""
+
+
+class Record(NamedTuple):
+    """One lifecycle event that has ended. A skipped one has no `started_ms`, as in CodeDeploy's own answers."""
+
+    name: str
+    status: EventStatus
+    started_ms: int | None
+    ended_ms: int
+    diagnostics: Diagnostics | None
+
+
+class Host:
+    """The state of one host. Only `simulator.rollout` writes it; everybody may read."""
+
+    __slots__ = (
+        "armed_ms",
+        "command",
+        "deadline_ms",
+        "event",
+        "health",
+        "records",
+        "revision",
+        "sent_ms",
+        "started_ms",
+        "status",
+        "step",
+        "target",
+    )
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.status = TargetStatus.PENDING
+        self.revision = target.revision
+        """What is installed, as far as the core knows; None: nothing, or nobody can tell."""
+        self.step = 0
+        """Index of the lifecycle event in hand."""
+        self.event = ""
+        """Name of the lifecycle event in hand, `""` between events."""
+        self.command = ""
+        """Id of the command in hand, `""` where there is none."""
+        self.sent_ms = NEVER
+        self.started_ms = NEVER
+        self.deadline_ms = NEVER
+        self.armed_ms = NEVER
+        """When the host's timer will fire. It never fires later than the deadline; it may fire sooner, and is set again."""
+        self.health: HealthCheckReported | None = None
+        """The balancer's last word on this host in this deployment."""
+        self.records: list[Record] = []
+
+    @property
+    def name(self) -> str:
+        """The host's name."""
+        return self.target.name
+
+    def copy(self) -> Host:
+        """The same state, apart."""
+        twin = Host.__new__(Host)
+        for name in Host.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin.records = self.records.copy()
+        return twin
+
+    def key(self) -> tuple[object, ...]:
+        """What decides about this host's future, without its name: alike hosts have equal keys."""
+        health = self.health
+        return (
+            self.target.zone,
+            self.target.healthy,
+            self.target.revision or "",
+            self.status,
+            self.revision or "",
+            self.step,
+            self.event,
+            self.sent_ms,
+            self.started_ms,
+            self.deadline_ms,
+            self.armed_ms,
+            (health.healthy, health.seen) if health else (),
+            tuple((record.name, record.status) for record in self.records),
+        )

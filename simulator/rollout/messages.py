@@ -1,0 +1,94 @@
+"""The sentences in which the core explains a failure: what was expected, what was found, where."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simulator.rollout import lifecycle
+from simulator.rollout.deployment import Limits
+from simulator.rollout.health import HealthBudget
+from simulator.rollout.host import NEVER, Host
+
+FAILURES_NAMED_MAX = 3
+"""A deployment's message names so many failed hosts; the others are counted."""
+
+
+class Failure(NamedTuple):
+    """A host that failed: at which lifecycle event, and why."""
+
+    host: str
+    event: str
+    message: str
+
+
+def duration(ms: int) -> str:
+    """Milliseconds as a person writes them: `800ms`, `12s`, `1.5s`, `5m`, `1h 10m`."""
+    if ms < 1000:
+        return f"{ms}ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f}s".replace(".0s", "s")
+    hours, rest = divmod(round(ms / 1000), 3600)
+    minutes, seconds = divmod(rest, 60)
+    return " ".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)
+
+
+def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
+    """Why a lifecycle event ran into its limit."""
+    waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
+    if host.event == lifecycle.ALLOW_TRAFFIC:
+        return f"{host.name} did not become healthy within {waited}: {_health(host)}"
+    if host.event == lifecycle.BLOCK_TRAFFIC:
+        return f"the balancer did not let go of {host.name} within {waited}: requests were still under way"
+    if host.started_ms == NEVER:
+        return (
+            f"the agent on {host.name} did not begin {host.event} within {waited}. No script ran: the agent is not "
+            "running, or it cannot reach the service. Look at the agent, not at the scripts"
+        )
+    return (
+        f"{host.event} on {host.name} had begun and did not end within {duration(limits.event_ms)}. The agent or the host "
+        "went away in the middle of it, or a script ran on"
+    )
+
+
+def _health(host: Host) -> str:
+    health = host.health
+    if health is None:
+        return "the balancer's health check reported nothing"
+    return f"GET {health.path} answered {health.seen}, wanted {health.wanted}"
+
+
+def too_many_failed(budget: HealthBudget, failures: list[Failure], failed: int) -> str:
+    """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was."""
+    named = "; ".join(f"{f.host} at {f.event}: {f.message}" for f in failures)
+    more = failed - len(failures)
+    named += f"; and {more} more" if more > 0 else ""
+    hosts = budget.hosts
+    if budget.hopeless or budget.waiting == 0:
+        rule = f"{budget.needed} had to succeed and {budget.succeeded} did"
+    else:
+        rule = (
+            f"{budget.healthy} healthy {_are(budget.healthy)} left and {budget.minimum} must stay so, "
+            "so no other may be taken out"
+        )
+    skipped = f"; {budget.waiting} skipped" if budget.waiting else ""
+    return f"{failed} of {hosts} hosts failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
+
+
+def too_few_healthy(budget: HealthBudget) -> str:
+    """The message where no host failed, and yet none may be taken out."""
+    return (
+        f"only {budget.healthy} of {budget.hosts} hosts {_are(budget.healthy)} healthy and {budget.minimum} must stay so: "
+        f"no healthy host may be taken out, and {budget.waiting} wait"
+    )
+
+
+def minimum_impossible(budget: HealthBudget, config: str) -> str:
+    """The message of HEALTH_CONSTRAINTS_INVALID."""
+    return (
+        f"{config} keeps {budget.minimum} of {budget.hosts} hosts healthy, so none may ever be taken out. No host was "
+        "touched. Lower the minimum, or add hosts"
+    )
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
