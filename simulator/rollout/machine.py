@@ -164,9 +164,9 @@ class Rollout:
             self.ignored += 1
             return ()
         self._event_id = event.id
-        self._commands = commands = []
+        self._commands = []
         handler(self, event)
-        return tuple(commands)
+        return tuple(self._commands)
 
     # -- handlers, one for each edge ----------------------------------------------------------------------------
 
