@@ -1,0 +1,91 @@
+"""The service over HTTP: botocore with a model of our own, so that signatures, JSON and retries are the
+library's.
+
+The model lies in ``models/``; botocore finds it once that folder is among its loader's search paths. It
+has no endpoint rules: the endpoint is always given.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from fleet.agent.config import Config
+from fleet.agent.protocol import Command, Diagnostics, Envelope, read_command, read_specification
+
+VERSION_HEADER = "x-amz-codedeploy-agent-version"
+_MODELS = Path(__file__).parent / "models"
+_SERVICE = "codedeploycommands"
+_CONNECT_TIMEOUT_S = 5
+_ATTEMPTS = 3
+
+
+class Client:
+    """A :class:`fleet.agent.protocol.Service`. May be used from several threads.
+
+    Every call raises what botocore raises (BotoCoreError, HTTPClientError, ClientError), and ProtocolError
+    for a reply that makes no sense.
+    """
+
+    def __init__(self, config: Config, version: str) -> None:
+        self._host = config.host_identifier
+        self._version = version
+        self._short = _make(config, config.http_read_timeout_s, _ATTEMPTS)
+        # A poll is not tried again by the library: the loop does that, with its own back-off.
+        self._long = _make(config, config.http_read_timeout_s, 1)
+        for client in (self._short, self._long):
+            client.meta.events.register("before-call", self._add_version)
+
+    def poll(self) -> Command | None:
+        """Wait for a command, for as long as the service holds the request."""
+        return read_command(self._long.poll_host_command(HostIdentifier=self._host), self._host)
+
+    def specification(self, command: Command) -> Envelope:
+        """The specification of the command's deployment."""
+        reply = self._short.get_deployment_specification(
+            DeploymentExecutionId=command.execution_id, HostIdentifier=self._host
+        )
+        return read_specification(reply)
+
+    def acknowledge(self, command: Command, *, is_noop: bool) -> str | None:
+        """Say that the command was received."""
+        payload = '{"IsCommandNoop":true}' if is_noop else '{"IsCommandNoop":false}'
+        reply = self._short.put_host_command_acknowledgement(
+            HostCommandIdentifier=command.id, Diagnostics={"Format": "JSON", "Payload": payload}
+        )
+        status = reply.get("CommandStatus")
+        return str(status) if status else None
+
+    def complete(self, command_id: str, diagnostics: Diagnostics) -> None:
+        """Say how the command ended."""
+        self._short.put_host_command_complete(
+            HostCommandIdentifier=command_id,
+            CommandStatus=diagnostics.status,
+            Diagnostics={"Format": "JSON", "Payload": diagnostics.payload()},
+        )
+
+    def _add_version(self, params: dict[str, Any], **_others: object) -> None:
+        params["headers"][VERSION_HEADER] = self._version
+
+
+def _make(config: Config, read_timeout_s: float, attempts: int) -> Any:
+    botocore_session: Any = importlib.import_module("botocore.session")
+    botocore_config: Any = importlib.import_module("botocore.config")
+    session = botocore_session.Session()
+    session.get_component("data_loader").search_paths.insert(0, str(_MODELS))
+    return session.create_client(
+        _SERVICE,
+        region_name=config.region,
+        endpoint_url=config.endpoint,
+        aws_access_key_id=config.access_key_id,
+        aws_secret_access_key=config.secret_access_key,
+        aws_session_token=config.session_token,
+        config=botocore_config.Config(
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=read_timeout_s,
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            max_pool_connections=20,
+            proxies={},
+        ),
+    )
