@@ -1,0 +1,83 @@
+"""What a scenario needs to know of a bundle before the run: that it is there, and which scripts it names.
+
+This reads an AppSpec as far as that and no further: whether it is a good one, the agent says in its own time.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+APPSPEC_NAMES = ("appspec.yml", "appspec.yaml")
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
+APPSPEC_BYTES_MAX = 1 << 20
+"""A longer AppSpec is not read here."""
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a bundle may stand there: a directory, or a file with the name of an archive."""
+    return path.is_dir() or (path.is_file() and path.name.endswith(ARCHIVES))
+
+
+def appspec_text(bundle: Path) -> str | None:
+    """The text of a bundle's AppSpec; None where there is none, or none that can be read."""
+    try:
+        if bundle.is_dir():
+            found = next((bundle / name for name in APPSPEC_NAMES if (bundle / name).is_file()), None)
+            return None if found is None else found.read_text(encoding="utf-8")
+        if bundle.name.endswith(".zip"):
+            return _from_zip(bundle)
+        return _from_tar(bundle)
+    except (OSError, UnicodeDecodeError, tarfile.TarError, zipfile.BadZipFile, EOFError):
+        return None
+
+
+def _from_zip(bundle: Path) -> str | None:
+    with zipfile.ZipFile(bundle) as archive:
+        if (name := _appspec_among(archive.namelist())) is None:
+            return None
+        with archive.open(name) as member:
+            return member.read(APPSPEC_BYTES_MAX).decode()
+
+
+def _from_tar(bundle: Path) -> str | None:
+    with tarfile.open(bundle) as archive:
+        if (name := _appspec_among(archive.getnames())) is None or (
+            member := archive.extractfile(name)
+        ) is None:
+            return None
+        return member.read(APPSPEC_BYTES_MAX).decode()
+
+
+def _appspec_among(names: list[str]) -> str | None:
+    """The AppSpec at the root of an archive, or at that of its only directory, as the agent looks for it."""
+    paths = {PurePosixPath(name): name for name in names if PurePosixPath(name).name}
+    for depth in (1, 2):
+        if depth == 2 and len({path.parts[0] for path in paths}) > 1:
+            return None
+        for wanted in APPSPEC_NAMES:
+            for path, name in paths.items():
+                if len(path.parts) == depth and path.name == wanted:
+                    return name
+    return None
+
+
+def script_locations(bundle: Path) -> frozenset[str] | None:
+    """The locations of all scripts that a bundle's AppSpec names; None where no AppSpec can be read."""
+    import yaml
+
+    text = appspec_text(bundle)
+    if text is None:
+        return None
+    try:
+        spec = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return None
+    hooks = spec.get("hooks") if isinstance(spec, dict) else None
+    entries = [entry for listed in (hooks or {}).values() if isinstance(listed, list) for entry in listed]
+    return frozenset(
+        entry["location"]
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("location"), str)
+    )

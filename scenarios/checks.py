@@ -1,0 +1,268 @@
+"""Rules that span a scenario: that what is named exists, that what is asked for can happen.
+
+They read the tree of the file, not the models, so that they speak up beside every other mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from scenarios.bundle import ARCHIVES, is_bundle, script_locations
+from scenarios.checks_expect import check_expectations
+from scenarios.facts import (
+    ADD_BALANCER,
+    Facts,
+    deployment_exists,
+    known_host,
+    known_revision,
+    texts,
+    traffic_event,
+)
+from scenarios.faults import EFFECTS, HEALTH_EFFECTS, TRIGGERS
+from scenarios.model import FLEET_PERCENT_MAX
+from scenarios.problems import either, nearest, suggest
+from scenarios.tree import Report, Tree
+from scenarios.words import NO_REVISION
+
+EVENTS_WITHOUT_SCRIPTS = frozenset({"BlockTraffic", "DownloadBundle", "Install", "AllowTraffic"})
+
+
+def check(tree: Tree, directory: Path, report: Report) -> None:
+    """Report every broken rule of a scenario whose bundles are relative to `directory`."""
+    facts = Facts(tree)
+    checker = _Checker(facts, directory, report)
+    checker.fleet()
+    checker.revisions()
+    checker.deployments()
+    checker.faults()
+    checker.operator()
+    check_expectations(facts, report)
+
+
+class _Checker:
+    def __init__(self, facts: Facts, directory: Path, report: Report) -> None:
+        self._facts = facts
+        self._tree = facts.tree
+        self._directory = directory
+        self._report = report
+
+    def fleet(self) -> None:
+        first: dict[str, int] = {}
+        for host in self._tree.each("fleet", "hosts"):
+            if (name := host.get("name")) is None:
+                continue
+            if name.text in first:
+                message = f"a second host named {name.text}; the first is at line {first[name.text]}"
+                self._report(name.place, message, "give every host a name of its own")
+            first.setdefault(name.text, name.line)
+        known_revision(self._facts, self._report, self._tree.get("fleet", "running"), "fleet.running")
+        balancer = self._tree.entries.get("balancer")
+        if balancer is not None and balancer.value is None and not balancer.text:
+            remedy = "write balancer: {} for one with the defaults, or leave the key out for none"
+            self._report(self._tree.keys["balancer"], "balancer is empty, so there is none", remedy)
+
+    def revisions(self) -> None:
+        revisions = self._tree.get("revisions")
+        for name, revision in revisions.entries.items() if revisions is not None else ():
+            if name == NO_REVISION and revisions is not None:
+                message = f"no revision may be called {NO_REVISION}: that word stands for a host without one"
+                self._report(revisions.keys[name], message, "give it another name")
+            bundle = revision if revision.word is not None else revision.get("bundle")
+            if bundle is None or bundle.word is None:
+                continue
+            path = self._directory / bundle.word
+            if not is_bundle(path):
+                self._missing_bundle(bundle, path)
+            elif scripts := revision.get("behaves", "scripts"):
+                self._scripts(name, scripts, path)
+
+    def _missing_bundle(self, bundle: Tree, path: Path) -> None:
+        if path.is_file():
+            message = f"the bundle {bundle.text} is a file, but not one that CodeDeploy takes"
+            self._report(bundle.place, message, f"give a directory or an archive ({either(ARCHIVES)})")
+            return
+        beside = path.parent
+        near = nearest(path.name, [entry.name for entry in beside.iterdir()]) if beside.is_dir() else None
+        remedy = (
+            f"did you mean {Path(bundle.text).parent / near}?"
+            if near
+            else "give its path from the scenario file"
+        )
+        self._report(bundle.place, f"there is no bundle at {bundle.text}", remedy)
+
+    def _scripts(self, name: str, scripts: Tree, bundle: Path) -> None:
+        known = script_locations(bundle)
+        for location in scripts.entries:
+            if known is None:
+                message = (
+                    f"{location} cannot be a script of {name}: its bundle has no AppSpec that can be read"
+                )
+                self._report(
+                    scripts.keys[location], message, "give the bundle an appspec.yml, or take this away"
+                )
+            elif location not in known:
+                message = f"the AppSpec of {name} names no script {location}"
+                self._report(scripts.keys[location], message, suggest(location, sorted(known)))
+
+    def deployments(self) -> None:
+        for deploy in self._tree.each("deploy"):
+            known_revision(self._facts, self._report, deploy.get("revision"), "deploy.revision")
+        group = self._tree.get("group")
+        for node in [*([group] if group else []), *self._tree.each("deploy")]:
+            if config := node.get("deployment_config"):
+                self._config(config)
+
+    def _config(self, config: Tree) -> None:
+        from strategies.configuration import PREDEFINED, PREFIX, named
+
+        if config.word is not None and named(config.word) is None:
+            known = list(PREDEFINED)
+            short = config.word.removeprefix(PREFIX)
+            if short.startswith(("Lambda", "ECS")):
+                remedy = f"for servers there is {either(known)}"
+            else:
+                near = nearest(short, [name.removeprefix(PREFIX) for name in known])
+                remedy = f"did you mean {PREFIX}{near}?" if near else f"there is {either(known)}"
+            remedy += "" if remedy.endswith("?") else ", or {type: HOST_COUNT, value: …}"
+            self._report(config.place, f"no deployment configuration is called {config.word}", remedy)
+        kind, value = config.get("type"), config.get("value")
+        if kind is None or kind.text != "FLEET_PERCENT" or value is None or value.number is None:
+            return
+        if value.number > FLEET_PERCENT_MAX:
+            message = f"FLEET_PERCENT takes 0 to {FLEET_PERCENT_MAX}, found {value.text}"
+            self._report(
+                value.place, message, "at 100 no host could ever be taken out; write 99, or OneAtATime"
+            )
+
+    def faults(self) -> None:
+        names: dict[str, int] = {}
+        for fault in self._tree.each("faults"):
+            if "lasts" in fault.keys:
+                self._report(fault.keys["lasts"], "unknown key lasts in faults", "did you mean for?")
+            if (name := fault.get("name")) is not None and name.text:
+                if name.text in names:
+                    message = f"a second fault named {name.text}; the first is at line {names[name.text]}"
+                    self._report(name.place, message, "give it another name")
+                names.setdefault(name.text, name.line)
+            if (when := fault.get("when")) is not None:
+                self._when(when)
+            if (where := fault.get("where")) is not None:
+                self._where(where)
+            if (effect := fault.get("do")) is not None:
+                self._effect(fault, effect)
+
+    def operator(self) -> None:
+        for action in self._tree.each("operator"):
+            if (when := action.get("when")) is not None:
+                self._when(when)
+
+    def _exactly_one(self, node: Tree, names: tuple[str, ...], what: str) -> None:
+        if node.value is None or not isinstance(node.value, dict):
+            return
+        written = [name for name in names if node.get(name) is not None]
+        if len(written) == 1:
+            return
+        if written:
+            message, remedy = (
+                f"{what}: {' and '.join(written)} exclude each other",
+                f"keep one of {either(written)}",
+            )
+            self._report(node.keys[written[1]], message, remedy)
+        elif not any(_meant(key, names) for key in node.entries):
+            self._report(
+                node.place, f"{what}: none of {either(names)} is written", f"write one of {either(names)}"
+            )
+
+    def _when(self, when: Tree) -> None:
+        self._exactly_one(when, TRIGGERS, "when")
+        facts = self._facts
+        event = when.get("event")
+        for key in ("host", "nth"):
+            if when.get(key) is not None and event is None:
+                self._report(when.keys[key], f"when.{key} says nothing without event", "add event: …")
+        if when.get("deployment") is not None and when.get("at") is not None:
+            self._report(
+                when.keys["deployment"], "when.deployment does not go with at", "take one of the two away"
+            )
+        known_host(facts, self._report, when.get("host"))
+        deployment_exists(facts, self._report, when.get("deployment"))
+        nth = when.get("nth")
+        if nth is not None and nth.number is not None and facts.hosts and nth.number > len(facts.hosts):
+            message = f"when.nth: {nth.number} can never be: there are {len(facts.hosts)} hosts"
+            self._report(nth.place, message, f"write at most {len(facts.hosts)}")
+        traffic_event(facts, self._report, event)
+
+    def _where(self, where: Tree) -> None:
+        facts = self._facts
+        strangers = [host for host in where.each("hosts") if not known_host(facts, self._report, host)]
+        sound = not strangers
+        known_revision(facts, self._report, where.get("revision"), "where.revision", none=True)
+        if not facts.hosts:
+            return
+        if (zone := where.get("zone")) is not None:
+            zones = list(dict.fromkeys(host.zone for host in facts.hosts if host.zone))
+            if zone.text not in zones:
+                sound = False
+                self._report(zone.place, f"no host is in a zone {zone.text}", suggest(zone.text, zones))
+        tags = texts(where.get("tag"))
+        for key, value in tags.items():
+            sound = self._tag(where, key, value) and sound
+        if not sound or not isinstance(where.value, dict):
+            return
+        wanted = {host.text for host in where.each("hosts")} if where.get("hosts") is not None else None
+        selected = [
+            host
+            for host in facts.hosts
+            if (wanted is None or host.name in wanted)
+            and (zone is None or host.zone == zone.text)
+            and tags.items() <= host.tags.items()
+        ]
+        random = where.get("random")
+        if not selected:
+            self._report(
+                where.place, "where selects no host: no host is all of that", "take a condition away"
+            )
+        elif random is not None and random.number is not None and random.number > len(selected):
+            message = f"random: {random.number} is more than the {len(selected)} hosts that it can draw from"
+            self._report(random.place, message, f"write at most {len(selected)}")
+
+    def _tag(self, where: Tree, key: str, value: str) -> bool:
+        """Whether any host has this tag."""
+        written = where.entries["tag"]
+        values = list(dict.fromkeys(host.tags[key] for host in self._facts.hosts if key in host.tags))
+        if value in values:
+            return True
+        if values:
+            self._report(
+                written.entries[key].place, f"no host has the tag {key}: {value}", suggest(value, values)
+            )
+        else:
+            keys = dict.fromkeys(name for host in self._facts.hosts for name in host.tags)
+            remedy = suggest(key, keys) if keys else "give tags under fleet.tags, or to the hosts"
+            self._report(written.keys[key], f"no host has a tag {key}", remedy)
+        return False
+
+    def _effect(self, fault: Tree, effect: Tree) -> None:
+        self._exactly_one(effect, EFFECTS, "do")
+        if (health := effect.get("health")) is not None:
+            self._exactly_one(health, HEALTH_EFFECTS, "health")
+            if not self._facts.balancer:
+                message = "a health fault strikes the balancer's health check, and there is no balancer"
+                self._report(effect.keys["health"], message, ADD_BALANCER)
+        if effect.get("script") is None:
+            return
+        event = fault.get("when", "event")
+        if event is None:
+            message = "a script fault needs the lifecycle event whose scripts it strikes"
+            self._report(
+                effect.keys["script"], message, "add when: {event: ApplicationStart} or another event"
+            )
+        elif event.text in EVENTS_WITHOUT_SCRIPTS:
+            message = f"no scripts run at {event.text}, so none can fail there"
+            self._report(event.place, message, "name an event with scripts, such as ApplicationStart")
+
+
+def _meant(key: str, names: Iterable[str]) -> bool:
+    """Whether an unknown key is plainly a misspelt one of these, about which enough is said already."""
+    return nearest(key, names) is not None

@@ -1,0 +1,121 @@
+"""What a scenario's parts may speak of (hosts, revisions, deployments), and mistakes in speaking of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from scenarios.problems import suggest
+from scenarios.tree import Report, Tree
+from scenarios.words import HOSTS_MAX, NO_REVISION
+
+TRAFFIC_EVENTS = frozenset(
+    f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow")
+)
+ADD_BALANCER = "add balancer: {port: …}, or take this away"
+HOSTS_COMPARED_MAX = 1000
+"""Among more hosts the nearest name is not looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What a scenario says of one host."""
+
+    name: str
+    zone: str
+    tags: dict[str, str]
+
+
+class Facts:
+    """What the parts of a scenario may speak of, as far as it can be told from a file with mistakes."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.revisions = list(revisions.entries) if (revisions := tree.get("revisions")) else []
+        self.balancer = tree.get("balancer") is not None
+        self.deploys = len(list(tree.each("deploy")))
+
+    @cached_property
+    def hosts(self) -> tuple[HostFacts, ...]:
+        """The hosts; empty where the file does not say which."""
+        written = self.tree.get("fleet", "hosts")
+        if written is None:
+            return ()
+        shared = texts(self.tree.get("fleet", "tags"))
+        if written.number is not None and 0 < written.number <= HOSTS_MAX:
+            zones = [zone.text for zone in self.tree.each("fleet", "zones")] or [""]
+            return tuple(HostFacts(f"h{i + 1}", zones[i % len(zones)], shared) for i in range(written.number))
+        return tuple(
+            HostFacts(
+                name.text,
+                zone.text if (zone := host.get("zone")) else "",
+                {**shared, **texts(host.get("tags"))},
+            )
+            for host in written.items
+            if (name := host.get("name")) is not None
+        )
+
+    @cached_property
+    def host_names(self) -> dict[str, None]:
+        """The hosts' names, in order."""
+        return dict.fromkeys(host.name for host in self.hosts)
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether a rollback can come of any deployment."""
+        if self.tree.get("group", "auto_rollback") is not None and list(
+            self.tree.each("group", "auto_rollback")
+        ):
+            return True
+        return any(
+            wish.value is True
+            for action in self.tree.each("operator")
+            if (wish := action.get("auto_rollback"))
+        )
+
+    @property
+    def deployments_max(self) -> int:
+        """How many deployments the run can have: each that is asked for, and a rollback of each."""
+        return self.deploys * (2 if self.rolls_back else 1)
+
+
+def texts(node: Tree | None) -> dict[str, str]:
+    """The entries of a mapping as they were written."""
+    return {key: value.text for key, value in node.entries.items()} if node is not None else {}
+
+
+def known_revision(facts: Facts, report: Report, node: Tree | None, what: str, *, none: bool = False) -> None:
+    """Report a revision that does not exist. `none`: the word for no revision is allowed."""
+    if node is None or node.word is None or (none and node.word == NO_REVISION):
+        return
+    if node.word not in facts.revisions:
+        report(node.place, f"{what}: no revision is called {node.word}", suggest(node.word, facts.revisions))
+
+
+def known_host(facts: Facts, report: Report, node: Tree | None) -> bool:
+    """Report a host that does not exist; whether it does."""
+    if node is None or node.word is None or not facts.hosts or node.word in facts.host_names:
+        return True
+    names = facts.host_names
+    if len(names) > HOSTS_COMPARED_MAX:
+        remedy = f"the hosts are {facts.hosts[0].name} to {facts.hosts[-1].name}"
+    else:
+        remedy = suggest(node.word, names)
+    report(node.place, f"no host is called {node.word}", remedy)
+    return False
+
+
+def deployment_exists(facts: Facts, report: Report, node: Tree | None) -> None:
+    """Report the number of a deployment that the run cannot have."""
+    most = facts.deployments_max
+    if node is None or node.number is None or not most or node.number <= most:
+        return
+    rollbacks = "with a rollback each" if facts.rolls_back else "and nothing rolls back (group.auto_rollback)"
+    message = f"there is no deployment {node.number}: deploy has {facts.deploys}, {rollbacks}"
+    report(node.place, message, f"write at most {most}")
+
+
+def traffic_event(facts: Facts, report: Report, event: Tree | None) -> None:
+    """Report a traffic event where there is no balancer, so that no host ever enters it."""
+    if event is not None and event.text in TRAFFIC_EVENTS and not facts.balancer:
+        report(event.place, f"{event.text} never comes: there is no balancer", ADD_BALANCER)

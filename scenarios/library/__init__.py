@@ -1,0 +1,73 @@
+"""The scenarios that come with drydeploy: failures that people really had, each a file beside this one."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scenarios.problems import Problem, ScenarioError, nearest
+
+if TYPE_CHECKING:
+    from scenarios.model import Scenario
+
+SUFFIXES = (".yml", ".yaml")
+
+
+@cache
+def _directory() -> Path:
+    return Path(str(files("scenarios").joinpath("library")))
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The names of all scenarios in the library, in alphabetical order."""
+    return tuple(sorted(path.stem for path in _directory().glob("*.yml")))
+
+
+def path_of(name: str) -> Path:
+    """The file of a scenario in the library. Raises KeyError for a name that is not there."""
+    if name not in names():
+        raise KeyError(name)
+    return _directory() / f"{name}.yml"
+
+
+def all() -> tuple[Scenario, ...]:
+    """All scenarios of the library, in the order of their names."""
+    from scenarios.loader import load
+
+    return tuple(load(path_of(name)) for name in names())
+
+
+def find(name_or_path: str) -> Path:
+    """The file that a user means: one on the disk, or one of the library by its name.
+
+    Raises ScenarioError with the nearest name if there is neither.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if name_or_path in names():
+        return path_of(name_or_path)
+    if path.is_dir():
+        message = "this is a directory, not a scenario"
+        raise ScenarioError([Problem(name_or_path, 0, 0, message, _for_directory(path))])
+    stem = path.name.removesuffix(".yml").removesuffix(".yaml")
+    if path.suffix in SUFFIXES or path.parent != Path():
+        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = nearest(path.name, [name for name in beside if name.endswith(SUFFIXES)])
+        remedy = f"did you mean {path.parent / near}?" if near else _known(stem)
+        raise ScenarioError([Problem(name_or_path, 0, 0, "there is no such file", remedy)])
+    raise ScenarioError([Problem(name_or_path, 0, 0, "no scenario has this name", _known(stem))])
+
+
+def _for_directory(path: Path) -> str:
+    if any((path / name).is_file() for name in ("appspec.yml", "appspec.yaml")):
+        return "to rehearse a bundle, say how many hosts: --hosts 4"
+    return "give a scenario file, or a name from `drydeploy list`"
+
+
+def _known(word: str) -> str:
+    near = nearest(word, names())
+    return f"did you mean {near}?" if near else "`drydeploy list` shows all names"

@@ -1,0 +1,92 @@
+"""From a file to a scenario, or to all of its mistakes at once, each at its line and column."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from scenarios.checks import check
+from scenarios.explain import explain
+from scenarios.model import Scenario
+from scenarios.problems import Problem, ScenarioError
+from scenarios.tree import Place, parse
+
+FILE_BYTES_MAX = 64 << 20
+"""A larger file is no scenario."""
+
+
+def load(path: Path) -> Scenario:
+    """The scenario in a file. Its bundles' paths come back absolute.
+
+    Raises ScenarioError with every mistake of the file.
+    """
+    name = str(path)
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            remedy = f"keep a scenario below {FILE_BYTES_MAX >> 20} MiB"
+            raise ScenarioError([Problem(name, 0, 0, "the file is too large to be a scenario", remedy)])
+        raw = path.read_bytes()
+    except OSError as error:
+        remedy = "give the path of a YAML file, or a name from `drydeploy list`"
+        raise ScenarioError([Problem(name, 0, 0, f"cannot be read: {error.strerror}", remedy)]) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+        problem = Problem(
+            name, line, column, f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8"
+        )
+        raise ScenarioError([problem]) from error
+    return loads(text, name=name, directory=path.parent)
+
+
+def loads(text: str, *, name: str, directory: Path) -> Scenario:
+    """The scenario in a text. Its mistakes are told under `name`; bundles are relative to `directory`.
+
+    Raises ScenarioError with every mistake of the text.
+    """
+    problems: list[Problem] = []
+
+    def report(place: Place, message: str, remedy: str) -> None:
+        problems.append(Problem(name, *place, message, remedy))
+
+    tree = parse(text, report)
+    if tree is None:
+        if not problems:
+            report((1, 1), "the file is empty", "write a scenario; `drydeploy init` writes one to start from")
+        raise ScenarioError(problems)
+    if not isinstance(tree.value, dict):
+        report(
+            tree.place,
+            "expected a mapping, such as name: …",
+            "`drydeploy init` writes a scenario to start from",
+        )
+        raise ScenarioError(problems)
+    scenario = None
+    rules: list[str] = []
+    try:
+        scenario = Scenario.model_validate_json(json.dumps(tree.plain()), strict=True)
+    except ValidationError as error:
+        for finding in error.errors(include_url=False):
+            if (explained := explain(finding, tree)) is not None:
+                report(*explained)
+            else:
+                rules.append(finding["msg"])
+    check(tree, directory, report)
+    if scenario is None and not problems:
+        report(tree.place, rules[0], "see `drydeploy schema`")
+    if problems or scenario is None:
+        raise ScenarioError(problems)
+    return _with_absolute_bundles(scenario, directory)
+
+
+def _with_absolute_bundles(scenario: Scenario, directory: Path) -> Scenario:
+    here = directory.resolve()
+    revisions = {
+        name: revision.model_copy(update={"bundle": (here / revision.bundle).resolve()})
+        for name, revision in scenario.revisions.items()
+    }
+    return scenario.model_copy(update={"revisions": revisions})
