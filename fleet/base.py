@@ -14,8 +14,9 @@ from simulator.rollout.commands import Command
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import Event
 
-MakeEvent = Callable[[int, int], Event]
-"""An event but for its id and its time, which only the driver knows: `lambda id, at_ms: TimerFired(id, at_ms, …)`."""
+MakeEvent = Callable[[int, int], Event | None]
+"""An event but for its id and its time, which only the driver knows: `lambda id, at_ms: TimerFired(id, at_ms, …)`.
+It gives None, and uses up no id, where what was to happen has become void."""
 
 Emit = Callable[[MakeEvent], None]
 """How a fleet tells the driver that something happened."""
@@ -50,3 +51,7 @@ class Fleet(ABC):
     @abstractmethod
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
         """Undo `inject`: a stopped agent runs again, a crashed host boots, a health check sees the application."""
+
+    @abstractmethod
+    def measure(self) -> MakeEvent | None:
+        """TrafficMeasured, from the beginning of the run to now; None where there is no balancer, and so no traffic."""

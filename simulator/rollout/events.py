@@ -115,14 +115,16 @@ class TrafficMeasured(Event):
     """What the users of the service saw from the beginning of the run to now. The core decides nothing by it.
 
     `total` and `failed` are requests; `by_revision` pairs a revision's name with the requests it answered;
-    `in_service_min` is the least number of hosts that were in service at once since the first deployment that
-    found a fleet in service, or None where none did.
+    `in_service_min` is the least number of hosts that were in service at once since every host first was, or None
+    where that never came; `strays` are requests that reached a host which the plan held
+    out of traffic at the time.
     """
 
     total: int
     failed: int
     by_revision: tuple[tuple[str, int], ...]
     in_service_min: int | None
+    strays: int
 
 
 EVENTS: dict[str, type[Event]] = {

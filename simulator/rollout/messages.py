@@ -36,25 +36,21 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     """Why a lifecycle event ran into its limit."""
     waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
     if host.event == lifecycle.ALLOW_TRAFFIC:
-        return f"{host.name} did not become healthy within {waited}: {_health(host)}"
+        health = host.health
+        if health is None:
+            return f"the balancer's health check reported nothing for {waited}"
+        return f"GET {health.path} answered {health.seen}, wanted {health.wanted}, for {waited}: never healthy"
     if host.event == lifecycle.BLOCK_TRAFFIC:
-        return f"the balancer did not let go of {host.name} within {waited}: requests were still under way"
+        return f"the balancer did not let go of the host within {waited}: requests were still under way"
     if host.started_ms == NEVER:
         return (
-            f"the agent on {host.name} did not begin {host.event} within {waited}. No script ran: the agent is not "
-            "running, or it cannot reach the service. Look at the agent, not at the scripts"
+            f"the agent did not begin {host.event} within {waited}, and no script ran: the agent is not running, or it "
+            "cannot reach the service. Look at the agent, not at the scripts"
         )
     return (
-        f"{host.event} on {host.name} had begun and did not end within {duration(limits.event_ms)}. The agent or the host "
-        "went away in the middle of it, or a script ran on"
+        f"{host.event} had begun and did not end within {duration(limits.event_ms)}: the agent or the host went away in "
+        "the middle of it, or a script ran on"
     )
-
-
-def _health(host: Host) -> str:
-    health = host.health
-    if health is None:
-        return "the balancer's health check reported nothing"
-    return f"GET {health.path} answered {health.seen}, wanted {health.wanted}"
 
 
 def too_many_failed(budget: HealthBudget, failures: list[Failure], failed: int) -> str:

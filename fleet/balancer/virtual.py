@@ -1,0 +1,192 @@
+"""The balancer's virtual twin: registration, draining and health checks as events, traffic as a fluid.
+
+Health checks are made every `interval` from a host's registration on; `rise` passing checks in a row make a host
+healthy, `fall` failing ones unhealthy. The checks themselves are not played: between two changes of what a host
+answers, the moment at which the balancer will change its mind is known, and only that moment is an event.
+
+Traffic is exact. Between two changes every host in service gets the same share of the requests, so the number that
+each kind of host answered is `rate × time × hosts of that kind ÷ hosts in service`: integers over the number of
+hosts in service, summed as fractions at the end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple
+
+from scenarios.model import Balancer
+from simulator.rollout.events import Event, HealthCheckReported
+
+Action = Callable[[int, int], Event | None]
+Schedule = Callable[[int, Action], None]
+"""Do this at that time: `schedule(at_ms, lambda id, at_ms: event or None)`."""
+
+
+class Answer(NamedTuple):
+    """What a host answers: to the health check, in words and as pass or fail, and to a user (`revision`, well or not)."""
+
+    seen: str
+    passes: bool
+    serves: str | None
+    serves_well: bool
+
+
+SILENT = Answer("connection refused", False, None, False)
+"""Nothing listens."""
+
+
+class _Server:
+    """One host as the balancer knows it."""
+
+    __slots__ = ("answer", "cause", "generation", "healthy", "name", "origin_ms", "registered", "told")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.answer = SILENT
+        self.registered = False
+        self.healthy = False
+        self.origin_ms = 0
+        self.generation = 0
+        self.cause = ""
+        self.told: tuple[bool, str] | None = None
+
+
+class VirtualBalancer:
+    """Hosts behind one address. `schedule` puts an action on the virtual loop."""
+
+    def __init__(self, config: Balancer, schedule: Schedule) -> None:
+        self._config = config
+        self._schedule = schedule
+        self._servers: dict[str, _Server] = {}
+        self._hosts_by_answer: dict[tuple[str | None, bool], int] = defaultdict(int)
+        self._answered: dict[tuple[int, str | None, bool], int] = defaultdict(int)
+        self._unanswered_ms = 0
+        self._since_ms = 0
+        self.in_service = 0
+        self.in_service_min: int | None = None
+
+    def add(self, name: str, answer: Answer, *, in_service: bool) -> None:
+        """A host that exists when the run begins."""
+        server = self._servers[name] = _Server(name)
+        server.answer = answer
+        if in_service:
+            server.registered = server.healthy = True
+            server.told = (True, answer.seen)
+            self._count(server, +1)
+        if self.in_service == len(self._servers):
+            self.in_service_min = self.in_service
+
+    def register(self, name: str, now_ms: int, cause: str) -> None:
+        """Take a host in. It gets no request until it has passed `rise` checks."""
+        server = self._servers[name]
+        self._leave(server, now_ms)
+        server.registered, server.healthy, server.origin_ms = True, False, now_ms
+        server.cause, server.told = cause, None
+        self._reconsider(server, now_ms)
+
+    def deregister(self, name: str, now_ms: int) -> None:
+        """Take a host out: from now on it gets no new request."""
+        server = self._servers[name]
+        self._leave(server, now_ms)
+        server.registered = server.healthy = False
+        server.generation += 1
+
+    def answers(self, name: str, answer: Answer, now_ms: int) -> None:
+        """What a host answers has changed."""
+        server = self._servers[name]
+        if server.answer == answer:
+            return
+        in_service = server.registered and server.healthy
+        if in_service:
+            self._settle(now_ms)
+            self._count(server, -1)
+        server.answer = answer
+        if in_service:
+            self._count(server, +1)
+        if server.registered:
+            self._reconsider(server, now_ms)
+
+    # -- health checks ------------------------------------------------------------------------------------------
+
+    def _reconsider(self, server: _Server, now_ms: int) -> None:
+        """Something changed: what the balancer is going to think of this server, and when."""
+        server.generation += 1
+        generation, check, answer = server.generation, self._config.health_check, server.answer
+        late_ms = check.timeout if answer.seen.startswith("timed out") else 0
+        first_ms = self._next_check(server, now_ms) + late_ms
+        if not server.healthy and not answer.passes and server.told != (False, answer.seen):
+            self._tell_at(first_ms, server, generation, healthy=False)
+        if answer.passes != server.healthy:
+            needed = check.rise if answer.passes else check.fall
+            self._tell_at(first_ms + (needed - 1) * check.interval, server, generation, healthy=answer.passes)
+
+    def _next_check(self, server: _Server, now_ms: int) -> int:
+        interval = self._config.health_check.interval
+        return server.origin_ms + ((now_ms - server.origin_ms) // interval + 1) * interval
+
+    def _tell_at(self, at_ms: int, server: _Server, generation: int, *, healthy: bool) -> None:
+        def tell(event_id: int, now_ms: int) -> Event | None:
+            answer = server.answer
+            if server.generation != generation:
+                return None
+            if healthy != server.healthy:
+                self._settle(now_ms)
+                server.healthy = healthy
+                self._count(server, +1 if healthy else -1)
+                self._note_minimum()
+            server.told = (healthy, answer.seen)
+            check = self._config.health_check
+            return HealthCheckReported(
+                event_id, now_ms, server.cause, server.name, healthy, check.path, str(check.status), answer.seen
+            )
+
+        self._schedule(at_ms, tell)
+
+    # -- traffic ------------------------------------------------------------------------------------------------
+
+    def _leave(self, server: _Server, now_ms: int) -> None:
+        if server.registered and server.healthy:
+            self._settle(now_ms)
+            self._count(server, -1)
+            self._note_minimum()
+
+    def _count(self, server: _Server, change: int) -> None:
+        self._hosts_by_answer[server.answer.serves, server.answer.serves_well] += change
+        self.in_service += change
+
+    def _note_minimum(self) -> None:
+        if self.in_service_min is not None:
+            self.in_service_min = min(self.in_service_min, self.in_service)
+        elif self.in_service == len(self._servers):
+            self.in_service_min = self.in_service
+
+    def _settle(self, now_ms: int) -> None:
+        """Account for the time since the last change."""
+        passed_ms = now_ms - self._since_ms
+        self._since_ms = now_ms
+        if not passed_ms:
+            return
+        if not self.in_service:
+            self._unanswered_ms += passed_ms
+            return
+        for (serves, well), hosts in self._hosts_by_answer.items():
+            if hosts:
+                self._answered[self.in_service, serves, well] += passed_ms * hosts
+
+    def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
+        """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
+        self._settle(now_ms)
+        rate = self._config.traffic.rate
+        failed = Fraction(self._unanswered_ms)
+        by_revision: dict[str, Fraction] = defaultdict(Fraction)
+        for (in_service, serves, well), host_ms in self._answered.items():
+            share = Fraction(host_ms, in_service)
+            if serves is not None:
+                by_revision[serves] += share
+            if not well:
+                failed += share
+        total = round(Fraction(now_ms * rate, 1000))
+        named = tuple((name, round(by_revision[name] * rate / 1000)) for name in sorted(by_revision))
+        return total, round(failed * rate / 1000), named

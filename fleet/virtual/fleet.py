@@ -1,0 +1,314 @@
+"""The virtual fleet: hosts as events on a heap.
+
+It runs the agent's semantics without a process, a disk or a second of waiting. Whatever it has to choose (how long
+an event takes, say) is drawn for (seed, host, deployment, event), so that a run can be played again to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+from fleet.balancer.virtual import SILENT, Answer, Schedule, VirtualBalancer
+from fleet.base import Fleet, MakeEvent
+from fleet.virtual.disk import Disks
+from fleet.virtual.draws import mix, stream
+from fleet.virtual.host import VirtualHost, Work
+from fleet.virtual.revision import VirtualRevision, read_revision
+from fleet.virtual.work import Workshop, restarted
+from scenarios.model import Effect, HealthFault, Scenario
+from simulator.rollout import lifecycle
+from simulator.rollout.commands import AllowTraffic, BlockTraffic, Command, RunLifecycleEvent
+from simulator.rollout.deployment import Deployment
+from simulator.rollout.events import (
+    Diagnostics,
+    Event,
+    LifecycleEventCompleted,
+    LifecycleEventStarted,
+    TrafficMeasured,
+)
+from simulator.rollout.statuses import EventStatus
+
+_DRAINING_MS = (20, 400)
+"""How long the requests that are under way when a host is taken out go on, at most."""
+_RESTART_MS = 1_000
+_USER_TIMEOUT_MS = 10_000
+"""A user who waits longer than this for an answer has none."""
+
+
+class VirtualFleet(Fleet):
+    """Hosts of a scenario, on a virtual loop. `schedule(at_ms, action)` puts something on it; `now()` reads its time."""
+
+    name = "virtual"
+
+    def __init__(self, scenario: Scenario, seed: int, schedule: Schedule) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._schedule = schedule
+        self._now_ms = 0
+        self._disks = Disks(scenario.fleet.users)
+        self._revisions = {name: read_revision(name, revision) for name, revision in scenario.revisions.items()}
+        self._workshops: dict[str, Workshop] = {}
+        self._start_limit_ms = scenario.limits.start
+        running = self._running()
+        self.hosts: dict[str, VirtualHost] = {}
+        self._balancer = VirtualBalancer(scenario.balancer, schedule) if scenario.balancer else None
+        for host in scenario.fleet.named_hosts():
+            disk = self._disks.disk(host.files)
+            if running is not None and running.appspec is not None:
+                # What stood in the way of the first install is none of this run's business.
+                disk = self._disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE").disk
+            self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, running)
+            if self._balancer:
+                self._balancer.add(host.name, self._answer(virtual), in_service=running is not None)
+
+    def _running(self) -> VirtualRevision | None:
+        running = self._scenario.fleet.running
+        return None if running is None else self._revisions[running]
+
+    # -- commands -----------------------------------------------------------------------------------------------
+
+    def at(self, now_ms: int) -> None:
+        """The loop's time is now this."""
+        self._now_ms = now_ms
+
+    def begin(self, deployment: Deployment) -> None:
+        revision = self._revisions[deployment.revision]
+        ordinal = len(self._workshops)
+        self._workshops[deployment.deployment_id] = Workshop(deployment, revision, self._disks, self._seed, ordinal)
+
+    def perform(self, command: Command) -> None:
+        if type(command) is RunLifecycleEvent:
+            host = self.hosts[command.host]
+            host.command, host.taken_up = command, False
+            if host.alive and host.agent_runs and not host.paused:
+                self._take_up(host)
+        elif type(command) is BlockTraffic:
+            self._block(command)
+        elif type(command) is AllowTraffic:
+            self._the_balancer().register(command.host, self._now_ms, command.id)
+
+    def _the_balancer(self) -> VirtualBalancer:
+        assert self._balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"
+        return self._balancer
+
+    def _block(self, command: BlockTraffic) -> None:
+        began_ms = self._now_ms
+        self._the_balancer().deregister(command.host, began_ms)
+        low, high = _DRAINING_MS
+        draw = mix(self.hosts[command.host].draws, stream(self._seed, command.id))
+        draining = self._scenario.balancer.draining if self._scenario.balancer else 0
+        lasts_ms = min(low + draw % (high - low), draining)
+
+        def drained(event_id: int, at_ms: int) -> Event:
+            return LifecycleEventCompleted(
+                *(event_id, at_ms, command.id, command.deployment_id, command.host),
+                *(lifecycle.BLOCK_TRAFFIC, EventStatus.SUCCEEDED, began_ms),
+            )
+
+        self._schedule(began_ms + lasts_ms, drained)
+
+    def _take_up(self, host: VirtualHost) -> None:
+        """The agent begins the command in hand."""
+        command = cast(RunLifecycleEvent, host.command)
+        host.taken_up = True
+        work = self._workshops[command.deployment_id].work(host, command.name)
+        began_ms = self._now_ms
+        if work.lasts_ms >= self._start_limit_ms:
+            self._schedule(began_ms, partial(_started, command))
+        self._complete_at(began_ms + work.lasts_ms, host, command, work, began_ms)
+
+    def _complete_at(
+        self, at_ms: int, host: VirtualHost, command: RunLifecycleEvent, work: Work, began_ms: int
+    ) -> None:
+        generation = host.generation
+
+        def complete(event_id: int, now_ms: int) -> Event | None:
+            if host.generation != generation:
+                return None
+            if host.paused:
+                host.frozen = (began_ms, at_ms - host.paused_ms, work)
+                return None
+            if host.command is command:
+                host.command = None
+            if (diagnostics := work.diagnostics) is None:
+                self._succeeded(host, command)
+                status = EventStatus.SUCCEEDED
+            else:
+                status = EventStatus.FAILED
+            if work.disk is not None:
+                host.disk = work.disk
+            return LifecycleEventCompleted(
+                event_id, now_ms, command.id, command.deployment_id, host.name, command.name, status, began_ms, diagnostics
+            )
+
+        self._schedule(at_ms, complete)
+
+    def _succeeded(self, host: VirtualHost, command: RunLifecycleEvent) -> None:
+        """What a lifecycle event changes on a host."""
+        name = command.name
+        if name == lifecycle.APPLICATION_STOP:
+            if host.installed is not None and host.installed.has_scripts(name):
+                self._serve(host, None)
+        elif name == lifecycle.INSTALL:
+            revision = self._workshops[command.deployment_id].revision
+            host.installed = revision
+            if not revision.has_scripts(lifecycle.APPLICATION_START):
+                self._serve(host, revision)
+        elif name == lifecycle.APPLICATION_START:
+            revision = self._workshops[command.deployment_id].revision
+            if revision.has_scripts(name):
+                self._serve(host, revision)
+
+    # -- the application ----------------------------------------------------------------------------------------
+
+    def _serve(self, host: VirtualHost, revision: VirtualRevision | None) -> None:
+        host.serves = revision
+        self._answers_changed(host)
+
+    def _answers_changed(self, host: VirtualHost) -> None:
+        if self._balancer:
+            self._balancer.answers(host.name, self._answer(host), self._now_ms)
+
+    def _answer(self, host: VirtualHost) -> Answer:
+        """What the host answers now, to the health check and to users."""
+        assert self._scenario.balancer is not None, "answers matter to a balancer only"
+        check, user_path = self._scenario.balancer.health_check, self._scenario.balancer.traffic.path
+        if not host.alive or host.serves is None:
+            return SILENT
+        if host.paused:
+            return Answer(_timed_out(check.timeout), False, None, False)
+        serves = host.serves.name
+        status, well = host.serves.answers(check.path), host.serves.answers(user_path) < 400
+        for fault, strikes in host.health_faults.values():
+            if not strikes:
+                continue
+            if fault.slow is not None:
+                if check.path == user_path and fault.slow > _USER_TIMEOUT_MS:
+                    well = False
+                if fault.slow > check.timeout:
+                    return Answer(_timed_out(check.timeout), False, serves, well)
+            else:
+                status = fault.status or (fault.flapping.status if fault.flapping else status)
+                if check.path == user_path:
+                    well = status < 400
+        return Answer(str(status), status == check.status, serves, well)
+
+    # -- faults -------------------------------------------------------------------------------------------------
+
+    def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
+        for host in (self.hosts[host] for host in hosts):
+            if effect.health is not None:
+                self._strike_health(host, name, effect.health)
+            elif effect.script is not None:
+                host.script_faults[cast(str, event)] = effect.script
+            elif effect.agent is not None:
+                self._strike_agent(host, restart=effect.agent == "restart")
+            elif effect.host is not None:
+                self._strike_host(host, crash=effect.host == "crash")
+            elif effect.bundle is not None:
+                host.bundle_fault = effect.bundle
+            elif effect.file is not None:
+                host.disk = self._disks.disk((*host.disk.strangers, effect.file.path), host.disk.owned)
+
+    def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
+        for host in (self.hosts[host] for host in hosts):
+            if effect.health is not None:
+                host.health_faults.pop(name, None)
+                self._answers_changed(host)
+            elif effect.agent is not None:
+                host.agent_runs = True
+                self._wake(host)
+            elif effect.host == "crash":
+                host.alive = True
+                self._wake(host)
+            elif effect.host == "pause":
+                self._resume(host)
+            elif effect.bundle is not None:
+                host.bundle_fault = None
+            elif effect.file is not None:
+                host.disk = self._disks.disk(host.disk.strangers - {effect.file.path}, host.disk.owned)
+
+    def _strike_health(self, host: VirtualHost, name: str, fault: HealthFault) -> None:
+        host.health_faults[name] = (fault, True)
+        self._answers_changed(host)
+        if fault.flapping is not None:
+            self._flap(host, name, fault, strikes=True)
+
+    def _flap(self, host: VirtualHost, name: str, fault: HealthFault, *, strikes: bool) -> None:
+        flapping = fault.flapping
+        assert flapping is not None, "only a flapping fault flaps"
+
+        def turn(_: int, now_ms: int) -> None:
+            if host.health_faults.get(name) == (fault, strikes):
+                self._now_ms = now_ms
+                host.health_faults[name] = (fault, not strikes)
+                self._answers_changed(host)
+                self._flap(host, name, fault, strikes=not strikes)
+
+        self._schedule(self._now_ms + (flapping.down if strikes else flapping.up), turn)
+
+    def _strike_agent(self, host: VirtualHost, *, restart: bool) -> None:
+        """A stopped agent ends what it has in hand and takes up no more; a restarted one gives up what it had in hand."""
+        host.agent_runs = False
+        if not restart:
+            return
+        host.generation += 1
+
+        def back(_: int, now_ms: int) -> None:
+            self._now_ms = now_ms
+            host.agent_runs = True
+            self._wake(host)
+
+        self._schedule(self._now_ms + _RESTART_MS, back)
+
+    def _strike_host(self, host: VirtualHost, *, crash: bool) -> None:
+        if crash:
+            host.alive = False
+            host.serves = None
+            host.generation += 1
+        else:
+            host.paused = True
+            host.paused_ms = self._now_ms
+        self._answers_changed(host)
+
+    def _wake(self, host: VirtualHost) -> None:
+        """The agent is there again: it reports what it was at as lost (code 7), and takes up what it was not at yet."""
+        if host.command is None or not host.works:
+            return
+        if host.taken_up:
+            self._report(host, restarted())
+        else:
+            self._take_up(host)
+
+    def _resume(self, host: VirtualHost) -> None:
+        host.paused = False
+        self._answers_changed(host)
+        if host.frozen is not None:
+            (began_ms, left_ms, work), host.frozen = host.frozen, None
+            self._complete_at(self._now_ms + left_ms, host, cast(RunLifecycleEvent, host.command), work, began_ms)
+        elif host.command is not None and not host.taken_up and host.works:
+            self._take_up(host)
+
+    def _report(self, host: VirtualHost, diagnostics: Diagnostics) -> None:
+        command = cast(RunLifecycleEvent, host.command)
+        host.generation += 1
+        self._complete_at(self._now_ms, host, command, Work(0, diagnostics), self._now_ms)
+
+    # -- measuring ----------------------------------------------------------------------------------------------
+
+    def measure(self) -> MakeEvent | None:
+        if self._balancer is None:
+            return None
+        total, failed, by_revision = self._balancer.measure(self._now_ms)
+        in_service_min = self._balancer.in_service_min
+        return lambda event_id, at_ms: TrafficMeasured(event_id, at_ms, "", total, failed, by_revision, in_service_min, 0)
+
+
+def _started(command: RunLifecycleEvent, event_id: int, at_ms: int) -> Event:
+    return LifecycleEventStarted(event_id, at_ms, command.id, command.deployment_id, command.host, command.name)
+
+
+def _timed_out(timeout_ms: int) -> str:
+    return f"timed out after {timeout_ms}ms"

@@ -1,0 +1,92 @@
+"""A revision as the virtual fleet knows it: its AppSpec and file names are read, its scripts are not run."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.agent.appspec import AppSpec, AppSpecError, load
+from fleet.agent.archive import unpack
+from fleet.agent.errors import AgentError
+from fleet.agent.tree import BundleTree, DiskTree, Kind, MemoryTree
+from scenarios.model import Behaves, Revision, ScriptBehaves
+
+_KINDS = {".zip": "zip", ".tar": "tar", ".tgz": "tgz", ".tar.gz": "tgz"}
+_NO_BEHAVIOUR = ScriptBehaves()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VirtualRevision:
+    """`download_failure` and `appspec_failure` are why DownloadBundle and BeforeInstall fail; None where they do not."""
+
+    name: str
+    appspec: AppSpec | None
+    tree: BundleTree
+    behaves: Behaves
+    download_failure: str | None = None
+    appspec_failure: str | None = None
+
+    def answers(self, path: str) -> int:
+        """The status code with which this revision answers `path`."""
+        return self.behaves.answers.get(path, 200)
+
+    def script(self, location: str) -> ScriptBehaves:
+        """What the scenario says of a script; unless it says something, it succeeds."""
+        return self.behaves.scripts.get(location, _NO_BEHAVIOUR)
+
+    def has_scripts(self, event: str) -> bool:
+        """Whether the AppSpec names scripts for this lifecycle event."""
+        return self.appspec is not None and bool(self.appspec.scripts(event))
+
+
+def bundle_kind(bundle: Path) -> str:
+    """The type of a bundle by its name, as CodeDeploy writes it: `directory`, `zip`, `tar` or `tgz`."""
+    if bundle.is_dir():
+        return "directory"
+    return next((kind for ending, kind in _KINDS.items() if bundle.name.endswith(ending)), "zip")
+
+
+def read_revision(name: str, revision: Revision) -> VirtualRevision:
+    """Read a revision's bundle. What is wrong with it is kept: it shows in the lifecycle event in which an agent meets it."""
+    kind = bundle_kind(revision.bundle)
+    if kind == "directory":
+        return _read_directory(name, revision.bundle, revision.behaves)
+    with tempfile.TemporaryDirectory(prefix="drydeploy-") as scratch:
+        unpacked = Path(scratch) / "bundle"
+        try:
+            unpack(revision.bundle, kind, unpacked)
+        except (AgentError, OSError) as error:
+            return VirtualRevision(name, None, MemoryTree(()), revision.behaves, download_failure=str(error))
+        return _read_directory(name, unpacked, revision.behaves)
+
+
+def _read_directory(name: str, bundle: Path, behaves: Behaves) -> VirtualRevision:
+    tree = _remember(bundle)
+    file = bundle / "appspec.yml"
+    try:
+        text = file.read_text(encoding="utf-8")
+        appspec = load(text, host_os="linux")
+    except (OSError, UnicodeDecodeError):
+        problem = "the bundle has no readable appspec.yml at its top"
+    except AppSpecError as error:
+        problem = str(error)
+    else:
+        return VirtualRevision(name, appspec, tree, behaves)
+    return VirtualRevision(name, None, tree, behaves, appspec_failure=problem)
+
+
+def _remember(bundle: Path) -> MemoryTree:
+    """The names in a directory, so that nothing needs the directory later."""
+    disk = DiskTree(bundle)
+    listing: list[tuple[str, Kind]] = []
+    todo = [""]
+    while todo:
+        path = todo.pop()
+        for name in disk.names(path):
+            inner = f"{path}/{name}" if path else name
+            kind = disk.kind(inner) or "file"
+            listing.append((inner, kind))
+            if kind == "directory" and not (bundle / inner).is_symlink():
+                todo.append(inner)
+    return MemoryTree(listing)

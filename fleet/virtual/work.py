@@ -1,0 +1,109 @@
+"""What a lifecycle event comes to on a virtual host, and how long it takes.
+
+The agent's semantics, without running anything: which revision's scripts run, which is missing, what an install
+meets on the disk. Scripts do what the scenario says of them, and succeed where it says nothing.
+"""
+
+from __future__ import annotations
+
+from fleet.agent.appspec import Script
+from fleet.virtual.disk import Disks
+from fleet.virtual.draws import mix, stream
+from fleet.virtual.host import VirtualHost, Work
+from fleet.virtual.revision import VirtualRevision
+from scenarios.model import ScriptExit
+from simulator.rollout import lifecycle
+from simulator.rollout.deployment import Deployment
+from simulator.rollout.events import Diagnostics
+from simulator.rollout.statuses import LifecycleErrorCode
+
+_AGENT_MS = (5, 25)
+"""Polling, acknowledging and reporting a command: measured on containers (benchmarks/)."""
+_SCRIPT_MS = (100, 900)
+_LASTS_MS = {lifecycle.DOWNLOAD_BUNDLE: (100, 900), lifecycle.INSTALL: (50, 450)}
+"""Durations are drawn from these ranges, in milliseconds, ends included."""
+
+_RESTART_CODE_7 = "the agent restarted while this lifecycle event was in progress; nobody knows how far it came"
+
+
+class Workshop:
+    """Works out lifecycle events of one deployment."""
+
+    def __init__(self, deployment: Deployment, revision: VirtualRevision, disks: Disks, seed: int, ordinal: int) -> None:
+        self.revision = revision
+        self._behaviour = str(deployment.file_exists_behavior)
+        self._disks = disks
+        self._draws = {
+            name: stream(seed, "work", ordinal, name) for name in lifecycle.sequence(with_balancer=deployment.with_balancer)
+        }
+
+    def work(self, host: VirtualHost, name: str) -> Work:
+        """What this lifecycle event comes to on this host, now."""
+        draw = mix(host.draws, self._draws[name])
+        agent_ms = _between(_AGENT_MS, draw)
+        if name == lifecycle.DOWNLOAD_BUNDLE:
+            return self._download(host, agent_ms + _between(_LASTS_MS[name], draw >> 16))
+        if name == lifecycle.INSTALL:
+            return self._install(host, agent_ms + _between(_LASTS_MS[name], draw >> 16))
+        of_previous = name in lifecycle.FORGIVEN_WITH_APPLICATION_STOP
+        revision = host.installed if of_previous else self.revision
+        if revision is None:
+            return Work(agent_ms)
+        if revision.appspec is None:
+            return Work(agent_ms, _unknown(revision.appspec_failure or ""))
+        scripts = revision.appspec.hooks.get(name)
+        if not scripts:
+            return Work(agent_ms)
+        return self._scripts(host, name, revision, scripts, agent_ms, draw >> 16)
+
+    def _download(self, host: VirtualHost, lasts_ms: int) -> Work:
+        failure = self.revision.download_failure
+        if host.bundle_fault == "missing":
+            failure = f"the bundle of {self.revision.name} is not where the deployment says: no such file or directory"
+        elif host.bundle_fault == "corrupt":
+            failure = f"the bundle of {self.revision.name} is not what its type says: it cannot be unpacked"
+        return Work(lasts_ms, _unknown(failure) if failure else None)
+
+    def _install(self, host: VirtualHost, lasts_ms: int) -> Work:
+        revision = self.revision
+        if revision.appspec is None:
+            return Work(lasts_ms, _unknown(revision.appspec_failure or ""))
+        installed = self._disks.install(host.disk, revision.name, revision.appspec, revision.tree, self._behaviour)
+        return Work(lasts_ms, _unknown(installed.failure) if installed.failure else None, installed.disk)
+
+    def _scripts(
+        self, host: VirtualHost, name: str, revision: VirtualRevision, scripts: tuple[Script, ...], agent_ms: int, draw: int
+    ) -> Work:
+        lasts_ms = agent_ms
+        fault = host.script_faults.pop(name, None)
+        for number, script in enumerate(scripts):
+            behaves = revision.script(script.location)
+            if fault == "missing" or revision.tree.kind(script.location) != "file":
+                code, message = LifecycleErrorCode.SCRIPT_MISSING, f"{revision.name} has no script at {script.location}"
+                return Work(lasts_ms, Diagnostics(code, message, script.location))
+            took_ms = _between(_SCRIPT_MS, mix(draw, number)) if behaves.lasts is None else behaves.lasts
+            if fault == "hang" or behaves.hangs or took_ms > script.timeout_s * 1000:
+                code = LifecycleErrorCode.SCRIPT_TIMED_OUT
+                message = f"{script.location} did not end within {script.timeout_s} seconds"
+                return Work(lasts_ms + script.timeout_s * 1000, Diagnostics(code, message, script.location))
+            lasts_ms += took_ms
+            status = fault.exit if isinstance(fault, ScriptExit) else behaves.exit
+            if status:
+                user = f" (run as {script.runas})" if script.runas else ""
+                message = f"{script.location} ended with exit code {status}{user}"
+                return Work(lasts_ms, Diagnostics(LifecycleErrorCode.SCRIPT_FAILED, message, script.location))
+        return Work(lasts_ms)
+
+
+def restarted() -> Diagnostics:
+    """What an agent reports of the command that it was at when it went down (code 7)."""
+    return _unknown(_RESTART_CODE_7)
+
+
+def _unknown(message: str) -> Diagnostics:
+    return Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
+
+
+def _between(ends: tuple[int, int], draw: int) -> int:
+    low, high = ends
+    return low + (draw & 0xFFFF) % (high - low + 1)

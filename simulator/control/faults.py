@@ -1,0 +1,147 @@
+"""Faults: which strike, when, and where. The same on every fleet; a fleet only makes them real.
+
+A fault waits for its trigger. One without `where.revision` then strikes the hosts that it selects; one with it
+strikes a host while the host carries that revision: from the revision's DownloadBundle to the next one's.
+A fault whose trigger is a lifecycle event strikes each host as it enters the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from fleet.base import Fleet
+from fleet.virtual.draws import stream
+from scenarios.model import Fault, Host
+from simulator.control.triggers import Trigger
+from simulator.rollout import lifecycle
+from simulator.rollout.events import FaultChanged
+
+Later = Callable[[int, Callable[[], None]], None]
+"""Call this so many milliseconds from now."""
+
+
+@dataclass(slots=True)
+class _Scripted:
+    """One fault of the scenario in the course of a run."""
+
+    name: str
+    fault: Fault
+    trigger: Trigger
+    selected: frozenset[str]
+    due: bool = False
+    struck: set[str] = field(default_factory=set)
+
+    def selects(self, host: str, revision: str | None) -> bool:
+        """Whether the fault is for a host that carries this revision."""
+        wanted = self.fault.where.revision
+        return host in self.selected and (wanted is None or wanted == revision)
+
+
+class Faults:
+    """The faults of a run. `emit` journals FaultChanged; `later` sets a timer."""
+
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        hosts: Sequence[Host],
+        running: str | None,
+        seed: int,
+        fleet: Fleet,
+        emit: Callable[[Callable[[int, int], FaultChanged]], None],
+        later: Later,
+    ) -> None:
+        self._fleet = fleet
+        self._emit = emit
+        self._later = later
+        self._carries: dict[str, str | None] = {host.name: running for host in hosts} if faults else {}
+        self._scripted = [
+            _Scripted(fault.name or _name(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
+            for number, fault in enumerate(faults)
+        ]
+        self._by_revision = any(fault.where.revision is not None for fault in faults)
+        self.watched: frozenset[str] = frozenset(
+            event for scripted in self._scripted if (event := scripted.trigger.event) is not None
+        ) | (frozenset({lifecycle.DOWNLOAD_BUNDLE}) if self._by_revision else frozenset())
+        """The lifecycle events of which `entering` wants to hear."""
+
+    def begin(self) -> None:
+        """The run begins: what is due from the start strikes, what is due at a time gets its timer."""
+        for scripted in self._scripted:
+            if scripted.trigger.at_ms == 0:
+                self._due(scripted)
+            elif scripted.trigger.at_ms is not None:
+                self._later(scripted.trigger.at_ms, lambda scripted=scripted: self._due(scripted))  # type: ignore[misc]
+
+    def entering(self, host: str, event: str, revision: str, deployment: int) -> None:
+        """A host is about to be given this lifecycle event of a deployment (the n-th) of this revision."""
+        if event == lifecycle.DOWNLOAD_BUNDLE and self._by_revision:
+            self._carry(host, revision)
+        for scripted in self._scripted:
+            if scripted.trigger.on_event(event, host, deployment) and scripted.selects(host, self._carries[host]):
+                self._strike(scripted, [host], event=event)
+
+    def reached(self, status: str, deployment: int) -> None:
+        """The n-th deployment has reached this status."""
+        for scripted in self._scripted:
+            if scripted.trigger.on_status(status, deployment):
+                self._due(scripted)
+
+    def _carry(self, host: str, revision: str) -> None:
+        before, self._carries[host] = self._carries[host], revision
+        if before == revision:
+            return
+        for scripted in self._scripted:
+            if scripted.fault.where.revision == before and host in scripted.struck:
+                self._heal(scripted, [host])
+            if scripted.due and scripted.fault.where.revision == revision and scripted.selects(host, revision):
+                self._strike(scripted, [host])
+
+    def _due(self, scripted: _Scripted) -> None:
+        scripted.due = True
+        hosts = [host for host, revision in self._carries.items() if scripted.selects(host, revision)]
+        if hosts:
+            self._strike(scripted, hosts)
+
+    def _strike(self, scripted: _Scripted, hosts: Sequence[str], *, event: str | None = None) -> None:
+        scripted.struck.update(hosts)
+        self._tell(scripted, hosts, active=True)
+        self._fleet.inject(scripted.name, scripted.fault.do, hosts, event=event)
+        if scripted.fault.lasts is not None:
+            self._later(scripted.fault.lasts, lambda: self._heal(scripted, [h for h in hosts if h in scripted.struck]))
+
+    def _heal(self, scripted: _Scripted, hosts: Sequence[str]) -> None:
+        if not hosts:
+            return
+        scripted.struck.difference_update(hosts)
+        self._tell(scripted, hosts, active=False)
+        self._fleet.heal(scripted.name, scripted.fault.do, hosts)
+
+    def _tell(self, scripted: _Scripted, hosts: Iterable[str], *, active: bool) -> None:
+        told = tuple(hosts)
+        self._emit(lambda event_id, at_ms: FaultChanged(event_id, at_ms, "", scripted.name, told, active))
+
+
+def _select(fault: Fault, hosts: Sequence[Host], seed: int, number: int) -> frozenset[str]:
+    """The hosts that a fault selects, but for what they carry."""
+    where = fault.where
+    names = [
+        host.name
+        for host in hosts
+        if (where.hosts is None or host.name in where.hosts)
+        and (where.zone is None or host.zone == where.zone)
+        and (where.tag is None or where.tag.items() <= host.tags.items())
+    ]
+    if where.random is not None:
+        names = sorted(names, key=lambda name: stream(seed, "fault", number, name))[: where.random]
+    return frozenset(names)
+
+
+def _name(fault: Fault) -> str:
+    """A fault's name from its effect: `health 404`, `script hang`, `host crash`."""
+    effect = fault.do
+    value = getattr(effect, effect.kind)
+    if not isinstance(value, str):
+        parts = [f"{key} {part}" if key != "status" else str(part) for key, part in value.model_dump(exclude_none=True).items()]
+        value = " ".join(parts) if effect.kind != "file" else value.path
+    return f"{effect.kind} {value}"

@@ -1,0 +1,151 @@
+"""The journal: the list of events of a run, one JSON object a line after a header.
+
+A run is a fold over its events, so the journal is all that is needed to see the run again. The header bears the
+scenario itself, the seed and the version: a journal needs no other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from simulator.rollout.events import EVENTS, Event
+
+FORMAT = 1
+JOURNAL_MAX_BYTES = 4 * 1024**3
+"""A journal that grows beyond this ends the run: something repeats itself for ever."""
+_BUFFER_BYTES = 1 << 16
+
+
+class JournalError(Exception):
+    """A journal cannot be written or read: which, where, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a journal's first line says of its run."""
+
+    drydeploy: str
+    format: int
+    fleet: str
+    seed: int
+    scenario_sha256: str
+    replay: str
+    scenario: dict[str, Any]
+
+
+def state_directory() -> Path:
+    """Where journals are kept unless the user says otherwise: `$XDG_STATE_HOME/drydeploy`."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "drydeploy"
+
+
+class Journal:
+    """Writes events as they come, and keeps their SHA-256; `path` None keeps only that.
+
+    `durable` hands every event to the operating system before its commands are carried out, so that a run that is
+    killed has told all; without it the last 64 KiB may be missing after a kill.
+    """
+
+    def __init__(self, header: Header, path: Path | None, *, durable: bool = False) -> None:
+        self._encode = msgspec.json.Encoder().encode
+        self._sha256 = hashlib.sha256()
+        self._limit_bytes = _BUFFER_BYTES if not durable else 0
+        self._lines: list[bytes] = []
+        self._pending_bytes = 0
+        self._written_bytes = 0
+        self.events = 0
+        self.path = path
+        self._file: IO[bytes] | None = None
+        if path is not None:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = path.open("wb", buffering=0)
+            except OSError as error:
+                raise JournalError(
+                    f"the journal cannot be written to {path}: {error.strerror}. Name another place with --journal"
+                ) from error
+        self._names = {kind: b'{"event":"%s",' % name.encode() for name, kind in EVENTS.items()}
+        self._put(self._encode(header) + b"\n")
+
+    def write(self, event: Event) -> None:
+        """Record one event. O(its size)."""
+        self.events += 1
+        self._put(self._names[type(event)] + self._encode(event)[1:] + b"\n")
+
+    def _put(self, line: bytes) -> None:
+        self._lines.append(line)
+        self._pending_bytes += len(line)
+        if self._pending_bytes > self._limit_bytes:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what was recorded to the operating system."""
+        block = b"".join(self._lines)
+        self._lines.clear()
+        self._pending_bytes = 0
+        self._written_bytes += len(block)
+        if self._written_bytes > JOURNAL_MAX_BYTES:
+            raise JournalError(f"the journal grew beyond {JOURNAL_MAX_BYTES:,} bytes; the run repeats itself")
+        self._sha256.update(block)
+        if self._file is not None:
+            self._file.write(block)
+
+    def close(self) -> str:
+        """Flush, close, and give the SHA-256 of the whole journal in hexadecimal."""
+        self.flush()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        return self._sha256.hexdigest()
+
+
+def read(path: Path) -> tuple[Header, Iterator[Event]]:
+    """A journal's header, and its events one by one. A half-written last line, as a kill leaves it, is passed over."""
+    try:
+        lines = path.open("rb")
+    except OSError as error:
+        raise JournalError(f"the journal {path} cannot be read: {error.strerror}") from error
+    try:
+        header = msgspec.json.decode(lines.readline(), type=Header)
+    except msgspec.DecodeError as error:
+        lines.close()
+        raise JournalError(f"{path}:1: expected a journal of drydeploy: {error}") from error
+    if header.format != FORMAT:
+        lines.close()
+        raise JournalError(
+            f"{path}:1: this journal has format {header.format}, and drydeploy reads {FORMAT}; it was written by "
+            f"drydeploy {header.drydeploy}"
+        )
+    return header, _events(path, lines)
+
+
+def _events(path: Path, lines: IO[bytes]) -> Iterator[Event]:
+    with lines:
+        for number, line in enumerate(lines, start=2):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                fields = msgspec.json.decode(line)
+                yield from_dict(fields)
+            except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError) as error:
+                raise JournalError(f"{path}:{number}: expected an event of drydeploy: {error}") from error
+
+
+def to_dict(event: Event) -> dict[str, Any]:
+    """An event as plain data, as the journal has it."""
+    fields: dict[str, Any] = msgspec.to_builtins(event)
+    return {"event": type(event).__name__, **fields}
+
+
+def from_dict(fields: dict[str, Any]) -> Event:
+    """The event that `to_dict` gave. Raises KeyError or msgspec.ValidationError for anything else."""
+    kind = EVENTS[fields["event"]]
+    rest = {name: value for name, value in fields.items() if name != "event"}
+    return msgspec.convert(rest, kind)

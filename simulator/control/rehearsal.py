@@ -1,0 +1,290 @@
+"""One rehearsal: the deployments of a scenario in their order, folded event by event, on any fleet.
+
+A driver owns the clock and the loop. It hands every event to `Rehearsal.handle`, which journals it, folds it, checks
+the invariants, tells the observers, and only then carries the commands out. Everything that a fleet needs not know
+(faults, the operator, the next deployment, the notifications) is conducted here, so that the virtual fleet and Docker
+differ in nothing but their hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fleet.base import Fleet, MakeEvent
+from fleet.virtual.draws import stream
+from scenarios.model import Deploy, MinimumHealthyHosts, OperatorAction, Scenario
+from simulator.control.faults import Faults
+from simulator.control.invariants import Invariants
+from simulator.control.journal import Journal
+from simulator.control.result import Observer
+from simulator.control.triggers import Trigger
+from simulator.rollout.commands import (
+    AllowTraffic,
+    BlockTraffic,
+    Command,
+    CreateDeployment,
+    Notify,
+    RunLifecycleEvent,
+    StartTimer,
+)
+from simulator.rollout.deployment import Deployment, Limits, Success, Target
+from simulator.rollout.events import (
+    DeploymentCreated,
+    DeploymentEvent,
+    Event,
+    HealthCheckReported,
+    StopRequested,
+    TimerFired,
+    TrafficMeasured,
+)
+from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
+from simulator.rollout.machine import Rollout
+from simulator.rollout.rollback import deployment_id
+from simulator.rollout.statuses import DeploymentStatus, FileExistsBehavior, RollbackEvent
+from strategies import DEFAULT_CONFIGS
+from strategies.configuration import DeploymentConfig, MinimumHealthyHostsType, named
+from strategies.configuration import MinimumHealthyHosts as Minimum
+
+BEFORE_THE_RUN = "before-the-run"
+"""The deployment that is said to have put `fleet.running` there."""
+
+
+class Driver(Protocol):
+    """The clock and the loop."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the run began."""
+        ...
+
+    def at(self, at_ms: int, make: MakeEvent) -> None:
+        """Make this event at that time (now, if it is past) and hand it to `Rehearsal.handle`."""
+        ...
+
+
+@dataclass(slots=True)
+class _Operator:
+    """A scripted action of a person."""
+
+    action: OperatorAction
+    trigger: Trigger
+    done: bool = False
+
+
+class Rehearsal:
+    """A run in progress. `done` says when its last deployment has ended and its traffic is measured."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        fleet: Fleet,
+        driver: Driver,
+        journal: Journal,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.scenario = scenario
+        self.rollouts: list[Rollout] = []
+        self.notifications: list[Notify] = []
+        self.traffic: TrafficMeasured | None = None
+        self.invariants = Invariants()
+        self.done = False
+        self._seed = seed
+        self._fleet = fleet
+        self._driver = driver
+        self._journal = journal
+        self._observers = tuple(observers)
+        self._active: Rollout | None = None
+        self._active_id = ""
+        self._by_id: dict[str, tuple[Rollout, int]] = {}
+        self._to_come = list(reversed(scenario.deploy))
+        self._timers: dict[tuple[str, str], str] = {}
+        hosts = scenario.fleet.named_hosts()
+        running = scenario.fleet.running
+        self._targets: tuple[Target, ...] = tuple(
+            Target(host.name, host.zone, running is not None, running)
+            for host in sorted(hosts, key=lambda host: stream(seed, "order", host.name))
+        )
+        self._last_success = (
+            None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
+        )
+        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._emit, self._later)
+        self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
+        self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
+
+    # -- the fold -----------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin: the first deployment is created, what is due at a time gets its timer."""
+        self._next_deployment()
+        self._faults.begin()
+        for operator in self._operators:
+            if operator.trigger.at_ms is not None:
+                self._later(operator.trigger.at_ms, lambda operator=operator: self._act(operator))  # type: ignore[misc]
+
+    def handle(self, event: Event) -> None:
+        """Take one event: journal, fold, check, tell, carry out."""
+        self._journal.write(event)
+        rollout, commands = self._fold(event)
+        self.invariants.check(event, commands, rollout)
+        for observer in self._observers:
+            observer(event, commands, rollout)
+        for command in commands:
+            self._carry_out(command)
+        if rollout is not None and rollout.ended and rollout is self._active:
+            self._end_deployment(rollout, commands)
+
+    def _fold(self, event: Event) -> tuple[Rollout | None, tuple[Command, ...]]:
+        if isinstance(event, DeploymentEvent):
+            if event.deployment_id == self._active_id and self._active is not None:
+                rollout = self._active
+            else:
+                rollout = self._by_id[event.deployment_id][0]
+            return rollout, rollout.handle(event)
+        if isinstance(event, HealthCheckReported):
+            return self._active, self._active.handle(event) if self._active else ()
+        if isinstance(event, DeploymentCreated):
+            return self._create(event)
+        if isinstance(event, TrafficMeasured):
+            self.traffic = event
+            self.done = True
+        return None, ()
+
+    def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
+        deployment = event.deployment
+        rollout = Rollout(deployment)
+        self.rollouts.append(rollout)
+        self._by_id[deployment.deployment_id] = rollout, len(self.rollouts)
+        self._active, self._active_id = rollout, deployment.deployment_id
+        self._fleet.begin(deployment)
+        self.invariants.begin(deployment)
+        commands = rollout.handle(event)
+        if rollout.status is DeploymentStatus.IN_PROGRESS:
+            self._reached(rollout.status, len(self.rollouts))
+        return rollout, commands
+
+    # -- commands -----------------------------------------------------------------------------------------------
+
+    def _carry_out(self, command: Command) -> None:
+        kind = type(command)
+        if kind is RunLifecycleEvent or kind is BlockTraffic or kind is AllowTraffic:
+            if self._watched:
+                self._entering(command)
+            self._fleet.perform(command)
+        elif isinstance(command, StartTimer):
+            self._start_timer(command)
+        elif isinstance(command, Notify):
+            self.notifications.append(command)
+        elif isinstance(command, CreateDeployment):
+            deployment = command.deployment
+            self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, deployment))
+
+    def _start_timer(self, command: StartTimer) -> None:
+        key = (command.deployment_id, command.timer)
+        self._timers[key] = command.id
+
+        def fire(event_id: int, at_ms: int) -> Event | None:
+            if self._timers.get(key) != command.id or self._by_id[command.deployment_id][0].ended:
+                return None
+            return TimerFired(event_id, at_ms, command.id, command.deployment_id, command.timer)
+
+        self._driver.at(command.at_ms, fire)
+
+    def _entering(self, command: Command) -> None:
+        """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
+        if isinstance(command, RunLifecycleEvent):
+            name, host = command.name, command.host
+        elif isinstance(command, BlockTraffic | AllowTraffic):
+            name, host = (BLOCK_TRAFFIC if isinstance(command, BlockTraffic) else ALLOW_TRAFFIC), command.host
+        else:
+            return
+        if name not in self._watched:
+            return
+        rollout, ordinal = self._by_id[command.deployment_id]
+        self._faults.entering(host, name, rollout.deployment.revision, ordinal)
+        for operator in self._operators:
+            if operator.trigger.on_event(name, host, ordinal):
+                self._act(operator)
+
+    # -- deployments one after the other ------------------------------------------------------------------------
+
+    def _next_deployment(self) -> None:
+        deployment = self._deployment(self._to_come.pop(), len(self.rollouts) + 1)
+        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", deployment))
+
+    def _deployment(self, deploy: Deploy, ordinal: int) -> Deployment:
+        scenario = self.scenario
+        strategy = deploy.strategy or scenario.group.strategy
+        return Deployment(
+            deployment_id=deployment_id(scenario.name, self._seed, ordinal),
+            application=scenario.application,
+            group=scenario.group.name,
+            revision=deploy.revision,
+            strategy=strategy,
+            config=deployment_config(scenario, deploy),
+            targets=self._targets,
+            with_balancer=scenario.balancer is not None,
+            description=deploy.description,
+            ignore_application_stop_failures=deploy.ignore_application_stop_failures,
+            file_exists_behavior=FileExistsBehavior(deploy.file_exists_behavior),
+            auto_rollback=tuple(RollbackEvent(event) for event in scenario.group.auto_rollback),
+            limits=Limits(scenario.limits.start, scenario.limits.event, scenario.limits.deployment),
+            last_success=self._last_success,
+        )
+
+    def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
+        self._active, self._active_id = None, ""
+        self._targets = rollout.aftermath
+        deployment = rollout.deployment
+        if rollout.status is DeploymentStatus.SUCCEEDED:
+            self._last_success = Success(deployment.deployment_id, deployment.revision, deployment.file_exists_behavior)
+        self._reached(rollout.status, self._by_id[deployment.deployment_id][1])
+        if any(isinstance(command, CreateDeployment) for command in commands):
+            return
+        if self._to_come:
+            self._next_deployment()
+        elif (measure := self._fleet.measure()) is not None:
+            self._driver.at(self._driver.now_ms(), measure)
+        else:
+            self.done = True
+
+    # -- faults and people --------------------------------------------------------------------------------------
+
+    def _reached(self, status: DeploymentStatus, ordinal: int) -> None:
+        self._faults.reached(status, ordinal)
+        for operator in self._operators:
+            if operator.trigger.on_status(status, ordinal):
+                self._act(operator)
+
+    def _act(self, operator: _Operator) -> None:
+        if operator.done or self._active is None:
+            return
+        operator.done = True
+        deployment, wanted = self._active_id, operator.action.auto_rollback
+        self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, "the operator", wanted))
+
+    def _emit(self, make: MakeEvent) -> None:
+        self._driver.at(self._driver.now_ms(), make)
+
+    def _later(self, delay_ms: int, call: Callable[[], None]) -> None:
+        def due(_event_id: int, _at_ms: int) -> None:
+            call()
+
+        self._driver.at(self._driver.now_ms() + delay_ms, due)
+
+
+def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:
+    """The configuration of one deployment: its own, or the group's, or what the strategy has by default."""
+    group = scenario.group
+    strategy = deploy.strategy or group.strategy
+    written = deploy.deployment_config or (group.deployment_config if strategy == group.strategy else None)
+    if written is None:
+        return DEFAULT_CONFIGS[strategy]
+    if isinstance(written, MinimumHealthyHosts):
+        name = f"{written.type} {written.value}"
+        return DeploymentConfig(name, Minimum(MinimumHealthyHostsType(written.type), written.value))
+    config = named(written)
+    if config is None:
+        raise ValueError(f"there is no deployment configuration {written}; the scenario's loader tells that beforehand")
+    return config

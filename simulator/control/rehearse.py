@@ -1,0 +1,103 @@
+"""The virtual loop: time is a heap, and a run takes as long as its decisions take.
+
+Actions of the same millisecond are taken in the order in which they were put there, so nothing depends on hashing,
+on threads, or on the machine.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fleet.base import MakeEvent
+from fleet.virtual.fleet import VirtualFleet
+from scenarios.model import Scenario
+from simulator.control import verdict
+from simulator.control.journal import FORMAT, Header, Journal
+from simulator.control.rehearsal import Rehearsal
+from simulator.control.result import Observer, RunResult, RunStatus
+from simulator.version import VERSION
+
+STEPS_MAX = 500_000_000
+"""A run that takes more steps than this repeats itself for ever, and is aborted."""
+
+
+class VirtualLoop:
+    """A clock that jumps: `run` takes what is due next, until nothing more is wanted."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, MakeEvent]] = []
+        self._sequence = 0
+        self._now_ms = 0
+
+    def now_ms(self) -> int:
+        """Virtual milliseconds since the run began."""
+        return self._now_ms
+
+    def at(self, at_ms: int, make: MakeEvent) -> None:
+        """Do this then; O(log n)."""
+        self._sequence += 1
+        heapq.heappush(self._heap, (at_ms, self._sequence, make))
+
+    def run(self, rehearsal: Rehearsal, fleet: VirtualFleet, *, deadline_s: float | None, speed: float | None) -> RunStatus:
+        """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
+        heap, pop, event_id, began_s = self._heap, heapq.heappop, 0, time.monotonic()
+        while not rehearsal.done:
+            at_ms, _, make = pop(heap)
+            if at_ms > self._now_ms:
+                self._now_ms = at_ms
+                if speed is not None:
+                    time.sleep(max(began_s + at_ms / 1000 / speed - time.monotonic(), 0))
+            fleet.at(self._now_ms)
+            event = make(event_id + 1, self._now_ms)
+            if event is None:
+                continue
+            event_id += 1
+            rehearsal.handle(event)
+            if event_id > STEPS_MAX or (deadline_s is not None and event_id % 256 == 0 and time.monotonic() > deadline_s):
+                return RunStatus.ABORTED
+        return RunStatus.COMPLETED
+
+
+def header_of(scenario: Scenario, fleet: str, seed: int, scenario_sha256: str, replay: str) -> Header:
+    """The first line of a run's journal."""
+    data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    for revision in data["revisions"].values():
+        revision["bundle"] = Path(revision["bundle"]).name  # a journal is the same on every machine
+    return Header(VERSION, FORMAT, fleet, seed, scenario_sha256, replay, data)
+
+
+def virtual(
+    scenario: Scenario,
+    *,
+    seed: int,
+    scenario_sha256: str,
+    replay: str,
+    journal: Path | None = None,
+    observers: Sequence[Observer] = (),
+    time_limit_ms: int | None = None,
+    speed: float | None = None,
+    strict: bool = False,
+) -> RunResult:
+    """Rehearse a scenario on the virtual fleet. The same scenario and seed give the same journal, to the byte.
+
+    `time_limit_ms` is real time; beyond it the result's status is `aborted`. KeyboardInterrupt gives `interrupted`.
+    """
+    header = header_of(scenario, VirtualFleet.name, seed, scenario_sha256, replay)
+    book = Journal(header, journal)
+    loop = VirtualLoop()
+    fleet = VirtualFleet(scenario, seed, loop.at)
+    rehearsal = Rehearsal(scenario, seed, fleet, loop, book, observers)
+    deadline_s = None if time_limit_ms is None else time.monotonic() + time_limit_ms / 1000
+    try:
+        rehearsal.begin()
+        status = loop.run(rehearsal, fleet, deadline_s=deadline_s, speed=speed)
+    except KeyboardInterrupt:
+        status = RunStatus.INTERRUPTED
+    sha256 = book.close()
+    return verdict.result(
+        header, scenario, rehearsal, status, ended_ms=loop.now_ms(), strict=strict, sha256=sha256, events=book.events
+    )

@@ -1,0 +1,89 @@
+"""What a run came to, once it has ended: the outcome, what deserves a word, and the result that reports are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scenarios.model import Scenario
+from simulator.control.expectations import every_host_succeeded, judge
+from simulator.control.journal import Header
+from simulator.control.rehearsal import Rehearsal
+from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.rollout.machine import Rollout
+from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
+
+_OUTCOMES = {
+    (Creator.USER, DeploymentStatus.SUCCEEDED): Outcome.SUCCEEDED,
+    (Creator.USER, DeploymentStatus.FAILED): Outcome.FAILED,
+    (Creator.USER, DeploymentStatus.STOPPED): Outcome.STOPPED,
+    (Creator.ROLLBACK, DeploymentStatus.SUCCEEDED): Outcome.ROLLED_BACK,
+    (Creator.ROLLBACK, DeploymentStatus.FAILED): Outcome.ROLLBACK_FAILED,
+    (Creator.ROLLBACK, DeploymentStatus.STOPPED): Outcome.ROLLBACK_FAILED,
+}
+
+
+def outcome(rollouts: Sequence[Rollout]) -> Outcome:
+    """What became of the last deployment of a run."""
+    if not rollouts:
+        return Outcome.INCONCLUSIVE
+    last = rollouts[-1]
+    return _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
+
+
+def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
+    """What went as CodeDeploy has it, and is still worth knowing."""
+    words = []
+    for rollout in rollouts:
+        failed = rollout.counts[TargetStatus.FAILED]
+        if rollout.status is DeploymentStatus.SUCCEEDED and failed:
+            hosts, needed = len(rollout.hosts), rollout.budget.needed
+            words.append(
+                f"{rollout.deployment_id} Succeeded although {failed} of {hosts} hosts failed: CodeDeploy asks for "
+                f"{needed} that succeed ({rollout.deployment.config.name}). With --strict this would have failed"
+            )
+    return tuple(words)
+
+
+def result(
+    header: Header, scenario: Scenario, rehearsal: Rehearsal, status: RunStatus, *, ended_ms: int, strict: bool, sha256: str, events: int
+) -> RunResult:
+    """The result of a run that is over, however it ended."""
+    rollouts = tuple(rehearsal.rollouts)
+    came_to = outcome(rollouts) if status is RunStatus.COMPLETED else Outcome.INCONCLUSIVE
+    measured = rehearsal.traffic
+    traffic = Traffic(measured.total, measured.failed, measured.by_revision) if measured else None
+    in_service_min = measured.in_service_min if measured else None
+    expectations = (
+        judge(scenario.expect, came_to, rollouts, rehearsal.notifications, traffic, in_service_min) if scenario.expect else ()
+    )
+    if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
+        expectations += tuple(every_host_succeeded(rollouts))
+    return RunResult(
+        scenario=scenario,
+        scenario_sha256=header.scenario_sha256,
+        fleet=header.fleet,
+        seed=header.seed,
+        version=header.drydeploy,
+        status=status,
+        outcome=came_to,
+        rollouts=rollouts,
+        notifications=tuple(rehearsal.notifications),
+        traffic=traffic,
+        in_service_min=in_service_min,
+        in_service_required=_required(scenario, rollouts),
+        duration_ms=ended_ms,
+        expectations=expectations,
+        invariants=rehearsal.invariants.findings(),
+        flags=flags(rollouts),
+        events=events,
+        journal_sha256=sha256,
+        replay=header.replay,
+    )
+
+
+def _required(scenario: Scenario, rollouts: Sequence[Rollout]) -> int | None:
+    """The least in service that the run's configurations allow; None without a balancer to be in service of."""
+    if scenario.balancer is None or not rollouts:
+        return None
+    required = (r.deployment.config.minimum_healthy_hosts.required(len(r.hosts)) for r in rollouts)
+    return min(min(required), len(rollouts[0].hosts))

@@ -1,0 +1,5 @@
+"""The version, read once from what is installed."""
+
+from importlib.metadata import version
+
+VERSION = version("drydeploy")
