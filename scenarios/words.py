@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 HOSTS_MAX: Final = 1_000_000
 DEPLOYMENTS_MAX: Final = 100
@@ -97,9 +97,13 @@ def duration_text(value_ms: int) -> str:
     return f"{value_ms}ms"
 
 
+_AS_WRITTEN = PlainSerializer(lambda ms: f"{ms}ms", return_type=str, when_used="json")
+"""A scenario that is written out can be read again."""
+
 Duration = Annotated[
     int,
     BeforeValidator(duration_ms, json_schema_input_type=str),
+    _AS_WRITTEN,
     Field(json_schema_extra={"pattern": _DURATION.pattern, "examples": ["10s", "5m"]}),
 ]
 """Milliseconds, written with a unit."""
@@ -115,6 +119,7 @@ def some_time_ms(value: object) -> object:
 SomeTime = Annotated[
     int,
     BeforeValidator(some_time_ms, json_schema_input_type=str),
+    _AS_WRITTEN,
     Field(json_schema_extra={"pattern": _DURATION.pattern, "examples": ["10s", "5m"]}),
 ]
 """A duration that is more than nothing."""
