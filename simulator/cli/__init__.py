@@ -1,0 +1,97 @@
+"""The command line: `drydeploy VERB …`, one module a verb.
+
+The overview is printed from the table below, and only the verb that was asked for is imported: `drydeploy --help`
+costs little more than starting Python. Everything heavy (pydantic, networkx, rich, docker) is imported within verbs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import Final
+
+VERBS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("SCENARIO", "rehearse a deployment: a scenario's name or file, or a bundle"),
+    "plan": ("SCENARIO", "show what would be done, before anything is"),
+    "validate": ("FILE", "check a scenario or an appspec.yml; tell every mistake, and its remedy"),
+    "list": ("", "list the library of scenarios"),
+    "show": ("NAME", "tell what a scenario teaches, and where it happened"),
+    "schema": ("", "print the JSON Schema of scenarios, for editors"),
+    "init": ("[DIR]", "write a scenario and a bundle to start from"),
+    "replay": ("JOURNAL", "play a journal again, event by event"),
+    "image": ("build", "make the image that Docker hosts run on"),
+    "doctor": ("", "say what is missing here, and how to get it"),
+    "clean": ("", "remove what killed runs left behind"),
+}
+"""Every verb: its argument, and what it does. The module of the same name has a function `verb`."""
+
+_OPTIONS: Final = (
+    ("--version", "print the version"),
+    ("--help", "print this; after a verb, print its options"),
+    ("--install-completion", "complete verbs and options in this shell"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out a command line, and give its exit code. No traceback reaches the user."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without ✔ shows \u2714, and no error
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return code
+
+
+_INTERRUPTED: Final = 130
+_BROKEN_PIPE: Final = 141
+
+
+def _dispatch(arguments: list[str]) -> int:
+    first = arguments[0] if arguments else "--help"
+    completing = "_DRYDEPLOY_COMPLETE" in os.environ or first in ("--install-completion", "--show-completion")
+    if completing:
+        from simulator.cli.app import execute
+
+        return execute(VERBS, arguments)
+    if first in ("--help", "-h", "help"):
+        sys.stdout.write(overview())
+        return 0
+    if first in ("--version", "-V"):
+        from simulator.version import VERSION
+
+        sys.stdout.write(f"drydeploy {VERSION}\n")
+        return 0
+    if first not in VERBS:
+        sys.stderr.write(_unknown(first))
+        return 2
+    from simulator.cli.app import execute
+
+    return execute({first: VERBS[first]}, arguments)
+
+
+def overview() -> str:
+    """What `drydeploy --help` prints."""
+    lines = ["Usage: drydeploy VERB [OPTIONS]", "", "Rehearse a deployment before it is real.", "", "Verbs:"]
+    lines += [f"  {f'{verb} {argument}':<18} {does}" for verb, (argument, does) in VERBS.items()]
+    lines += ["", "Options:", *(f"  {option:<22} {does}" for option, does in _OPTIONS)]
+    lines += ["", "Begin with:", "  drydeploy run health-check-404", "  drydeploy run ./my-bundle --hosts 4"]
+    return "\n".join(lines) + "\n"
+
+
+def _unknown(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    kind = "option" if word.startswith("-") else "verb"
+    remedy = f"did you mean {near[0]}?" if near else "see: drydeploy --help"
+    return f"drydeploy: error: there is no {kind} {word}; {remedy}\n"

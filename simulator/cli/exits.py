@@ -1,0 +1,62 @@
+"""Exit codes of `run` and `replay`. A script may rely on them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from scenarios.model import Expect
+from simulator.control.result import Outcome, RunResult, RunStatus
+from simulator.rollout.statuses import Creator
+
+
+class ExitCode(IntEnum):
+    """What a run tells the shell."""
+
+    AS_EXPECTED = 0
+    """Every expectation held; where there are none, the deployment succeeded."""
+    FAILED = 1
+    """An expectation was not met; where there are none, the deployment failed or was stopped."""
+    USAGE = 2
+    ROLLED_BACK = 3
+    """A deployment was rolled back, and nothing was expected of that."""
+    UNSAFE = 4
+    """An invariant was violated, or a rollback failed that was not expected to."""
+    INCONCLUSIVE = 5
+    TIME_LIMIT = 124
+    INTERRUPTED = 130
+
+
+def exit_code(result: RunResult) -> ExitCode:
+    """The code of a run, worst news first."""
+    expect = result.scenario.expect or Expect()
+    if result.status is RunStatus.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    if result.status is RunStatus.ABORTED:
+        return ExitCode.TIME_LIMIT
+    if any(not finding.held for finding in result.invariants):
+        return ExitCode.UNSAFE
+    if result.outcome is Outcome.ROLLBACK_FAILED and expect.outcome != Outcome.ROLLBACK_FAILED.value:
+        return ExitCode.UNSAFE
+    if result.outcome is Outcome.INCONCLUSIVE and expect.outcome != Outcome.INCONCLUSIVE.value:
+        return ExitCode.INCONCLUSIVE
+    if not result.as_expected:
+        return ExitCode.FAILED
+    if _rolled_back(result) and not _expects_rollback(expect):
+        return ExitCode.ROLLED_BACK
+    if result.expectations or result.outcome is Outcome.SUCCEEDED:
+        return ExitCode.AS_EXPECTED
+    return ExitCode.FAILED
+
+
+def _rolled_back(result: RunResult) -> bool:
+    return any(rollout.deployment.creator is Creator.ROLLBACK for rollout in result.rollouts)
+
+
+def _expects_rollback(expect: Expect) -> bool:
+    """Whether the scenario speaks of a rollback anywhere: an unexpected one is never a success."""
+    return (
+        expect.outcome in ("rolled_back", "rollback_failed")
+        or any(deployment.creator == Creator.ROLLBACK.value for deployment in expect.deployments or ())
+        or "DeploymentRollback" in expect.notifications
+        or any(event.deployment is not None and event.deployment > 1 for event in expect.events)
+    )

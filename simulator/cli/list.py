@@ -1,0 +1,44 @@
+"""`drydeploy list`: the library of scenarios, by what becomes of the deployment."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import typer
+
+from simulator.cli.options import Output, OutputOption
+
+_HEADINGS: Final = {
+    "succeeded": "The deployment succeeds",
+    "rolled_back": "It fails, and is rolled back",
+    "rollback_failed": "It fails, and so does its rollback",
+    "failed": "It fails",
+    "stopped": "It is stopped",
+    "inconclusive": "Nobody can tell",
+    None: "Other",
+}
+
+
+def verb(output: OutputOption = Output.TEXT) -> None:
+    """List the library of scenarios."""
+    from scenarios import library
+
+    scenarios = library.all()
+    if output is Output.JSON:
+        from simulator.report.document import dumps
+
+        rows = [
+            {"name": s.name, "title": s.title, "outcome": s.expect.outcome if s.expect else None} for s in scenarios
+        ]
+        sys.stdout.write(dumps(rows))
+        return
+    width = max((len(scenario.name) for scenario in scenarios), default=0)
+    for outcome, heading in _HEADINGS.items():
+        group = [s for s in scenarios if (s.expect.outcome if s.expect else None) == outcome]
+        if group:
+            typer.secho(heading, bold=True)
+            for scenario in group:
+                typer.echo(f"  {scenario.name:<{width}}  {scenario.title}")
+            typer.echo()
+    typer.echo("drydeploy show NAME tells more of one, drydeploy run NAME plays it.")

@@ -1,0 +1,70 @@
+"""`drydeploy plan`: what would be done, before anything is."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.errors import UsageError
+from simulator.cli.options import (
+    ConfigOption,
+    HostsOption,
+    Output,
+    OutputOption,
+    RunningOption,
+    ScenarioArgument,
+    StrategyOption,
+)
+
+if TYPE_CHECKING:
+    from scenarios.model import Scenario
+    from simulator.report.graph import PlannedDeployment
+
+
+def verb(
+    scenario: ScenarioArgument,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
+    dot: Annotated[bool, typer.Option("--dot", help="Print a Graphviz digraph.")] = False,
+    output: OutputOption = Output.TEXT,
+    hosts: HostsOption = None,
+    strategy: StrategyOption = None,
+    config: ConfigOption = None,
+    running: RunningOption = None,
+) -> None:
+    """Show what would be done, before anything is: each deployment's stages, hosts, how many at once."""
+    from simulator.cli.sources import BundleOptions, resolve
+    from simulator.report import graph
+    from simulator.report.document import dumps
+
+    if mermaid + dot + (output is Output.JSON) > 1:
+        raise UsageError("--mermaid, --dot and -o json exclude each other; give one")
+    found = resolve(scenario, BundleOptions(hosts, strategy, config, running)).scenario
+    planned = _planned(found)
+    if mermaid:
+        sys.stdout.write(graph.mermaid(planned))
+    elif dot:
+        sys.stdout.write(graph.dot(planned))
+    elif output is Output.JSON:
+        sys.stdout.write(dumps(graph.plan_document(found.name, planned)))
+    else:
+        from simulator.cli.screen import show
+
+        title = f"{found.name}: {found.application}, {found.group.name}"
+        show(graph.plan_tree(title, planned, with_balancer=found.balancer is not None))
+
+
+def _planned(scenario: Scenario) -> list[PlannedDeployment]:
+    from simulator.control.rehearsal import deployment_config
+    from simulator.report.graph import PlannedDeployment
+    from strategies import STRATEGIES
+
+    hosts = [host.name for host in scenario.fleet.named_hosts()]
+    planned = []
+    for number, deploy in enumerate(scenario.deploy, 1):
+        strategy = deploy.strategy or scenario.group.strategy
+        config = deployment_config(scenario, deploy)
+        plan = STRATEGIES[strategy](hosts, config)
+        planned.append(PlannedDeployment(number, deploy.revision, strategy, config, plan))
+    return planned

@@ -1,0 +1,149 @@
+"""How a run is shown while it goes on, and at its end: a live tree, plain lines, one JSON object, or JSON lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from simulator.cli.options import RunOutput
+from simulator.report.document import decision_object, document, dumps, event_object
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from simulator.control.result import Observer, RunResult
+    from simulator.report.tree import LiveTree
+    from simulator.rollout.commands import Command
+    from simulator.rollout.events import Event
+    from simulator.rollout.machine import Rollout
+
+
+class Presenter(Protocol):
+    """What shows a run. `observers` watch it from within `showing()`; `finish` is called once, after it."""
+
+    observers: Sequence[Observer]
+
+    def showing(self) -> AbstractContextManager[object]:
+        """What is on the screen while the run goes on."""
+        ...
+
+    def finish(self, result: RunResult, journal: Path | None) -> None:
+        """Show what came of it."""
+        ...
+
+
+class Json:
+    """One JSON object at the end, and nothing else."""
+
+    observers: Sequence[Observer] = ()
+
+    def showing(self) -> AbstractContextManager[object]:
+        """Nothing."""
+        return nullcontext()
+
+    def finish(self, result: RunResult, journal: Path | None) -> None:
+        """Print the object. The journal's place is not in it: the same run gives the same bytes."""
+        del journal
+        sys.stdout.write(dumps(document(result)))
+
+
+class NdJson:
+    """A JSON object a line: every event, every decision, and at last the verdict."""
+
+    def __init__(self) -> None:
+        self.observers: Sequence[Observer] = (self._tell,)
+
+    def showing(self) -> AbstractContextManager[object]:
+        """Nothing but the lines."""
+        return nullcontext()
+
+    def _tell(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        del rollout
+        lines = [event_object(event), *(decision_object(command, event.at_ms) for command in commands)]
+        sys.stdout.write("".join(dumps(line, indent=False) for line in lines))
+        sys.stdout.flush()
+
+    def finish(self, result: RunResult, journal: Path | None) -> None:
+        """Print the verdict as the last line."""
+        del journal
+        sys.stdout.write(dumps(document(result), indent=False))
+
+
+class PlainText:
+    """A line for each event and decision, then the verdict. `quiet`: the verdict alone."""
+
+    def __init__(self, console: Console, title: str, *, quiet: bool, every: bool) -> None:
+        from simulator.report.lines import Lines
+
+        self._console = console
+        self._title = title
+        self._quiet = quiet
+        self._every = every
+        self.observers: Sequence[Observer] = () if quiet else (Lines(self._write, every=every),)
+
+    def showing(self) -> AbstractContextManager[object]:
+        """Only a heading; the lines come by themselves."""
+        if not self._quiet:
+            self._write(self._title)
+        return nullcontext()
+
+    def _write(self, line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    def finish(self, result: RunResult, journal: Path | None) -> None:
+        """Print the verdict."""
+        from simulator.report.verdict import print_verdict, verdict
+
+        if not self._quiet:
+            self._write("")
+        print_verdict(self._console, verdict(result, journal=journal, every=self._every))
+
+
+class TerminalText:
+    """A tree that lives while the run goes on, then the verdict. `live` False: the tree is drawn once, at the end."""
+
+    def __init__(self, console: Console, title: str, *, live: bool, every: bool) -> None:
+        from simulator.report.tree import LiveTree
+
+        self._console = console
+        self._title = title
+        self._every = every
+        self._tree: LiveTree | None = LiveTree(title) if live else None
+        self.observers: Sequence[Observer] = () if self._tree is None else (self._tree,)
+
+    def showing(self) -> AbstractContextManager[object]:
+        """The live tree, which leaves the screen when the run has ended: the final one takes its place."""
+        if self._tree is None:
+            return nullcontext()
+        from rich.live import Live
+
+        return Live(self._tree, console=self._console, refresh_per_second=8, transient=True)
+
+    def finish(self, result: RunResult, journal: Path | None) -> None:
+        """Print the tree and the verdict."""
+        from simulator.report.tree import final_tree
+        from simulator.report.verdict import print_verdict, verdict
+
+        self._console.print(final_tree(self._title, result))
+        self._console.print()
+        print_verdict(self._console, verdict(result, journal=journal, every=self._every))
+
+
+def presenter(output: RunOutput, title: str, *, live: bool, quiet: bool, every: bool) -> Presenter:
+    """What fits the option, and where standard output leads."""
+    match output:
+        case RunOutput.JSON:
+            return Json()
+        case RunOutput.NDJSON:
+            return NdJson()
+        case RunOutput.TEXT:
+            from rich.console import Console
+
+            console = Console(highlight=False)
+            if console.is_terminal and not console.is_dumb_terminal and not quiet:
+                return TerminalText(console, title, live=live, every=every)
+            return PlainText(console, title, quiet=quiet, every=every)

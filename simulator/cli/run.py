@@ -1,0 +1,154 @@
+"""`drydeploy run`: rehearse a deployment, show it, and say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.errors import UsageError
+from simulator.cli.options import (
+    ConfigOption,
+    FleetName,
+    HostsOption,
+    RunningOption,
+    RunOutput,
+    ScenarioArgument,
+    StrategyOption,
+)
+
+if TYPE_CHECKING:
+    from simulator.cli.sources import Source
+    from simulator.control.result import Observer, RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """How a scenario is played."""
+
+    fleet: FleetName
+    seed: int
+    journal: Path | None
+    time_limit_ms: int | None
+    speed: float | None
+    strict: bool
+
+
+def verb(
+    scenario: ScenarioArgument,
+    fleet: Annotated[FleetName, typer.Option(help="Hosts as events on a heap, or as containers.")] = FleetName.VIRTUAL,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and file give the same run.")] = 0,
+    output: Annotated[
+        RunOutput, typer.Option("--output", "-o", help="For a person, one JSON object, or a JSON object a line.")
+    ] = RunOutput.TEXT,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write JUnit XML.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(metavar="X", help="Virtual fleet: play X seconds in each second, to watch.")
+    ] = None,
+    journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the journal is kept.")] = None,
+    time_limit: Annotated[
+        str | None, typer.Option(metavar="10m", help="Give up after so much real time; exit 124.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail if any host fails.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict alone.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every command and safety rule.")] = False,
+    hosts: HostsOption = None,
+    strategy: StrategyOption = None,
+    config: ConfigOption = None,
+    running: RunningOption = None,
+) -> None:
+    """Rehearse a deployment: a scenario's name or file, or a bundle.
+
+    Exit codes: 0 as expected · 1 failed · 2 usage · 3 rolled back, unexpectedly · 4 a safety rule was violated, or a
+    rollback failed · 5 inconclusive · 124 time limit · 130 interrupted.
+    """
+    from simulator.cli.exits import exit_code
+    from simulator.cli.journals import default_path
+    from simulator.cli.presenters import presenter
+    from simulator.cli.sources import BundleOptions, resolve
+
+    if speed is not None and (fleet is not FleetName.VIRTUAL or speed <= 0):
+        raise UsageError("--speed takes a number above 0, with --fleet virtual; Docker plays in real time")
+    _writable(junit, report)
+    source = resolve(scenario, BundleOptions(hosts, strategy, config, running))
+    name = source.scenario.name
+    settings = _Settings(fleet, seed, journal or default_path(name, fleet, seed), _limit_ms(time_limit), speed, strict)
+    title = f"{name} · {fleet} fleet · seed {seed}"
+    live = fleet is FleetName.DOCKER or speed is not None
+    shown = presenter(output, title, live=live, quiet=quiet, every=verbose)
+    with shown.showing():
+        result = _drive(source, settings, shown.observers)
+    shown.finish(result, settings.journal)
+    _write_files(result, junit, report)
+    raise typer.Exit(exit_code(result))
+
+
+def _drive(source: Source, settings: _Settings, observers: Sequence[Observer]) -> RunResult:
+    options = ["--seed", str(settings.seed)]
+    if settings.fleet is not FleetName.VIRTUAL:
+        options += ["--fleet", settings.fleet.value]
+    if settings.strict:
+        options.append("--strict")
+    replay = source.command("run", *options)
+    if settings.fleet is FleetName.VIRTUAL:
+        from simulator.control.rehearse import virtual
+
+        return virtual(
+            source.scenario,
+            seed=settings.seed,
+            scenario_sha256=source.sha256,
+            replay=replay,
+            journal=settings.journal,
+            observers=observers,
+            time_limit_ms=settings.time_limit_ms,
+            speed=settings.speed,
+            strict=settings.strict,
+        )
+    from simulator.control.controller import docker
+
+    return docker(
+        source.scenario,
+        seed=settings.seed,
+        scenario_sha256=source.sha256,
+        replay=replay,
+        journal=settings.journal,
+        observers=observers,
+        time_limit_ms=settings.time_limit_ms,
+        strict=settings.strict,
+    )
+
+
+def _limit_ms(text: str | None) -> int | None:
+    if text is None:
+        return None
+    from scenarios.model import duration_ms
+
+    try:
+        limit = duration_ms(text)
+    except ValueError as error:
+        raise UsageError(f"--time-limit {text}: {error}") from error
+    assert isinstance(limit, int), "duration_ms gives milliseconds, or raises"
+    return limit
+
+
+def _writable(*paths: Path | None) -> None:
+    """Refuse before the run what could not be written after it."""
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            found = "is a directory" if path.is_dir() else f"there is no directory {path.parent}"
+            raise UsageError(f"{path} cannot be written: {found}; name a file in a directory that exists")
+
+
+def _write_files(result: RunResult, junit: Path | None, report: Path | None) -> None:
+    if junit is not None:
+        from simulator.report.junit import junit as as_junit
+
+        junit.write_text(as_junit(result), encoding="utf-8")
+    if report is not None:
+        from simulator.report.html import html
+
+        report.write_text(html(result), encoding="utf-8")

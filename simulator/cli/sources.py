@@ -1,0 +1,83 @@
+"""What a user means by SCENARIO: a name in the library, a file, or a bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from simulator.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from scenarios.model import Scenario
+
+HOSTS_DEFAULT: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BundleOptions:
+    """How a bare bundle is rehearsed; each is None where the user left it out."""
+
+    hosts: int | None = None
+    strategy: str | None = None
+    config: str | None = None
+    running: str | None = None
+
+    def words(self) -> list[str]:
+        """The options as the user may write them."""
+        pairs = (
+            ("--hosts", self.hosts),
+            ("--strategy", self.strategy),
+            ("--config", self.config),
+            ("--running", self.running),
+        )
+        return [word for name, value in pairs if value is not None for word in (name, str(value))]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A scenario that has been found. `words` name it again on a command line."""
+
+    scenario: Scenario
+    sha256: str
+    words: tuple[str, ...]
+
+    def command(self, verb: str, *options: str) -> str:
+        """The command line that does `verb` with it."""
+        return shlex.join(["drydeploy", verb, *self.words, *options])
+
+
+def resolve(word: str, options: BundleOptions | None = None) -> Source:
+    """The scenario that `word` means. Raises UsageError or ScenarioError, the latter with every mistake of the file."""
+    from scenarios import library
+    from scenarios.bundle import is_bundle
+    from scenarios.loader import load
+
+    options = options or BundleOptions()
+    path = Path(word).expanduser()
+    if word not in library.names() and is_bundle(path):
+        return _bundle(word, path, options)
+    path = library.find(word if word in library.names() else str(path))
+    if given := options.words():
+        raise UsageError(f"{given[0]} goes with a bundle, and {word} is a scenario: write that in its file")
+    scenario = load(path)
+    return Source(scenario, hashlib.sha256(path.read_bytes()).hexdigest(), (word,))
+
+
+def _bundle(word: str, path: Path, options: BundleOptions) -> Source:
+    from scenarios import bundle_scenario
+
+    running = Path(options.running).expanduser() if options.running else None
+    scenario = bundle_scenario(
+        path,
+        hosts=options.hosts or HOSTS_DEFAULT,
+        strategy=options.strategy or "rolling",
+        config=options.config,
+        running=running,
+    )
+    # Where the bundle lies is no part of what is rehearsed.
+    revisions = {name: r.model_copy(update={"bundle": Path(r.bundle.name)}) for name, r in scenario.revisions.items()}
+    text = scenario.model_copy(update={"revisions": revisions}).model_dump_json(by_alias=True)
+    return Source(scenario, hashlib.sha256(text.encode()).hexdigest(), (word, *options.words()))

@@ -1,0 +1,76 @@
+"""Why a deployment did not succeed, in one look: the failed hosts, alike ones together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from simulator.report.words import named
+from simulator.rollout.events import Diagnostics
+from simulator.rollout.host import Host, Record
+from simulator.rollout.machine import Rollout
+from simulator.rollout.statuses import EventStatus, LifecycleErrorCode, TargetStatus
+
+LOG_LINES_MAX: Final = 12
+"""A report shows so many of the last lines of a script's output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Hosts that failed at the same event for the same reason. `log` is the first host's script output."""
+
+    hosts: tuple[str, ...]
+    event: str
+    reason: str
+    script: str
+    log: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{named(list(self.hosts))} failed at {self.event}: {self.reason}"
+
+
+def failed_record(host: Host) -> Record | None:
+    """The event at which a host failed: the last that did (earlier ones were forgiven), or was stopped at."""
+    failed = [record for record in host.records if record.status is EventStatus.FAILED]
+    skipped = (record for record in host.records if record.status is EventStatus.SKIPPED)
+    return failed[-1] if failed else next(skipped, None)
+
+
+def reason(record: Record) -> str:
+    """Why a lifecycle event failed, as whoever carried it out says."""
+    if record.started_ms is None:
+        return "the deployment was stopped before it"
+    return record.diagnostics.message if record.diagnostics else "no reason was given"
+
+
+def log_lines(diagnostics: Diagnostics | None) -> tuple[str, ...]:
+    """The end of a failing script's output, bounded; nothing where no script failed."""
+    if diagnostics is None or diagnostics.error_code is LifecycleErrorCode.SUCCESS:
+        return ()
+    lines = diagnostics.log_tail.rstrip().splitlines()
+    cut = len(lines) - LOG_LINES_MAX
+    return (f"… {cut} lines before", *lines[cut:]) if cut > 0 else tuple(lines)
+
+
+def causes(rollout: Rollout) -> tuple[Cause, ...]:
+    """The causes of a deployment's failed hosts, in the order of the hosts. Alike failures are one cause."""
+    groups: dict[tuple[str, str], list[Host]] = {}
+    for host in rollout.hosts.values():
+        if host.status is TargetStatus.FAILED and (record := failed_record(host)) is not None:
+            # A sentence that names its host is alike for all hosts but for the name.
+            groups.setdefault((record.name, reason(record).replace(host.name, "\0")), []).append(host)
+    found = []
+    for (event, _), hosts in groups.items():
+        record = failed_record(hosts[0])
+        assert record is not None, "only hosts with a record are grouped"
+        diagnostics = record.diagnostics
+        found.append(
+            Cause(
+                tuple(host.name for host in hosts),
+                event,
+                reason(record),
+                diagnostics.script_name if diagnostics else "",
+                log_lines(diagnostics),
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,133 @@
+"""A plan as a tree for a person, as Mermaid or Graphviz for a page, as JSON for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from rich.text import Text
+from rich.tree import Tree
+
+from simulator.report.words import count, named
+from simulator.rollout import lifecycle
+from strategies.configuration import DeploymentConfig
+from strategies.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDeployment:
+    """One deployment of a scenario, before it has begun."""
+
+    number: int
+    revision: str
+    strategy: str
+    config: DeploymentConfig
+    plan: Plan
+
+
+def plan_tree(title: str, deployments: Sequence[PlannedDeployment], *, with_balancer: bool) -> Tree:
+    """A branch per deployment, a leaf per stage."""
+    tree = Tree(Text(title, style="bold"), guide_style="dim")
+    events = lifecycle.sequence(with_balancer=with_balancer)
+    for planned in deployments:
+        config = planned.config
+        branch = tree.add(
+            Text.assemble(
+                (f"{planned.number}. ", "bold"),
+                (planned.revision, "magenta"),
+                f"  {planned.strategy}, {config.name}",
+                (f"  ({config.minimum_healthy_hosts})", "dim"),
+            )
+        )
+        for stage in planned.plan:
+            after = sorted(planned.plan.graph.predecessors(stage.name))
+            leaf = branch.add(Text(f"{stage.name}: {stage}" + (f", after {', '.join(after)}" if after else "")))
+            leaf.add(Text(f"hosts: {named(list(stage.hosts), 8)}", style="dim"))
+            leaf.add(Text(f"each: {' → '.join(events)}", style="dim"))
+            if stage.at_once == 0:
+                warning = f"⚠ the minimum is the whole of {count(len(stage.hosts), 'host')}: nothing can be deployed"
+                leaf.add(Text(warning, style="yellow"))
+    return tree
+
+
+def plan_document(name: str, deployments: Sequence[PlannedDeployment]) -> dict[str, Any]:
+    """The plan for a program."""
+    return {
+        "scenario": name,
+        "deployments": [
+            {
+                "revision": planned.revision,
+                "strategy": planned.strategy,
+                "deployment_config": {
+                    "name": planned.config.name,
+                    "type": planned.config.minimum_healthy_hosts.type.value,
+                    "value": planned.config.minimum_healthy_hosts.value,
+                },
+                "stages": [
+                    {
+                        "name": stage.name,
+                        "after": sorted(planned.plan.graph.predecessors(stage.name)),
+                        "hosts": list(stage.hosts),
+                        "at_once": stage.at_once,
+                        "minimum_healthy_hosts": stage.required,
+                    }
+                    for stage in planned.plan
+                ],
+            }
+            for planned in deployments
+        ],
+    }
+
+
+def mermaid(deployments: Sequence[PlannedDeployment]) -> str:
+    """A Mermaid flowchart: a subgraph per deployment, one after the other."""
+    lines = ["flowchart TD"]
+    for planned in deployments:
+        lines.append(f"    subgraph d{planned.number}[{_quoted(_label(planned))}]")
+        lines += [f"        {_node(planned, stage.name)}[{_quoted(str(stage))}]" for stage in planned.plan]
+        lines.append("    end")
+    lines += [f"    {a} --> {b}" for a, b in _edges(deployments)]
+    return "\n".join(lines) + "\n"
+
+
+def dot(deployments: Sequence[PlannedDeployment]) -> str:
+    """A Graphviz digraph: a cluster per deployment, one after the other."""
+    lines = ["digraph plan {", "    node [shape=box];"]
+    for planned in deployments:
+        lines.append(f"    subgraph cluster_{planned.number} {{")
+        lines.append(f"        label={_escaped(_label(planned))};")
+        lines += [f"        {_node(planned, stage.name)} [label={_escaped(str(stage))}];" for stage in planned.plan]
+        lines.append("    }")
+    lines += [f"    {a} -> {b};" for a, b in _edges(deployments)]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _edges(deployments: Sequence[PlannedDeployment]) -> list[tuple[str, str]]:
+    """Within a plan its own edges; from a plan's last stages to the first of the next."""
+    edges = []
+    for planned in deployments:
+        edges += [(_node(planned, a), _node(planned, b)) for a, b in sorted(planned.plan.graph.edges)]
+    for one, other in pairwise(deployments):
+        last = sorted(name for name, degree in one.plan.graph.out_degree() if degree == 0)
+        first = sorted(name for name, degree in other.plan.graph.in_degree() if degree == 0)
+        edges += [(_node(one, a), _node(other, b)) for a in last for b in first]
+    return edges
+
+
+def _label(planned: PlannedDeployment) -> str:
+    return f"{planned.number}. {planned.revision}: {planned.strategy}, {planned.config.name}"
+
+
+def _node(planned: PlannedDeployment, stage: str) -> str:
+    """A name that every grammar takes."""
+    return f"d{planned.number}_" + "".join(letter if letter.isalnum() else "_" for letter in stage)
+
+
+def _quoted(label: str) -> str:
+    return '"' + label.replace("&", "#amp;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;") + '"'
+
+
+def _escaped(label: str) -> str:
+    return '"' + label.replace("\\", "\\\\").replace('"', '\\"') + '"'

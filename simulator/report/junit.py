@@ -1,0 +1,114 @@
+"""A run as JUnit XML, which every CI service reads.
+
+A suite per deployment has a case per host; two more suites have the expectations and the invariants. Where a scenario
+says what it expects, that is what passes or fails, and a failed host is told without failing the build: many scenarios
+exist to see a host fail. Where it says nothing, a failed host is a failure.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+
+from simulator.control.result import Finding, RunResult
+from simulator.report.causes import failed_record, log_lines, reason
+from simulator.report.words import headline
+from simulator.rollout.host import NEVER, Host
+from simulator.rollout.machine import Rollout
+from simulator.rollout.statuses import TargetStatus
+
+_FORBIDDEN = {
+    code: "\ufffd" for code in (*range(0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF) if code not in (9, 10, 13)
+}
+"""Characters that XML 1.0 cannot carry; scripts write them."""
+
+
+def junit(result: RunResult) -> str:
+    """The XML text."""
+    root = ET.Element("testsuites", name=f"drydeploy {result.scenario.name}", time=_seconds(result.duration_ms))
+    strict = not result.expectations
+    for number, rollout in enumerate(result.rollouts, 1):
+        root.append(_deployment(result, number, rollout, strict))
+    for title, findings in (("expectations", result.expectations), ("invariants", result.invariants)):
+        if findings:
+            root.append(_findings(f"{result.scenario.name}.{title}", findings))
+    run = ET.Element("testsuite", name=f"{result.scenario.name}.run")
+    sign, sentence = headline(result)
+    case = ET.SubElement(run, "testcase", classname=run.attrib["name"], name="the run came to its end", time="0.000")
+    if result.status != "completed":
+        _failure(case, result.status.value, sentence)
+    _say(case, f"{sign} {sentence}\nreplay: {result.replay}")
+    root.append(_summed(run))
+    for name in ("tests", "failures", "skipped"):
+        root.set(name, str(sum(int(suite.attrib[name]) for suite in root)))
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _deployment(result: RunResult, number: int, rollout: Rollout, strict: bool) -> ET.Element:
+    deployment = rollout.deployment
+    name = f"{result.scenario.name}.{number}-{deployment.revision}"
+    lasted = 0 if rollout.ended_ms == NEVER else rollout.ended_ms - rollout.started_ms
+    suite = ET.Element("testsuite", name=_clean(name), time=_seconds(lasted))
+    properties = ET.SubElement(suite, "properties")
+    for key, value in (
+        ("deployment_id", deployment.deployment_id),
+        ("creator", deployment.creator.value),
+        ("status", rollout.status.value),
+        ("strategy", deployment.strategy),
+        ("deployment_config", deployment.config.name),
+    ):
+        ET.SubElement(properties, "property", name=key, value=_clean(value))
+    for host in rollout.hosts.values():
+        suite.append(_host(name, host, strict))
+    return _summed(suite)
+
+
+def _host(suite: str, host: Host, strict: bool) -> ET.Element:
+    began = next((record.started_ms for record in host.records if record.started_ms is not None), None)
+    lasted = 0 if began is None else host.records[-1].ended_ms - began
+    case = ET.Element("testcase", classname=_clean(suite), name=_clean(host.name), time=_seconds(lasted))
+    if host.status is TargetStatus.FAILED:
+        record = failed_record(host)
+        why = f"{record.name}: {reason(record)}" if record else "no lifecycle event was reached"
+        log = "\n".join(log_lines(record.diagnostics)) if record else ""
+        if strict:
+            _failure(case, record.name if record else "failed", why, log)
+        else:
+            _say(case, f"failed at {why}" + (f"\n{log}" if log else ""))
+    elif host.status is not TargetStatus.SUCCEEDED:
+        ET.SubElement(case, "skipped", message=host.status.value)
+    return case
+
+
+def _findings(name: str, findings: Iterable[Finding]) -> ET.Element:
+    suite = ET.Element("testsuite", name=name, time="0.000")
+    for finding in findings:
+        case = ET.SubElement(suite, "testcase", classname=name, name=_clean(finding.name), time="0.000")
+        if not finding.held:
+            _failure(case, "not held", finding.why)
+    return _summed(suite)
+
+
+def _summed(suite: ET.Element) -> ET.Element:
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    suite.set("failures", str(len(suite.findall("testcase/failure"))))
+    suite.set("errors", "0")
+    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
+    return suite
+
+
+def _failure(case: ET.Element, kind: str, message: str, body: str = "") -> None:
+    ET.SubElement(case, "failure", type=_clean(kind), message=_clean(message)).text = _clean(body or message)
+
+
+def _say(case: ET.Element, text: str) -> None:
+    ET.SubElement(case, "system-out").text = _clean(text)
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms / 1000:.3f}"
+
+
+def _clean(text: str) -> str:
+    return text.translate(_FORBIDDEN)

@@ -1,0 +1,164 @@
+"""A run as plain lines, one for each thing that happened or was decided, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from simulator.report import words
+from simulator.rollout.commands import Command, CreateDeployment, Finish, Notify
+from simulator.rollout.events import (
+    DeploymentCreated,
+    Event,
+    FaultChanged,
+    HealthCheckReported,
+    LifecycleEventCompleted,
+    LifecycleEventStarted,
+    StopRequested,
+    TrafficMeasured,
+)
+from simulator.rollout.lifecycle import ALLOW_TRAFFIC
+from simulator.rollout.machine import Rollout
+from simulator.rollout.statuses import EventStatus, Trigger
+
+SUBJECT_WIDTH: Final = 12
+"""Columns for who a line is about: a deployment's id has eleven letters."""
+
+Line = tuple[str, str, str]
+"""Who it is about, the sign, the words."""
+
+
+class Lines:
+    """An observer that writes a line for each event and each decision.
+
+    `every`: also the timers that did nothing, and the commands that go without saying.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, every: bool = False) -> None:
+        self._write = write
+        self._every = every
+
+    def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """Write what happened, then what was decided."""
+        moment = words.clock(event.at_ms)
+        happened = [*_event(event, rollout)]
+        if not happened and self._every:
+            happened = [("", words.WAITING, type(event).__name__)]
+        for subject, sign, text in (*happened, *self._decisions(commands)):
+            self._write(f"{moment:>9}  {subject:<{SUBJECT_WIDTH}} {sign} {' '.join(text.split())}")
+
+    def _decisions(self, commands: Sequence[Command]) -> Iterator[Line]:
+        for command in commands:
+            if line := _decision(command):
+                yield line
+            elif self._every and not isinstance(command, Notify):
+                host = getattr(command, "host", None) or command.deployment_id
+                what = getattr(command, "name", None) or getattr(command, "timer", "")
+                yield host, "→", f"{type(command).__name__} {what}: {command.why}"
+
+
+def _event(event: Event, rollout: Rollout | None) -> Iterator[Line]:
+    teller = _TELLERS.get(type(event))
+    return teller(event, rollout) if teller else iter(())
+
+
+def _created(event: DeploymentCreated, _: Rollout | None) -> Iterator[Line]:
+    deployment = event.deployment
+    text = f"created by {deployment.creator}: {deployment.application}, {deployment.group}, {deployment.revision}"
+    yield deployment.deployment_id, words.WAITING, text
+
+
+def _started(event: LifecycleEventStarted, _: Rollout | None) -> Iterator[Line]:
+    yield event.host, words.RUNNING, f"{event.name} begins"
+
+
+def _completed(event: LifecycleEventCompleted, _: Rollout | None) -> Iterator[Line]:
+    lasted = words.took(event.at_ms - event.started_ms)
+    if event.status is EventStatus.SUCCEEDED:
+        yield event.host, words.SUCCEEDED, f"{event.name}, {lasted}"
+        return
+    found = event.diagnostics
+    code = f": {found.error_code}" if found else ""
+    script = f" in {found.script_name}" if found and found.script_name else ""
+    yield (
+        event.host,
+        words.SIGNS[event.status],
+        f"{event.name} {event.status.lower()} after {lasted}{code}{script}",
+    )
+
+
+def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Line]:
+    sign = words.SUCCEEDED if event.healthy else words.WARNING
+    opinion = "healthy" if event.healthy else "not healthy"
+    wanted = "" if event.healthy else f", wanted {event.wanted}"
+    yield event.host, sign, f"{opinion} to the balancer: GET {event.path} answered {event.seen}{wanted}"
+    host = rollout.hosts.get(event.host) if rollout else None
+    if host is None or host.health is not event or not event.healthy:
+        return
+    record = next((r for r in reversed(host.records[-2:]) if r.name == ALLOW_TRAFFIC), None)
+    if record is not None and record.ended_ms == event.at_ms and record.started_ms is not None:
+        yield (
+            event.host,
+            words.SUCCEEDED,
+            f"{ALLOW_TRAFFIC}, {words.took(record.ended_ms - record.started_ms)}",
+        )
+
+
+def _stop(event: StopRequested, _: Rollout | None) -> Iterator[Line]:
+    undo = {None: "", True: ", with a rollback", False: ", without a rollback"}[event.auto_rollback]
+    yield event.deployment_id, words.STOPPED, f"stop requested by {event.by}{undo}"
+
+
+def _fault(event: FaultChanged, _: Rollout | None) -> Iterator[Line]:
+    where = f" at {words.named(list(event.hosts))}" if event.hosts else ""
+    yield "fault", words.WARNING, f"{event.fault} {'begins' if event.active else 'is healed'}{where}"
+
+
+def _traffic(event: TrafficMeasured, _: Rollout | None) -> Iterator[Line]:
+    answered = ", ".join(f"{revision or 'nobody'} {number:,}" for revision, number in event.by_revision)
+    least = f"; least in service {event.in_service_min}" if event.in_service_min is not None else ""
+    by = f"; answered by {answered}" if answered else ""
+    text = f"{event.failed:,} of {event.total:,} requests failed so far{by}{least}"
+    yield "traffic", words.WAITING, text
+
+
+_TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]]]] = {
+    DeploymentCreated: _created,
+    LifecycleEventStarted: _started,
+    LifecycleEventCompleted: _completed,
+    HealthCheckReported: _health,
+    StopRequested: _stop,
+    FaultChanged: _fault,
+    TrafficMeasured: _traffic,
+}
+"""A timer that fires is told by what is decided then."""
+
+_TOLD: Final[dict[Trigger, tuple[str, str]]] = {
+    Trigger.DEPLOYMENT_START: (words.RUNNING, "begins: "),
+    Trigger.INSTANCE_START: (words.RUNNING, "taken: "),
+    Trigger.INSTANCE_SUCCESS: (words.SUCCEEDED, "Succeeded: "),
+    Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),
+}
+"""The notifications that are told as decisions; the others double a Finish or a CreateDeployment."""
+
+
+def _decision(command: Command) -> Line | None:
+    match command:
+        case Notify() if command.trigger in _TOLD:
+            sign, verb = _TOLD[command.trigger]
+            return command.host or command.deployment_id, sign, verb + command.why
+        case Finish():
+            code = f", {command.error.code}" if command.error else ""
+            return (
+                command.deployment_id,
+                words.SIGNS[command.status],
+                f"{command.status}{code}: {command.why}",
+            )
+        case CreateDeployment():
+            return (
+                command.deployment_id,
+                words.RUNNING,
+                f"creates {command.deployment.deployment_id}: {command.why}",
+            )
+        case _:
+            return None

@@ -1,0 +1,196 @@
+"""The tree: deployments, their hosts, where each stands. Drawn while a run goes on, and once at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+from rich.tree import Tree
+
+from simulator.control.result import RunResult
+from simulator.report import words
+from simulator.report.causes import failed_record, reason
+from simulator.rollout.commands import Command
+from simulator.rollout.events import (
+    Event,
+    FaultChanged,
+    HealthCheckReported,
+    LifecycleEventCompleted,
+    TrafficMeasured,
+)
+from simulator.rollout.host import NEVER, Host
+from simulator.rollout.lifecycle import BLOCK_TRAFFIC
+from simulator.rollout.machine import Rollout
+from simulator.rollout.statuses import TargetStatus
+
+HOSTS_ONE_BY_ONE_MAX: Final = 30
+"""A larger fleet is summarised."""
+HOSTS_NAMED_MAX: Final = 10
+"""Of a summarised fleet, so many of the hosts at work and of the failed ones are shown."""
+
+_ORDER: Final = (
+    TargetStatus.SUCCEEDED,
+    TargetStatus.FAILED,
+    TargetStatus.IN_PROGRESS,
+    TargetStatus.PENDING,
+    TargetStatus.SKIPPED,
+)
+
+
+class LiveTree:
+    """An observer that keeps what the tree shows, and a rich renderable that draws it whenever it is asked."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._rollouts: dict[str, Rollout] = {}
+        self._at_ms = 0
+        self._in_service: set[str] = set()
+        self._traffic: TrafficMeasured | None = None
+        self._faults: dict[str, tuple[str, ...]] = {}
+        self._live = True
+
+    def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """Take in what happened: O(1), but for the first event of a deployment."""
+        del commands
+        self._at_ms = event.at_ms
+        if rollout is not None and rollout.deployment_id not in self._rollouts:
+            if not self._rollouts:
+                self._in_service = {name for name, host in rollout.hosts.items() if host.target.healthy}
+            self._rollouts[rollout.deployment_id] = rollout
+        match event:
+            case LifecycleEventCompleted(name=name, host=host) if name == BLOCK_TRAFFIC:
+                self._in_service.discard(host)
+            case HealthCheckReported(host=host, healthy=healthy):
+                (self._in_service.add if healthy else self._in_service.discard)(host)
+            case TrafficMeasured():
+                self._traffic = event
+            case FaultChanged(fault=fault, hosts=hosts, active=True):
+                self._faults[fault] = hosts
+            case FaultChanged(fault=fault):
+                self._faults.pop(fault, None)
+            case _:
+                pass
+
+    def settle(self) -> None:
+        """The run is over: what was folded away while it went on is shown."""
+        self._live = False
+        self._faults = {}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it as it is now."""
+        rollouts = list(self._rollouts.values())
+        heading = f"{self._title} · {words.clock(self._at_ms)}" if self._live else self._title
+        tree = Tree(Text(heading, style="bold"), guide_style="dim")
+        for rollout in rollouts:
+            folded = self._live and rollout.ended and rollout is not rollouts[-1]
+            _add(tree, rollout, self._at_ms, folded=folded)
+        if self._live:
+            for line in self._footer(rollouts):
+                tree.add(line)
+        yield tree
+
+    def _footer(self, rollouts: list[Rollout]) -> Iterator[Text]:
+        parts = []
+        if rollouts and rollouts[-1].deployment.with_balancer:
+            last = rollouts[-1]
+            parts.append(
+                f"in service {len(self._in_service):,} of {len(last.hosts):,}, {last.budget.minimum:,} required"
+            )
+        if self._traffic is not None:
+            parts.append(f"{self._traffic.failed:,} of {self._traffic.total:,} requests failed")
+        if parts:
+            yield Text(" · ".join(parts))
+        for fault, hosts in list(self._faults.items()):
+            where = f" at {words.named(list(hosts))}" if hosts else ""
+            yield Text(f"{words.WARNING} {fault}{where}", style=words.STYLES[words.WARNING])
+
+
+def final_tree(title: str, result: RunResult) -> Tree:
+    """The tree of a run that has ended."""
+    tree = Tree(Text(title, style="bold"), guide_style="dim")
+    for rollout in result.rollouts:
+        _add(tree, rollout, result.duration_ms, folded=False)
+    return tree
+
+
+def _add(tree: Tree, rollout: Rollout, now_ms: int, *, folded: bool) -> None:
+    branch = tree.add(_deployment(rollout))
+    if folded:
+        return
+    hosts = list(rollout.hosts.values())
+    if len(hosts) <= HOSTS_ONE_BY_ONE_MAX:
+        width = max(map(len, rollout.hosts), default=0)
+        for host in hosts:
+            branch.add(_host(host, rollout, now_ms, width))
+        return
+    branch.add(_counts(rollout))
+    shown = [*_first(hosts, TargetStatus.IN_PROGRESS), *_first(hosts, TargetStatus.FAILED)]
+    width = max((len(host.name) for host in shown), default=0)
+    for host in shown:
+        branch.add(_host(host, rollout, now_ms, width))
+
+
+def _first(hosts: list[Host], status: TargetStatus) -> list[Host]:
+    found = (host for host in hosts if host.status is status)
+    return [host for host, _ in zip(found, range(HOSTS_NAMED_MAX), strict=False)]
+
+
+def _text(sign: str, *parts: tuple[str, str]) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(sign, style=words.STYLES.get(sign, ""))
+    for part, style in parts:
+        if part:
+            text.append(" ").append(part, style=style)
+    return text
+
+
+def _deployment(rollout: Rollout) -> Text:
+    deployment = rollout.deployment
+    how = f"rollback of {deployment.rollback_of}" if deployment.rollback_of else deployment.config.name
+    error = f"{rollout.error.code}" if rollout.error else ""
+    return _text(
+        words.SIGNS[rollout.status],
+        (deployment.deployment_id, "bold"),
+        (deployment.revision, "magenta"),
+        (rollout.status.value, words.STYLES[words.SIGNS[rollout.status]]),
+        (error, "red"),
+        (f"({deployment.strategy}, {how})", "dim"),
+    )
+
+
+def _counts(rollout: Rollout) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for status in _ORDER:
+        if number := rollout.counts[status]:
+            sign = words.SIGNS[status]
+            text.append(f"{sign} {number:,} {status}   ", style=words.STYLES[sign])
+    text.rstrip()
+    return text
+
+
+def _host(host: Host, rollout: Rollout, now_ms: int, width: int) -> Text:
+    sign = words.SIGNS[host.status]
+    name = host.name.ljust(width)
+    match host.status:
+        case TargetStatus.IN_PROGRESS:
+            since = host.sent_ms if host.started_ms == NEVER else host.started_ms
+            step = f"{host.step + 1}/{len(rollout.sequence)}"
+            at = f"{host.event or 'between events'} {words.took(max(now_ms - since, 0))}"
+            return _text(sign, (name, "bold"), (step, "dim"), (at, "cyan"), (_seen(host), "yellow"))
+        case TargetStatus.FAILED if (record := failed_record(host)) is not None:
+            return _text(sign, (name, "bold"), (f"failed at {record.name}: {reason(record)}", "red"))
+        case TargetStatus.SUCCEEDED:
+            lasted = words.took(host.records[-1].ended_ms - (host.records[0].started_ms or 0))
+            return _text(sign, (name, "bold"), (host.revision or "no revision", "magenta"), (lasted, "dim"))
+        case TargetStatus.SKIPPED:
+            kept = f"stays on {host.revision}" if host.revision else "stays as it was"
+            return _text(sign, (name, ""), (f"skipped, {kept}", "dim"))
+        case _:
+            return _text(sign, (name, ""), (host.revision or "no revision", "dim"))
+
+
+def _seen(host: Host) -> str:
+    health = host.health
+    return f"GET {health.path} answers {health.seen}" if health is not None and not health.healthy else ""

@@ -1,0 +1,151 @@
+"""The verdict, for a person: what happened, why, what it cost, what was expected; and the line that replays it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from simulator.control.result import Finding, RunResult
+from simulator.report import words
+from simulator.report.causes import causes
+from simulator.rollout.host import NEVER
+from simulator.rollout.statuses import DeploymentStatus, ErrorCode, TargetStatus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulator.rollout.machine import Rollout
+
+CAUSES_MAX: Final = 5
+"""So many causes of one deployment are shown; the others are counted."""
+
+Line = tuple[int, Text]
+"""A line and its indent."""
+
+_COUNTED: Final = (
+    (TargetStatus.SUCCEEDED, "succeeded"),
+    (TargetStatus.FAILED, "failed"),
+    (TargetStatus.IN_PROGRESS, "under way"),
+    (TargetStatus.PENDING, "pending"),
+    (TargetStatus.SKIPPED, "skipped"),
+)
+
+
+def verdict(result: RunResult, *, journal: Path | None = None, every: bool = False) -> Iterator[Line]:
+    """The lines of the verdict. `journal`: where it was kept. `every`: also the invariants that held, one by one."""
+    sign, sentence = words.headline(result)
+    name = f"{result.scenario.name} ({result.fleet} fleet, seed {result.seed}): "
+    yield 0, Text.assemble(_signed(sign), " ", (name + sentence, "bold"))
+    yield from _section("What happened", (_happened(rollout) for rollout in result.rollouts))
+    yield from _section("Why", _reasons(result))
+    yield from _section("What it cost", _cost(result))
+    yield from _section("Expected", _findings(result.expectations, "expectation", every))
+    yield from _section("Safe", _findings(result.invariants, "safety rule", every))
+    yield from _section(
+        "Worth knowing", ((2, Text(f"{words.WARNING} {flag}", style="yellow")) for flag in result.flags)
+    )
+    yield 0, Text()
+    if journal is not None:
+        yield 0, Text.assemble(("journal: ", "dim"), str(journal))
+    yield 0, Text.assemble(("replay: ", "dim"), result.replay)
+
+
+def print_verdict(console: Console, lines: Iterable[Line]) -> None:
+    """Print it: wrapped under its own indent on a terminal, a line a line anywhere else.
+
+    Lines without an indent are never broken: paths and commands are there to be copied.
+    """
+    for indent, text in lines:
+        if console.is_terminal and indent:
+            console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
+        else:
+            console.print(Text(" " * indent).append_text(text), highlight=False, soft_wrap=True)
+
+
+def _section(title: str, lines: Iterable[Line]) -> Iterator[Line]:
+    first = True
+    for line in lines:
+        if first:
+            yield 0, Text()
+            yield 0, Text(title, style="bold")
+            first = False
+        yield line
+
+
+def _signed(sign: str) -> tuple[str, str]:
+    return sign, words.STYLES.get(sign, "")
+
+
+def _happened(rollout: Rollout) -> Line:
+    deployment = rollout.deployment
+    total = len(rollout.hosts)
+    counted = [(rollout.counts[status], word) for status, word in _COUNTED if rollout.counts[status]]
+    hosts = "".join(
+        f": {number:,} of {words.count(total, 'host')} {word}" if index == 0 else f", {number:,} {word}"
+        for index, (number, word) in enumerate(counted)
+    )
+    lasted = "" if rollout.ended_ms == NEVER else f" after {words.took(rollout.ended_ms - rollout.started_ms)}"
+    how = f"{deployment.strategy}, {deployment.config.name}"
+    if deployment.rollback_of:
+        how = f"rollback of {deployment.rollback_of}"
+    return 2, Text.assemble(
+        _signed(words.SIGNS[rollout.status]),
+        f" {deployment.deployment_id}  ",
+        (deployment.revision, "magenta"),
+        f"  {rollout.status}{lasted}{hosts}",
+        (f"  ({how})", "dim"),
+    )
+
+
+def _reasons(result: RunResult) -> Iterator[Line]:
+    for rollout in result.rollouts:
+        found = causes(rollout)
+        if rollout.status is DeploymentStatus.SUCCEEDED and not found:
+            continue
+        for cause in found[:CAUSES_MAX]:
+            yield 2, Text.assemble(_signed(words.FAILED), f" {cause}")
+            if cause.log:
+                of = f"{cause.script} on {cause.hosts[0]}" if cause.script else cause.hosts[0]
+                yield 4, Text(f"the end of what {of} wrote:", style="dim")
+                yield from ((4, Text(f"│ {line}", style="dim")) for line in cause.log)
+        if len(found) > CAUSES_MAX:
+            yield 2, Text(f"… and {words.count(len(found) - CAUSES_MAX, 'other cause')}", style="dim")
+        if rollout.error is not None:
+            sign = words.SIGNS[rollout.status]
+            yield 2, Text.assemble(_signed(sign), f" {rollout.deployment_id}: {_rule(rollout, bool(found))}")
+
+
+def _rule(rollout: Rollout, told: bool) -> str:
+    """The error's code and message, without the failed hosts where those have been `told` already."""
+    error = rollout.error
+    assert error is not None, "asked only of a deployment with an error"
+    message = error.message
+    if told and error.code is ErrorCode.HEALTH_CONSTRAINTS:
+        message = message.rpartition("). ")[2]
+    return f"{error.code}: {message}"
+
+
+def _cost(result: RunResult) -> Iterator[Line]:
+    traffic = result.traffic
+    if traffic is not None and traffic.availability is not None:
+        yield 2, Text(f"availability   {words.percent(traffic.availability)}: {words.requests(traffic)}")
+    if result.in_service_min is not None:
+        required = f", {result.in_service_required:,} required" if result.in_service_required is not None else ""
+        yield 2, Text(f"in service     never fewer than {result.in_service_min:,}{required}")
+    virtual = " of virtual time" if result.fleet == "virtual" else ""
+    yield 2, Text(f"time           {words.took(result.duration_ms)}{virtual}, {words.count(result.events, 'event')}")
+
+
+def _findings(findings: Sequence[Finding], noun: str, every: bool) -> Iterator[Line]:
+    """Those that did not hold, each with its reason; those that did are counted, unless `every` one is wanted."""
+    for finding in findings:
+        if every or not finding.held:
+            sign = words.SUCCEEDED if finding.held else words.FAILED
+            yield 2, Text.assemble(_signed(sign), f" {finding.name}", (f"  {finding.why}", "dim"))
+    held = sum(finding.held for finding in findings)
+    if held and not every:
+        yield 2, Text.assemble(_signed(words.SUCCEEDED), f" {words.count(held, noun)} held")

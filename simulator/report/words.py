@@ -1,0 +1,118 @@
+"""The words and signs that all reports share, so that a status looks the same wherever it is shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.rollout.messages import duration
+from simulator.rollout.statuses import Creator, DeploymentStatus
+
+SUCCEEDED: Final = "✔"
+FAILED: Final = "✖"
+RUNNING: Final = "◌"
+STOPPED: Final = "॥"
+WARNING: Final = "⚠"
+WAITING: Final = "·"
+SKIPPED: Final = "–"
+
+SIGNS: Final[dict[str, str]] = {
+    "Succeeded": SUCCEEDED,
+    "Failed": FAILED,
+    "InProgress": RUNNING,
+    "Baking": RUNNING,
+    "Ready": STOPPED,
+    "Stopped": STOPPED,
+    "Pending": WAITING,
+    "Created": WAITING,
+    "Queued": WAITING,
+    "Skipped": SKIPPED,
+    "Unknown": WARNING,
+}
+"""The sign of a status of a deployment, a host or a lifecycle event."""
+
+STYLES: Final[dict[str, str]] = {
+    SUCCEEDED: "green",
+    FAILED: "red",
+    RUNNING: "cyan",
+    STOPPED: "yellow",
+    WARNING: "yellow",
+    WAITING: "dim",
+    SKIPPED: "dim",
+}
+"""The colour of a sign, in rich's words."""
+
+_OUTCOMES: Final[dict[Outcome, tuple[str, str]]] = {
+    Outcome.SUCCEEDED: (SUCCEEDED, "{revision} was deployed"),
+    Outcome.FAILED: (FAILED, "{revision} failed"),
+    Outcome.STOPPED: (STOPPED, "{revision} was stopped"),
+    Outcome.ROLLED_BACK: (FAILED, "{revision} {ended} and was rolled back to {back}"),
+    Outcome.ROLLBACK_FAILED: (FAILED, "{revision} {ended}, and so did the rollback to {back}"),
+    Outcome.INCONCLUSIVE: (WARNING, "inconclusive"),
+}
+"""The sign and the sentence for what became of the last deployment that was asked for."""
+
+
+def count(number: int, noun: str) -> str:
+    """`1 host`, `1,000 hosts`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def named(names: list[str], shown: int = 3) -> str:
+    """`h1`, `h1 and h2`, `h1, h2, h3 and 5 more`."""
+    rest = len(names) - shown
+    parts = names[:shown] + ([f"{rest} more"] if rest > 0 else [])
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else "none"
+
+
+def clock(ms: int) -> str:
+    """A moment of the run, as its lines begin with: `0.000s`, `12.500s`, `1:02:05.000`."""
+    seconds, rest = divmod(ms, 1000)
+    if seconds < 60:
+        return f"{seconds}.{rest:03}s"
+    hours, seconds = divmod(seconds, 3600)
+    minutes, seconds = divmod(seconds, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}.{rest:03}" if hours else f"{minutes}:{seconds:02}.{rest:03}"
+
+
+def took(ms: int) -> str:
+    """A duration that may be nothing."""
+    return duration(ms) or "0ms"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that never rounds a failure away: 1 is `100 %`, 0.999999 is `99.9999 %`."""
+    return f"{share * 100:.4f}".rstrip("0").rstrip(".") + " %"
+
+
+def requests(traffic: Traffic | None) -> str:
+    """What the users of the service saw, in a phrase."""
+    if traffic is None:
+        return "no balancer, so no requests"
+    if not traffic.total:
+        return "no requests"
+    by_revision = ", ".join(f"{revision or 'nobody'} {number:,}" for revision, number in traffic.by_revision)
+    answered = f"; answered by {by_revision}" if by_revision else ""
+    return f"{traffic.failed:,} of {traffic.total:,} requests failed{answered}"
+
+
+def headline(result: RunResult) -> tuple[str, str]:
+    """The sign and the sentence that say what a run came to."""
+    if result.status is RunStatus.INTERRUPTED:
+        return WARNING, "interrupted before it had ended"
+    if result.status is RunStatus.ABORTED:
+        return WARNING, f"given up after {took(result.duration_ms)}, before it had ended"
+    sign, sentence = _OUTCOMES[result.outcome]
+    asked = [rollout for rollout in result.rollouts if rollout.deployment.creator is Creator.USER]
+    words = sentence.format(
+        revision=asked[-1].deployment.revision if asked else "nothing",
+        back=result.rollouts[-1].deployment.revision if result.rollouts else "nothing",
+        ended="was stopped" if asked and asked[-1].status is DeploymentStatus.STOPPED else "failed",
+    )
+    if any(not finding.held for finding in result.invariants):
+        return FAILED, f"{words}; a safety rule was violated"
+    if not result.expectations:
+        return sign, words
+    if result.as_expected:
+        return SUCCEEDED, f"{words}, as expected"
+    return FAILED, f"{words}: not as expected"
