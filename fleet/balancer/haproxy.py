@@ -1,0 +1,263 @@
+"""The load balancer of a Docker fleet: HAProxy in a container of its own, driven through its runtime API.
+
+It behaves as a load balancer of AWS does. A host that is registered is *initial*: it is checked, and gets
+no request until `rise` checks in a row have passed. A host that is deregistered gets no new request; those
+under way may end, within the draining time. A host that is not registered is not checked.
+
+The runtime API and the users' port are published on 127.0.0.1 only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from fleet.balancer.haproxy_config import BACKEND, CONTROL_PORT, USERS_PORT, ServerState, parse_stat, render
+from fleet.base import FleetError
+from scenarios.model import Balancer
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+WATCH_MS: Final = 100
+"""How often HAProxy is asked what it sees."""
+UP_S: Final = 30
+"""HAProxy listens within this time, or does not start."""
+ANSWER_S: Final = 5
+STALE_MARGIN_MS: Final = 200
+CONFIG: Final = "/opt/drydeploy/haproxy.cfg"
+
+_logger = logging.getLogger(__name__)
+
+
+class Membership(Enum):
+    """Where a host stands with the balancer."""
+
+    OUT = "out"
+    INITIAL = "initial"
+    IN_SERVICE = "in service"
+    DRAINING = "draining"
+
+
+@dataclass(slots=True)
+class Member:
+    """A host as the balancer has it.
+
+    `before`: the last check before it was registered, `since_s`: when it was.
+    """
+
+    membership: Membership = Membership.OUT
+    before: tuple[str, str, str, str] | None = None
+    since_s: float = 0.0
+    reported: tuple[bool, str] | None = None
+    up: bool = False
+    cause: str = ""
+    out_since_s: float | None = None
+    """Since when it may get no new request, by the event loop's clock; None while it may."""
+
+
+class HaproxyBalancer:
+    """HAProxy before the hosts of a run.
+
+    `told(host, healthy, seen, cause)` is called on the event loop whenever a registered host's health, or
+    what the check sees, changes; `changed()` whenever the hosts in service do.
+    """
+
+    def __init__(
+        self,
+        spec: Balancer,
+        hosts: Mapping[str, str],
+        told: Callable[[str, bool, str, str], None],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._spec = spec
+        self._hosts = dict(hosts)
+        self._told = told
+        self._changed = changed
+        self._members = {host: Member() for host in hosts}
+        self._ports: dict[int, int] = {}
+        self._lock = asyncio.Lock()
+
+    def boot(self, client: DockerClient, create: Mapping[str, Any]) -> None:
+        """Make and start the container. It waits: call it in a thread.
+
+        `create` is what the fleet adds to the container: image, name, labels, network.
+        """
+        from fleet.docker.engine import telling
+        from fleet.docker.sources import tar_of
+
+        api = client.api
+        arguments = dict(create)
+        host_config = api.create_host_config(
+            init=True,
+            cap_drop=["ALL"],
+            network_mode=arguments.pop("network_mode"),
+            port_bindings={USERS_PORT: ("127.0.0.1", None), CONTROL_PORT: ("127.0.0.1", None)},
+        )
+        with telling("starting the balancer"):
+            container = api.create_container(
+                command=["sh", "-c", f"haproxy -q -c -f {CONFIG} && exec haproxy -db -f {CONFIG}"],
+                detach=True,
+                ports=[USERS_PORT, CONTROL_PORT],
+                host_config=host_config,
+                **arguments,
+            )["Id"]
+            files = {CONFIG: render(self._spec, self._hosts).encode()}
+            api.put_archive(container, "/", tar_of(files).getvalue())
+            api.start(container)
+            found = api.inspect_container(container)
+        ports = found["NetworkSettings"]["Ports"]
+        if not found["State"]["Running"] or not ports.get(f"{CONTROL_PORT}/tcp"):
+            said = api.logs(container).decode("utf-8", "replace").strip()
+            raise FleetError(f"the balancer does not start; HAProxy says: {said[-2000:] or 'nothing'}")
+        for port in (USERS_PORT, CONTROL_PORT):
+            self._ports[port] = int(ports[f"{port}/tcp"][0]["HostPort"])
+
+    @property
+    def url(self) -> str:
+        """Where the service's users knock."""
+        return f"http://127.0.0.1:{self._ports[USERS_PORT]}"
+
+    @property
+    def in_service(self) -> frozenset[str]:
+        """The hosts that get requests."""
+        return frozenset(
+            host for host, member in self._members.items() if member.membership is Membership.IN_SERVICE and member.up
+        )
+
+    def held_out(self, host: str, since_s: float) -> bool:
+        """Whether a request that began then (event loop's clock) ought not to have reached this host."""
+        out_since_s = self._members[host].out_since_s
+        return out_since_s is not None and since_s > out_since_s
+
+    async def connect(self) -> None:
+        """Wait until HAProxy answers. Raises FleetError after `UP_S` seconds."""
+        end_s = asyncio.get_running_loop().time() + UP_S
+        while True:
+            try:
+                await self._poll()
+                return
+            except (OSError, ValueError, TimeoutError) as error:
+                if asyncio.get_running_loop().time() > end_s:
+                    raise FleetError(f"the balancer does not answer after {UP_S} s: {error}") from error
+            await asyncio.sleep(WATCH_MS / 1000)
+
+    async def watch(self) -> None:
+        """Report what HAProxy sees, until cancelled. Raises FleetError where it is lost."""
+        loop = asyncio.get_running_loop()
+        answered_s = loop.time()
+        while True:
+            try:
+                await self._poll()
+                answered_s = loop.time()
+            except (OSError, ValueError, TimeoutError) as error:
+                if loop.time() - answered_s > ANSWER_S:
+                    raise FleetError(f"the balancer was lost: {error}") from error
+            await asyncio.sleep(WATCH_MS / 1000)
+
+    async def register(self, host: str, cause: str = "") -> None:
+        """Take a host in: it is checked from now on, and gets requests once it is healthy.
+
+        `cause` is told with what is seen of it.
+        """
+        member = self._members[host]
+        async with self._lock:
+            member.cause = cause
+            if member.membership in (Membership.INITIAL, Membership.IN_SERVICE):
+                # Already registered: what is seen of it is told again.
+                member.reported = None
+                return
+            state = (await self._ask_states())[host]
+            server = f"{BACKEND}/{host}"
+            await self._say(f"set server {server} state drain; set server {server} health down")
+            member.membership = Membership.INITIAL
+            member.before = state.check
+            member.since_s = asyncio.get_running_loop().time()
+            member.reported = None
+            member.up = False
+
+    async def deregister(self, host: str) -> None:
+        """Take a host out: no new request, then wait for those under way, at most the draining time."""
+        member = self._members[host]
+        server = f"{BACKEND}/{host}"
+        async with self._lock:
+            if member.membership is Membership.OUT:
+                return
+            await self._say(f"set server {server} state drain")
+            member.membership = Membership.DRAINING
+            member.out_since_s = asyncio.get_running_loop().time()
+        self._changed()
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + self._spec.draining / 1000
+        while (await self._ask_states())[host].sessions and (left_s := end_s - loop.time()) > 0:
+            await asyncio.sleep(min(WATCH_MS / 1000, left_s))
+        async with self._lock:
+            if member.membership is not Membership.DRAINING:
+                return
+            await self._say(f"set server {server} state maint; shutdown sessions server {server}")
+            member.membership = Membership.OUT
+
+    async def _poll(self) -> None:
+        async with self._lock:
+            states = await self._ask_states()
+            ready = [host for host, member in self._members.items() if self._look(host, member, states[host])]
+            if ready:
+                await self._say("; ".join(f"set server {BACKEND}/{host} state ready" for host in ready))
+                for host in ready:
+                    self._members[host].membership = Membership.IN_SERVICE
+                    self._members[host].out_since_s = None
+                self._changed()
+
+    def _look(self, host: str, member: Member, state: ServerState) -> bool:
+        """Report what is new of a host; whether it is to have requests from now on."""
+        if member.membership not in (Membership.INITIAL, Membership.IN_SERVICE):
+            return False
+        if not self._fresh(member, state):
+            return False
+        was, member.up = member.up, state.up
+        now = (state.up, state.seen(self._spec.health_check.timeout))
+        ready = member.membership is Membership.INITIAL and state.up
+        if now != member.reported:
+            member.reported = now
+            self._told(host, *now, member.cause)
+        if was != member.up and not ready:
+            self._changed()
+        return ready
+
+    def _fresh(self, member: Member, state: ServerState) -> bool:
+        """Whether the last check was made since the host was registered."""
+        if member.before is None:
+            return True
+        check = self._spec.health_check
+        age_ms = (asyncio.get_running_loop().time() - member.since_s) * 1000
+        certain = age_ms > check.interval + check.timeout + STALE_MARGIN_MS
+        if state.passed or state.check != member.before or certain:
+            member.before = None
+            return True
+        return False
+
+    async def _ask_states(self) -> dict[str, ServerState]:
+        return parse_stat(await self._command(f"show stat {BACKEND} 4 -1"))
+
+    async def _say(self, command: str) -> None:
+        """Give a command that answers nothing when it is obeyed."""
+        answer = (await self._command(command)).strip()
+        if answer:
+            raise FleetError(f"the balancer refuses `{command}`: {answer}")
+
+    async def _command(self, command: str) -> str:
+        async with asyncio.timeout(ANSWER_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[CONTROL_PORT])
+            try:
+                writer.write(command.encode() + b"\n")
+                await writer.drain()
+                return (await reader.read()).decode("utf-8", "replace")
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()

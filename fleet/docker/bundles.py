@@ -1,0 +1,120 @@
+"""Bundles as hosts get them: archives on their own disks, so that no server for revisions is needed."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fleet.base import FleetError
+from fleet.docker.sources import HOME
+
+REVISIONS: Final = f"{HOME}/revisions"
+BUNDLE_MAX_BYTES: Final = 1024**3
+_TYPES: Final = {".zip": "zip", ".tar": "tar", ".tgz": "tgz", ".tar.gz": "tgz"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A revision, packed.
+
+    `bundle_type` is zip, tar or tgz; `starts`: whether its AppSpec has ApplicationStart.
+    """
+
+    revision: str
+    bundle_type: str
+    content: bytes
+    starts: bool
+
+    @property
+    def location(self) -> str:
+        """Where it lies on a host."""
+        return f"{REVISIONS}/{self.revision}.{self.bundle_type}"
+
+    @property
+    def revision_location(self) -> dict[str, Any]:
+        """The `Revision` of a deployment specification."""
+        return {
+            "RevisionType": "Local File",
+            "LocalRevision": {"Location": self.location, "BundleType": self.bundle_type},
+        }
+
+
+def pack(revision: str, path: Path) -> Bundle:
+    """A bundle from a directory or an archive. Raises FleetError where it cannot be read or is too large.
+
+    A directory becomes a tgz, because a revision is an archive wherever it comes from: an agent unpacks it,
+    and it can be found corrupt. What is within is the agent's to judge.
+    """
+    try:
+        if path.is_dir():
+            return Bundle(revision, "tgz", _tgz(path), _starts(path / "appspec.yml"))
+        kind = next((kind for suffix, kind in _TYPES.items() if path.name.lower().endswith(suffix)), None)
+        if kind is None:
+            raise FleetError(
+                f"revision {revision}: {path} is neither a directory nor an archive (.zip, .tar, .tgz, .tar.gz)"
+            )
+        if path.stat().st_size > BUNDLE_MAX_BYTES:
+            raise FleetError(f"revision {revision}: {path} is larger than {BUNDLE_MAX_BYTES:,} bytes")
+        content = path.read_bytes()
+    except OSError as error:
+        raise FleetError(f"revision {revision}: {error.filename or path} cannot be read: {error.strerror}") from error
+    return Bundle(revision, kind, content, _starts_archive(kind, content))
+
+
+def _tgz(path: Path) -> bytes:
+    buffer = io.BytesIO()
+    total = 0
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
+        for entry in sorted(path.rglob("*")):
+            info = tar.gettarinfo(entry, entry.relative_to(path).as_posix())
+            info.uid = info.gid = 0
+            info.uname = info.gname = "root"
+            total += info.size
+            if total > BUNDLE_MAX_BYTES:
+                raise FleetError(f"the bundle {path} is larger than {BUNDLE_MAX_BYTES:,} bytes")
+            if info.isreg():
+                with entry.open("rb") as file:
+                    tar.addfile(info, file)
+            else:
+                tar.addfile(info)
+    return buffer.getvalue()
+
+
+def _starts(appspec: Path) -> bool:
+    return _has_start(appspec.read_bytes()) if appspec.is_file() else False
+
+
+def _starts_archive(kind: str, content: bytes) -> bool:
+    import zipfile
+    import zlib
+
+    try:
+        if kind == "zip":
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                names = [name for name in archive.namelist() if _is_appspec(name)]
+                return bool(names) and _has_start(archive.read(names[0]))
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            files = [tar.extractfile(entry) for entry in tar if entry.isfile() and _is_appspec(entry.name)]
+            return bool(files) and files[0] is not None and _has_start(files[0].read())
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError):
+        # An archive that cannot be read is the agent's to refuse; nothing will ever start from it.
+        return False
+
+
+def _is_appspec(name: str) -> bool:
+    """At the top, or in the one directory that holds everything."""
+    return name.removeprefix("./").split("/")[-2:][-1] == "appspec.yml" and name.removeprefix("./").count("/") <= 1
+
+
+def _has_start(appspec: bytes) -> bool:
+    import yaml
+
+    try:
+        content = yaml.safe_load(appspec)
+    except yaml.YAMLError:
+        return False
+    hooks = content.get("hooks") if isinstance(content, dict) else None
+    return isinstance(hooks, dict) and bool(hooks.get("ApplicationStart"))

@@ -1,0 +1,341 @@
+"""The Docker fleet: hosts as containers, agents that are real processes, HTTP that is really spoken.
+
+    fleet = DockerFleet(endpoint)
+    try:
+        await fleet.start(scenario, emit, seed)   # network, balancer, hosts; every agent polls
+        fleet.begin(deployment); fleet.perform(command); …
+        fleet.open()                              # time 0: the service's users begin
+        …
+    finally:
+        await fleet.close()                       # whatever happened: nothing of the run is left
+
+Like every fleet it decides nothing. Commands for a host are carried out in the order in which they came,
+faults included; `watch` raises what went wrong in the background.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+from fleet.balancer.haproxy import HaproxyBalancer
+from fleet.base import Emit, Fleet, FleetError, MakeEvent
+from fleet.docker.bundles import Bundle, pack
+from fleet.docker.cleanup import remove_dead, remove_run
+from fleet.docker.engine import at_once, connect
+from fleet.docker.faults import DockerFaults, refuse
+from fleet.docker.hosts import HostPlan, Hosts, Service, bundles_tar
+from fleet.docker.images import current_image
+from fleet.docker.labels import Run
+from fleet.docker.lanes import Lanes
+from fleet.docker.mailbox import Completion, HostCommand, HostCommands
+from fleet.docker.network import Network, create_network, endpoint, listening_address
+from fleet.docker.reports import Reports
+from fleet.docker.traffic import Traffic
+from scenarios.model import Effect, Scenario
+from simulator.rollout.commands import AllowTraffic, BlockTraffic, Command, RunLifecycleEvent
+from simulator.rollout.deployment import Deployment
+from simulator.rollout.events import TrafficMeasured
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+UP_S: Final = 90
+"""Every agent polls within this time, or the fleet does not start."""
+GROUP_IDS: Final = uuid.UUID("5c6a1d0e-4b5e-4f0a-9d43-9a3f0f6f6f01")
+
+T = TypeVar("T")
+
+
+class DockerFleet(Fleet):
+    """Hosts as containers.
+
+    `commands` is the endpoint to which their agents speak; the fleet opens and closes it.
+    """
+
+    name = "docker"
+
+    def __init__(self, commands: HostCommands) -> None:
+        self.run = Run.new()
+        self._commands = commands
+        self._client: DockerClient | None = None
+        self._work: asyncio.Future[Any] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._polled: dict[str, asyncio.Event] = {}
+        self._done: set[tuple[str, str]] = set()
+        self._deployments: dict[str, tuple[dict[str, Any], Bundle]] = {}
+        self._in_service_min: int | None = None
+        self._opened = False
+        self._lanes: Lanes | None = None
+        self._balancer: HaproxyBalancer | None = None
+        self._traffic: Traffic | None = None
+
+    # -- beginning and end
+    # --------------------------------------------------------------------------------------
+
+    async def start(self, scenario: Scenario, emit: Emit, seed: int) -> None:
+        """Bring the hosts up; afterwards every agent polls. `emit` is called on this event loop.
+
+        `seed` is not used: nothing is drawn here. Raises FleetError where something is missing or fails,
+        and leaves nothing behind then.
+        """
+        del seed
+        if refused := refuse(scenario):
+            raise FleetError("the Docker fleet cannot play this scenario:\n  " + "\n  ".join(refused))
+        self._scenario = scenario
+        self._broken: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        self._reports = Reports(emit, scenario.balancer)
+        self._plans = [HostPlan(host.name, i, host.files) for i, host in enumerate(scenario.fleet.named_hosts())]
+        self._polled = {plan.name: asyncio.Event() for plan in self._plans}
+        try:
+            await self._start(scenario)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _start(self, scenario: Scenario) -> None:
+        names = list(self._polled)
+        client, image, network, bundles = await self._in_thread(partial(self._lay_ground, scenario))
+        self._bundles: dict[str, Bundle] = bundles
+        self._reports.starts = {name: bundle.starts for name, bundle in bundles.items()}
+        if len(names) > network.hosts_max:
+            raise FleetError(f"the run's network {network.subnet} has no room for {len(names)} hosts")
+        listening = listening_address(network)
+        port = await self._commands.listen(listening, self)
+        for name in names:
+            self._commands.register(name)
+        hosts = Hosts(client, self.run, image, network)
+        self._faults = DockerFaults(names, hosts, scenario.balancer)
+        self._lanes = Lanes(names, self._break)
+        boots: list[Callable[[], None]] = []
+        if scenario.balancer is not None:
+            self._balancer = self._make_balancer(scenario, network)
+            boots.append(partial(self._balancer.boot, client, self._balancer_container(client, image, network)))
+        tar = bundles_tar(bundles.values())
+        faults = any(fault.do.health is not None for fault in scenario.faults)
+        service = Service(listening, port, self._commands)
+        boots += [partial(hosts.boot, plan, scenario.fleet.users, tar, service, faults=faults) for plan in self._plans]
+        await self._in_thread(partial(at_once, boots))
+        if self._balancer is not None:
+            await self._balancer.connect()
+            self._tasks.append(self._background(self._balancer.watch()))
+        await self._all_polled(hosts, f"{listening}:{port}")
+
+    def _lay_ground(self, scenario: Scenario) -> tuple[DockerClient, str, Network, dict[str, Bundle]]:
+        """Everything that comes before the first container."""
+        bundles = {name: pack(name, revision.bundle) for name, revision in scenario.revisions.items()}
+        self._client = client = connect()
+        image = current_image(client)
+        remove_dead(client)
+        return client, image, create_network(client, self.run), bundles
+
+    def _make_balancer(self, scenario: Scenario, network: Network) -> HaproxyBalancer:
+        assert scenario.balancer is not None, "asked for only where there is one"
+        addresses = {plan.name: network.host(plan.index) for plan in self._plans}
+        return HaproxyBalancer(scenario.balancer, addresses, self._reports.health, self._in_service_changed)
+
+    def _balancer_container(self, client: DockerClient, image: str, network: Network) -> Mapping[str, Any]:
+        return {
+            "image": image,
+            "name": self.run.name("balancer"),
+            "labels": self.run.labels("balancer"),
+            "network_mode": network.name,
+            "networking_config": endpoint(client, network, network.balancer),
+        }
+
+    async def _all_polled(self, hosts: Hosts, address: str) -> None:
+        waiting = [asyncio.ensure_future(event.wait()) for event in self._polled.values()]
+        try:
+            _, pending = await asyncio.wait([*waiting], timeout=UP_S)
+        finally:
+            for task in waiting:
+                task.cancel()
+        if not pending:
+            return
+        silent = [name for name, event in self._polled.items() if not event.is_set()]
+        state, log = await self._in_thread(lambda: (hosts.state(silent[0]), hosts.log(silent[0])))
+        raise FleetError(
+            f"{len(silent)} of {len(self._polled)} agents did not ask for work within {UP_S} s "
+            f"({', '.join(silent[:5])}). The container of {silent[0]} is {state}"
+            + (f" and says: {log.strip()}" if log.strip() else "")
+            + f". A firewall between containers and this machine would explain it: hosts must reach {address}"
+        )
+
+    def open(self) -> None:
+        """Time 0: the service's users begin, and what they see is counted from here."""
+        self._opened = True
+        self._in_service_min = None
+        self._in_service_changed()
+        balancer, spec = self._balancer, self._scenario.balancer
+        if balancer is None or spec is None:
+            return
+        self._traffic = Traffic(
+            balancer.url + spec.traffic.path, spec.traffic.rate, self._reports.serves, balancer.held_out
+        )
+        self._tasks.append(self._background(self._traffic.run()))
+
+    async def watch(self) -> NoReturn:
+        """Raise what goes wrong in the background, if anything ever does."""
+        await asyncio.shield(self._broken)
+        raise AssertionError("only an error ends this")
+
+    async def close(self) -> None:
+        """Remove everything of this run. Twice does no harm. Raises FleetError for what will not go."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._lanes is not None:
+            await self._lanes.close()
+        if self._work is not None:
+            # A thread cannot be cancelled: what it still makes must be there before it can be removed.
+            with contextlib.suppress(Exception):
+                await self._work
+        client, self._client = self._client, None
+        if client is not None:
+            try:
+                await asyncio.to_thread(remove_run, client, self.run.id)
+            finally:
+                client.close()
+        await self._commands.close()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        future = self._work = asyncio.get_running_loop().run_in_executor(None, work)
+        return await asyncio.shield(future)
+
+    def _background(self, work: Any) -> asyncio.Task[None]:
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001 - it is handed on to whoever watches
+                self._break(error)
+
+        return asyncio.create_task(guarded())
+
+    def _break(self, error: BaseException) -> None:
+        if not self._broken.done():
+            self._broken.set_exception(error)
+            # Nobody may be watching any more when the run ends.
+            self._broken.exception()
+
+    # -- commands
+    # -----------------------------------------------------------------------------------------------
+
+    def begin(self, deployment: Deployment) -> None:
+        """A deployment begins: its specification is what the agents will get."""
+        bundle = self._bundles[deployment.revision]
+        specification = _specification(deployment, bundle)
+        self._deployments[deployment.deployment_id] = specification, bundle
+        self._reports.revisions[deployment.deployment_id] = deployment.revision
+        self._commands.announce(deployment.deployment_id, specification)
+
+    def perform(self, command: Command) -> None:
+        """Carry out a command, once; return at once."""
+        key = (command.deployment_id, command.id)
+        if key in self._done:
+            return
+        self._done.add(key)
+        if isinstance(command, RunLifecycleEvent):
+            self._lane(command.host, partial(self._offer, command))
+        elif isinstance(command, BlockTraffic):
+            self._lane(command.host, partial(self._block, command))
+        elif isinstance(command, AllowTraffic):
+            self._lane(command.host, partial(self._the_balancer().register, command.host, command.id))
+
+    def _lane(self, host: str, job: Callable[[], Any]) -> None:
+        assert self._lanes is not None, "commands come after start()"
+        self._lanes.put(host, job)
+
+    def _the_balancer(self) -> HaproxyBalancer:
+        assert self._balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"
+        return self._balancer
+
+    async def _offer(self, command: RunLifecycleEvent) -> None:
+        if self._faults.needs_preparation(command.host, command.name):
+            specification, bundle = self._deployments[command.deployment_id]
+            await self._in_a_thread(self._faults.prepare, command.host, command.name, specification, bundle)
+        self._commands.offer(HostCommand(command.id, command.deployment_id, command.host, command.name))
+
+    async def _block(self, command: BlockTraffic) -> None:
+        began = self._reports.blocking()
+        assert self._lanes is not None, "this runs in a lane"
+
+        async def drain() -> None:
+            await self._the_balancer().deregister(command.host)
+            self._reports.blocked(command, began)
+
+        # The wait for requests under way must not hold up a fault that strikes the host meanwhile.
+        self._lanes.beside(drain)
+
+    @staticmethod
+    async def _in_a_thread(work: Callable[..., None], *arguments: Any) -> None:
+        await asyncio.to_thread(work, *arguments)
+
+    # -- faults
+    # -------------------------------------------------------------------------------------------------
+
+    def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
+        """Make a fault real at these hosts, after what they were asked for before and before what comes next."""
+        for host in hosts:
+            self._lane(host, partial(self._in_a_thread, self._faults.inject, host, name, effect, event))
+
+    def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
+        """Undo `inject`."""
+        for host in hosts:
+            self._lane(host, partial(self._in_a_thread, self._faults.heal, host, name, effect))
+
+    # -- what the agents say
+    # ------------------------------------------------------------------------------------
+
+    def polled(self, host: str) -> None:
+        """A host's agent asked for work."""
+        self._polled[host].set()
+
+    def acknowledged(self, command: HostCommand) -> None:
+        """An agent begins a command."""
+        self._reports.started(command)
+
+    def completed(self, command: HostCommand, completion: Completion) -> None:
+        """An agent ended a command. The disk is put right before the host gets its next one."""
+        if self._faults.is_tampered(command.host):
+            self._lane(command.host, partial(self._in_a_thread, self._faults.restore, command.host))
+        self._reports.completed(command, completion)
+
+    # -- measuring
+    # ----------------------------------------------------------------------------------------------
+
+    def _in_service_changed(self) -> None:
+        if not self._opened or self._balancer is None:
+            return
+        count = len(self._balancer.in_service)
+        if self._in_service_min is not None:
+            self._in_service_min = min(self._in_service_min, count)
+        elif count == len(self._plans):
+            self._in_service_min = count
+
+    def measure(self) -> MakeEvent | None:
+        """TrafficMeasured, from `open` to now; None where there is no balancer."""
+        if self._traffic is None:
+            return None
+        seen, least = self._traffic.seen, self._in_service_min
+        by_revision = tuple(sorted(seen.by_revision.items()))
+        total, failed, strays = seen.total, seen.failed, seen.strays
+        return lambda id, at_ms: TrafficMeasured(id, at_ms, "", total, failed, by_revision, least, strays)
+
+
+def _specification(deployment: Deployment, bundle: Bundle) -> dict[str, Any]:
+    """What an agent is told of a deployment."""
+    return {
+        "DeploymentId": deployment.deployment_id,
+        "DeploymentGroupId": str(uuid.uuid5(GROUP_IDS, f"{deployment.application}/{deployment.group}")),
+        "DeploymentGroupName": deployment.group,
+        "ApplicationName": deployment.application,
+        "DeploymentCreator": str(deployment.creator),
+        "DeploymentType": "IN_PLACE",
+        "AgentActionOverrides": {"AgentOverrides": {"FileExistsBehavior": str(deployment.file_exists_behavior)}},
+        "Revision": bundle.revision_location,
+    }

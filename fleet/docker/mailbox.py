@@ -1,0 +1,81 @@
+"""What the Docker fleet needs of the endpoint to which its agents speak.
+
+`simulator.api.host_commands` is one; a test may bring its own. The fleet hands commands in, and hears of
+what the agents answer through a `Listener`. Everything here happens on one event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+"""AWS's own account for examples: nothing here ever speaks to AWS."""
+
+
+def host_identifier(host: str) -> str:
+    """The name by which a host's agent calls itself, in the form of an EC2 instance."""
+    return f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{host}"
+
+
+@dataclass(frozen=True, slots=True)
+class HostCommand:
+    """One lifecycle event for one host. `(deployment_id, command_id)` is given once in a run."""
+
+    command_id: str
+    deployment_id: str
+    host: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How an agent says that a command ended. `error_code` is 0 to 7 (reference: agent, hook_executor.rb)."""
+
+    succeeded: bool
+    error_code: int
+    message: str
+    script_name: str = ""
+    log: str = ""
+
+
+class Listener(Protocol):
+    """Who hears of what the agents do."""
+
+    def polled(self, host: str) -> None:
+        """A host's agent asked for work."""
+
+    def acknowledged(self, command: HostCommand) -> None:
+        """An agent begins a command; told once a command."""
+
+    def completed(self, command: HostCommand, completion: Completion) -> None:
+        """An agent ended a command; told as often as agents say so, the first counts."""
+
+
+class HostCommands(Protocol):
+    """The service's side of the agents' protocol."""
+
+    access_key_id: str
+    secret_access_key: str
+    certificate_pem: bytes
+    """Of the key that signs specifications."""
+
+    async def listen(self, address: str, listener: Listener) -> int:
+        """Serve at this address; answers the port. Raises OSError where the address cannot be bound."""
+
+    def register(self, host: str) -> None:
+        """A host whose agent may ask for commands."""
+
+    def announce(self, deployment_id: str, specification: Mapping[str, Any]) -> None:
+        """What GetDeploymentSpecification answers for this deployment."""
+
+    def offer(self, command: HostCommand) -> None:
+        """Give a host its next command.
+
+        One that the host has not finished is given up: its answers come late.
+        """
+
+    async def close(self) -> None:
+        """Stop serving. Agents that wait for a command lose their connection."""

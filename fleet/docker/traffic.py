@@ -1,0 +1,105 @@
+"""The service's users: a steady, bounded stream of requests through the balancer, and what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from fleet.balancer.haproxy_config import HOST_HEADER
+
+if TYPE_CHECKING:
+    import aiohttp
+
+PATIENCE_S: Final = 10.0
+"""A user who waits longer than this for an answer has none.
+
+With the rate, it bounds the requests under way.
+"""
+FAILED_FROM: Final = 400
+
+
+@dataclass(slots=True)
+class Seen:
+    """What users saw.
+
+    Requests, those that failed, those that each host's revision answered, and the strays.
+    """
+
+    total: int = 0
+    failed: int = 0
+    strays: int = 0
+    by_revision: Counter[str] = field(default_factory=Counter)
+
+
+class Traffic:
+    """Makes `rate` requests a second to `url`.
+
+    `revision(host)` and `held_out(host, since_s)` attribute the answers.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        rate: int,
+        revision: Callable[[str], str | None],
+        held_out: Callable[[str, float], bool],
+    ) -> None:
+        self._url = url
+        self._interval_s = 1 / rate
+        self._revision = revision
+        self._held_out = held_out
+        self.seen = Seen()
+
+    async def run(self) -> None:
+        """Send requests until cancelled; those under way then are not counted.
+
+        A request is due every 1/rate seconds from the beginning on. Those that came due while this process
+        was busy elsewhere are sent at once, so that the total is the rate times the time.
+        """
+        import aiohttp
+
+        loop = asyncio.get_running_loop()
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
+        under_way: set[asyncio.Task[None]] = set()
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
+            due_s = loop.time()
+            try:
+                while True:
+                    task = asyncio.create_task(self._request(session))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+                    due_s += self._interval_s
+                    await asyncio.sleep(max(due_s - loop.time(), 0))
+            finally:
+                for task in under_way:
+                    task.cancel()
+                await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _request(self, session: aiohttp.ClientSession) -> None:
+        import aiohttp
+
+        began_s = asyncio.get_running_loop().time()
+        host, status = None, None
+        try:
+            async with session.get(self._url, allow_redirects=False) as response:
+                host = response.headers.get(HOST_HEADER)
+                await response.read()
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            status = None
+        self._count(host, status, began_s)
+
+    def _count(self, host: str | None, status: int | None, began_s: float) -> None:
+        self.seen.total += 1
+        if status is None or status >= FAILED_FROM:
+            self.seen.failed += 1
+        if host is None or host.startswith("<"):
+            return
+        if (revision := self._revision(host)) is not None:
+            self.seen.by_revision[revision] += 1
+        if self._held_out(host, began_s):
+            self.seen.strays += 1
