@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import networkx as nx
@@ -65,7 +66,7 @@ class Plan:
     @classmethod
     def chain(cls, *stages: Stage) -> Plan:
         """One stage after the other."""
-        return cls(stages, [(a.name, b.name) for a, b in zip(stages, stages[1:], strict=False)])
+        return cls(stages, [(a.name, b.name) for a, b in pairwise(stages)])
 
     def __iter__(self) -> Iterator[Stage]:
         """The stages in an order in which they can be walked, the same for the same plan."""

@@ -25,7 +25,7 @@ Schedule = Callable[[int, Action], None]
 
 
 class Answer(NamedTuple):
-    """What a host answers: to the health check, in words and as pass or fail, and to a user (`revision`, well or not)."""
+    """What a host answers: to the health check (words, pass or fail) and to a user (which revision, well or not)."""
 
     seen: str
     passes: bool
@@ -139,7 +139,14 @@ class VirtualBalancer:
             server.told = (healthy, answer.seen)
             check = self._config.health_check
             return HealthCheckReported(
-                event_id, now_ms, server.cause, server.name, healthy, check.path, str(check.status), answer.seen
+                event_id,
+                now_ms,
+                server.cause,
+                server.name,
+                healthy,
+                check.path,
+                str(check.status),
+                answer.seen,
             )
 
         self._schedule(at_ms, tell)

@@ -16,8 +16,33 @@ from fleet.agent.plan import plan_install
 from fleet.agent.tree import BundleTree
 
 _SYSTEM_DIRECTORIES = (
-    *("/", "/bin", "/boot", "/dev", "/etc", "/etc/systemd", "/etc/systemd/system", "/home", "/lib", "/media", "/mnt"),
-    *("/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local"),
+    *(
+        "/",
+        "/bin",
+        "/boot",
+        "/dev",
+        "/etc",
+        "/etc/systemd",
+        "/etc/systemd/system",
+        "/home",
+        "/lib",
+        "/media",
+        "/mnt",
+    ),
+    *(
+        "/opt",
+        "/proc",
+        "/root",
+        "/run",
+        "/sbin",
+        "/srv",
+        "/sys",
+        "/tmp",
+        "/usr",
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/local",
+    ),
     *("/usr/local/bin", "/usr/share", "/var", "/var/lib", "/var/log", "/var/www"),
 )
 
@@ -76,5 +101,7 @@ class Disks:
         except AgentError as error:
             return Installed(self.disk(strangers), str(error))
         if plan.missing:
-            return Installed(self.disk(strangers), f"the bundle has no {plan.missing[0]}, which `files` names as a source")
+            return Installed(
+                self.disk(strangers), f"the bundle has no {plan.missing[0]}, which `files` names as a source"
+            )
         return Installed(self.disk(strangers - set(plan.overwritten), plan.created), None)

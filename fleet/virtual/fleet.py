@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
+from typing_extensions import override
+
 from fleet.balancer.virtual import SILENT, Answer, Schedule, VirtualBalancer
 from fleet.base import Fleet, MakeEvent
 from fleet.virtual.disk import Disks
@@ -38,7 +40,7 @@ _USER_TIMEOUT_MS = 10_000
 
 
 class VirtualFleet(Fleet):
-    """Hosts of a scenario, on a virtual loop. `schedule(at_ms, action)` puts something on it; `now()` reads its time."""
+    """Hosts of a scenario, on a virtual loop. `schedule(at_ms, action)` puts something on it."""
 
     name = "virtual"
 
@@ -73,11 +75,13 @@ class VirtualFleet(Fleet):
         """The loop's time is now this."""
         self._now_ms = now_ms
 
+    @override
     def begin(self, deployment: Deployment) -> None:
         revision = self._revisions[deployment.revision]
         ordinal = len(self._workshops)
         self._workshops[deployment.deployment_id] = Workshop(deployment, revision, self._disks, self._seed, ordinal)
 
+    @override
     def perform(self, command: Command) -> None:
         if type(command) is RunLifecycleEvent:
             host = self.hosts[command.host]
@@ -140,7 +144,15 @@ class VirtualFleet(Fleet):
             if work.disk is not None:
                 host.disk = work.disk
             return LifecycleEventCompleted(
-                event_id, now_ms, command.id, command.deployment_id, host.name, command.name, status, began_ms, diagnostics
+                event_id,
+                now_ms,
+                command.id,
+                command.deployment_id,
+                host.name,
+                command.name,
+                status,
+                began_ms,
+                diagnostics,
             )
 
         self._schedule(at_ms, complete)
@@ -197,6 +209,7 @@ class VirtualFleet(Fleet):
 
     # -- faults -------------------------------------------------------------------------------------------------
 
+    @override
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
         for host in (self.hosts[host] for host in hosts):
             if effect.health is not None:
@@ -212,6 +225,7 @@ class VirtualFleet(Fleet):
             elif effect.file is not None:
                 host.disk = self._disks.disk((*host.disk.strangers, effect.file.path), host.disk.owned)
 
+    @override
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
         for host in (self.hosts[host] for host in hosts):
             if effect.health is not None:
@@ -250,7 +264,7 @@ class VirtualFleet(Fleet):
         self._schedule(self._now_ms + (flapping.down if strikes else flapping.up), turn)
 
     def _strike_agent(self, host: VirtualHost, *, restart: bool) -> None:
-        """A stopped agent ends what it has in hand and takes up no more; a restarted one gives up what it had in hand."""
+        """A stopped agent ends what it has in hand and takes up no more; a restarted one gives it up."""
         host.agent_runs = False
         if not restart:
             return
@@ -298,12 +312,15 @@ class VirtualFleet(Fleet):
 
     # -- measuring ----------------------------------------------------------------------------------------------
 
+    @override
     def measure(self) -> MakeEvent | None:
         if self._balancer is None:
             return None
         total, failed, by_revision = self._balancer.measure(self._now_ms)
         in_service_min = self._balancer.in_service_min
-        return lambda event_id, at_ms: TrafficMeasured(event_id, at_ms, "", total, failed, by_revision, in_service_min, 0)
+        return lambda event_id, at_ms: TrafficMeasured(
+            event_id, at_ms, "", total, failed, by_revision, in_service_min, 0
+        )
 
 
 def _started(command: RunLifecycleEvent, event_id: int, at_ms: int) -> Event:

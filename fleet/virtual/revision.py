@@ -18,7 +18,7 @@ _NO_BEHAVIOUR = ScriptBehaves()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VirtualRevision:
-    """`download_failure` and `appspec_failure` are why DownloadBundle and BeforeInstall fail; None where they do not."""
+    """`download_failure` and `appspec_failure`: why DownloadBundle and BeforeInstall fail; None where they do not."""
 
     name: str
     appspec: AppSpec | None
@@ -48,7 +48,7 @@ def bundle_kind(bundle: Path) -> str:
 
 
 def read_revision(name: str, revision: Revision) -> VirtualRevision:
-    """Read a revision's bundle. What is wrong with it is kept: it shows in the lifecycle event in which an agent meets it."""
+    """Read a revision's bundle. What is wrong with it is kept, for the lifecycle event in which an agent meets it."""
     kind = bundle_kind(revision.bundle)
     if kind == "directory":
         return _read_directory(name, revision.bundle, revision.behaves)

@@ -29,12 +29,15 @@ _RESTART_CODE_7 = "the agent restarted while this lifecycle event was in progres
 class Workshop:
     """Works out lifecycle events of one deployment."""
 
-    def __init__(self, deployment: Deployment, revision: VirtualRevision, disks: Disks, seed: int, ordinal: int) -> None:
+    def __init__(
+        self, deployment: Deployment, revision: VirtualRevision, disks: Disks, seed: int, ordinal: int
+    ) -> None:
         self.revision = revision
         self._behaviour = str(deployment.file_exists_behavior)
         self._disks = disks
         self._draws = {
-            name: stream(seed, "work", ordinal, name) for name in lifecycle.sequence(with_balancer=deployment.with_balancer)
+            name: stream(seed, "work", ordinal, name)
+            for name in lifecycle.sequence(with_balancer=deployment.with_balancer)
         }
 
     def work(self, host: VirtualHost, name: str) -> Work:
@@ -72,14 +75,23 @@ class Workshop:
         return Work(lasts_ms, _unknown(installed.failure) if installed.failure else None, installed.disk)
 
     def _scripts(
-        self, host: VirtualHost, name: str, revision: VirtualRevision, scripts: tuple[Script, ...], agent_ms: int, draw: int
+        self,
+        host: VirtualHost,
+        name: str,
+        revision: VirtualRevision,
+        scripts: tuple[Script, ...],
+        agent_ms: int,
+        draw: int,
     ) -> Work:
         lasts_ms = agent_ms
         fault = host.script_faults.pop(name, None)
         for number, script in enumerate(scripts):
             behaves = revision.script(script.location)
             if fault == "missing" or revision.tree.kind(script.location) != "file":
-                code, message = LifecycleErrorCode.SCRIPT_MISSING, f"{revision.name} has no script at {script.location}"
+                code, message = (
+                    LifecycleErrorCode.SCRIPT_MISSING,
+                    f"{revision.name} has no script at {script.location}",
+                )
                 return Work(lasts_ms, Diagnostics(code, message, script.location))
             took_ms = _between(_SCRIPT_MS, mix(draw, number)) if behaves.lasts is None else behaves.lasts
             if fault == "hang" or behaves.hangs or took_ms > script.timeout_s * 1000:

@@ -25,16 +25,14 @@ def judge(
     in_service_min: int | None,
 ) -> tuple[Finding, ...]:
     """Every expectation of a scenario, judged."""
-    return tuple(
-        (
-            *_outcome(expect, outcome),
-            *_deployments(expect, rollouts),
-            *_revisions(expect, rollouts),
-            *_events(expect, rollouts),
-            *_service(expect, traffic, in_service_min),
-            *_notifications(expect, notifications),
-            *(every_host_succeeded(rollouts) if expect.every_host_succeeds else ()),
-        )
+    return (
+        *_outcome(expect, outcome),
+        *_deployments(expect, rollouts),
+        *_revisions(expect, rollouts),
+        *_events(expect, rollouts),
+        *_service(expect, traffic, in_service_min),
+        *_notifications(expect, notifications),
+        *(every_host_succeeded(rollouts) if expect.every_host_succeeds else ()),
     )
 
 
@@ -85,7 +83,9 @@ def _revisions(expect: Expect, rollouts: Sequence[Rollout]) -> Iterator[Finding]
     ended = final_revisions(rollouts)
     counts = Counter(ended.values())
     for revision, wanted in (expect.revisions or {}).items():
-        yield Finding(f"{wanted} hosts end on {revision}", counts[revision] == wanted, f"hosts end on {_counts(counts)}")
+        yield Finding(
+            f"{wanted} hosts end on {revision}", counts[revision] == wanted, f"hosts end on {_counts(counts)}"
+        )
     for host, revision in expect.hosts.items():
         there = ended.get(host, "nothing: there is no such host")
         yield Finding(f"{host} ends on {revision}", there == revision, f"it ends on {there}")
@@ -131,7 +131,10 @@ def _is(expected: ExpectEvent, deployment: int, host: str, record: Record) -> bo
         and record.status == expected.status
         and (expected.host is None or expected.host == host)
         and (expected.deployment is None or expected.deployment == deployment)
-        and (expected.message is None or (record.diagnostics is not None and expected.message in record.diagnostics.message))
+        and (
+            expected.message is None
+            or (record.diagnostics is not None and expected.message in record.diagnostics.message)
+        )
     )
 
 
@@ -155,11 +158,17 @@ def _notifications(expect: Expect, notifications: Sequence[Notify]) -> Iterator[
     rest = iter(notifications)
     for wanted in expect.notifications:
         match = next((notification for notification in rest if notification.trigger == wanted), None)
-        yield Finding(f"notification {wanted}", match is not None, match.why if match else "it was not sent, or not in this order")
+        yield Finding(
+            f"notification {wanted}",
+            match is not None,
+            match.why if match else "it was not sent, or not in this order",
+        )
 
 
 def every_host_succeeded(rollouts: Sequence[Rollout]) -> Iterator[Finding]:
     """The strict expectation: CodeDeploy is content with its minimum, this one is not."""
-    failed = [host.name for rollout in rollouts for host in rollout.hosts.values() if host.status is TargetStatus.FAILED]
+    failed = [
+        host.name for rollout in rollouts for host in rollout.hosts.values() if host.status is TargetStatus.FAILED
+    ]
     why = f"{len(failed)} failed: {', '.join(failed[:3])}{', …' * (len(failed) > 3)}" if failed else "none failed"
     yield Finding("every host of every deployment succeeds", not failed, why)

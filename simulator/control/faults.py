@@ -142,6 +142,9 @@ def _name(fault: Fault) -> str:
     effect = fault.do
     value = getattr(effect, effect.kind)
     if not isinstance(value, str):
-        parts = [f"{key} {part}" if key != "status" else str(part) for key, part in value.model_dump(exclude_none=True).items()]
+        parts = [
+            f"{key} {part}" if key != "status" else str(part)
+            for key, part in value.model_dump(exclude_none=True).items()
+        ]
         value = " ".join(parts) if effect.kind != "file" else value.path
     return f"{effect.kind} {value}"

@@ -63,7 +63,10 @@ class Invariants:
         self._minimum = deployment.config.minimum_healthy_hosts.required(len(deployment.targets))
         if deployment.creator is Creator.ROLLBACK:
             if deployment.rollback_of in self._rollbacks:
-                self._violate(NO_CHAIN, f"{deployment.deployment_id} undoes {deployment.rollback_of}, which is a rollback")
+                self._violate(
+                    NO_CHAIN,
+                    f"{deployment.deployment_id} undoes {deployment.rollback_of}, which is a rollback",
+                )
             self._rollbacks.add(deployment.deployment_id)
 
     def check(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
@@ -98,7 +101,10 @@ class Invariants:
                 self._healthy.discard(host)
                 if len(self._healthy) < self._minimum:
                     left = len(self._healthy)
-                    self._violate(MINIMUM, f"{host} was taken out at {event.at_ms} ms: {left} healthy left, {self._minimum} wanted")
+                    self._violate(
+                        MINIMUM,
+                        f"{host} was taken out at {event.at_ms} ms: {left} healthy left, {self._minimum} wanted",
+                    )
 
     def _finished(self, command: Finish, rollout: Rollout) -> None:
         if command.deployment_id in self._over:
@@ -117,7 +123,8 @@ class Invariants:
     def findings(self) -> tuple[Finding, ...]:
         """Every rule, whether it held, and why."""
         return tuple(
-            Finding(name, name not in self._violations, self._violations.get(name, held)) for name, held in _HELD.items()
+            Finding(name, name not in self._violations, self._violations.get(name, held))
+            for name, held in _HELD.items()
         )
 
 
@@ -128,5 +135,3 @@ def _frees(event: Event, host: str) -> bool:
     if isinstance(event, TimerFired):
         return event.timer == f"host:{host}"
     return isinstance(event, LifecycleEventCompleted | HealthCheckReported) and event.host == host
-
-

@@ -106,9 +106,7 @@ class Rehearsal:
             Target(host.name, host.zone, running is not None, running)
             for host in sorted(hosts, key=lambda host: stream(seed, "order", host.name))
         )
-        self._last_success = (
-            None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
-        )
+        self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
         self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._emit, self._later)
         self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
         self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}

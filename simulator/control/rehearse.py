@@ -42,7 +42,9 @@ class VirtualLoop:
         self._sequence += 1
         heapq.heappush(self._heap, (at_ms, self._sequence, make))
 
-    def run(self, rehearsal: Rehearsal, fleet: VirtualFleet, *, deadline_s: float | None, speed: float | None) -> RunStatus:
+    def run(
+        self, rehearsal: Rehearsal, fleet: VirtualFleet, *, deadline_s: float | None, speed: float | None
+    ) -> RunStatus:
         """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
         heap, pop, event_id, began_s = self._heap, heapq.heappop, 0, time.monotonic()
         while not rehearsal.done:
@@ -57,7 +59,9 @@ class VirtualLoop:
                 continue
             event_id += 1
             rehearsal.handle(event)
-            if event_id > STEPS_MAX or (deadline_s is not None and event_id % 256 == 0 and time.monotonic() > deadline_s):
+            if event_id > STEPS_MAX or (
+                deadline_s is not None and event_id % 256 == 0 and time.monotonic() > deadline_s
+            ):
                 return RunStatus.ABORTED
         return RunStatus.COMPLETED
 
@@ -99,5 +103,12 @@ def virtual(
         status = RunStatus.INTERRUPTED
     sha256 = book.close()
     return verdict.result(
-        header, scenario, rehearsal, status, ended_ms=loop.now_ms(), strict=strict, sha256=sha256, events=book.events
+        header,
+        scenario,
+        rehearsal,
+        status,
+        ended_ms=loop.now_ms(),
+        strict=strict,
+        sha256=sha256,
+        events=book.events,
     )

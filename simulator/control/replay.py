@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from typing_extensions import override
+
 from fleet.base import Fleet, MakeEvent
 from scenarios.model import Effect, Scenario
 from simulator.control import verdict
@@ -24,14 +26,19 @@ class _Past(Fleet):
         self.name = name
         self.ms = 0
 
+    @override
     def begin(self, deployment: Deployment) -> None: ...
 
+    @override
     def perform(self, command: Command) -> None: ...
 
+    @override
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None: ...
 
+    @override
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None: ...
 
+    @override
     def measure(self) -> MakeEvent | None:
         return None
 
@@ -63,5 +70,12 @@ def replay(path: Path, observers: Sequence[Observer] = ()) -> RunResult:
             ) from error
     status = RunStatus.COMPLETED if rehearsal.done else RunStatus.INTERRUPTED
     return verdict.result(
-        header, scenario, rehearsal, status, ended_ms=past.ms, strict=False, sha256=book.close(), events=book.events
+        header,
+        scenario,
+        rehearsal,
+        status,
+        ended_ms=past.ms,
+        strict=False,
+        sha256=book.close(),
+        events=book.events,
     )

@@ -57,7 +57,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A rehearsal that has ended. `rollouts` are its deployments in order, rollbacks included, as the core left them."""
+    """A rehearsal that has ended. `rollouts` are its deployments in order, rollbacks included."""
 
     scenario: Scenario
     scenario_sha256: str

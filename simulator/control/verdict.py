@@ -1,4 +1,4 @@
-"""What a run came to, once it has ended: the outcome, what deserves a word, and the result that reports are made from."""
+"""What a run came to: the outcome, what deserves a word, and the result that reports are made from."""
 
 from __future__ import annotations
 
@@ -45,7 +45,15 @@ def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
 
 
 def result(
-    header: Header, scenario: Scenario, rehearsal: Rehearsal, status: RunStatus, *, ended_ms: int, strict: bool, sha256: str, events: int
+    header: Header,
+    scenario: Scenario,
+    rehearsal: Rehearsal,
+    status: RunStatus,
+    *,
+    ended_ms: int,
+    strict: bool,
+    sha256: str,
+    events: int,
 ) -> RunResult:
     """The result of a run that is over, however it ended."""
     rollouts = tuple(rehearsal.rollouts)
@@ -54,7 +62,9 @@ def result(
     traffic = Traffic(measured.total, measured.failed, measured.by_revision) if measured else None
     in_service_min = measured.in_service_min if measured else None
     expectations = (
-        judge(scenario.expect, came_to, rollouts, rehearsal.notifications, traffic, in_service_min) if scenario.expect else ()
+        judge(scenario.expect, came_to, rollouts, rehearsal.notifications, traffic, in_service_min)
+        if scenario.expect
+        else ()
     )
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))

@@ -103,7 +103,7 @@ class StopRequested(DeploymentEvent):
 
 @dataclass(frozen=True, slots=True)
 class FaultChanged(Event):
-    """A scripted fault began (`active`) or was healed at these hosts. The core decides nothing by it; the journal tells."""
+    """A scripted fault began (`active`) or was healed at these hosts. The core decides nothing by it."""
 
     fault: str
     hosts: tuple[str, ...]

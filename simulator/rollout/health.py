@@ -10,7 +10,8 @@ CodeDeploy's algorithm (user guide, "Instance health" and "Minimum number of hea
 
 What the documentation leaves open, and what is chosen here (docs/decisions/0003):
 
-* No more than `hosts - minimum` are under way at once, in step 2 as well: "OneAtATime" is one at a time on new hosts too.
+* No more than `hosts - minimum` are under way at once, in step 2 as well: OneAtATime is one at a
+  time on new hosts too.
 * Step 4 never stops a fleet in which nothing was healthy to begin with; there the deployment stops as soon as 5
   can no longer be reached.
 
@@ -23,9 +24,19 @@ from collections.abc import Iterable
 
 
 class HealthBudget:
-    """The counters of one stage. Hosts are names; `unhealthy` and `healthy` are in the order in which they are taken."""
+    """The counters of one stage. `unhealthy` and `healthy` are names, in the order in which they are taken."""
 
-    __slots__ = ("_healthy_next", "_order", "_phase_a", "failed", "healthy", "hosts", "in_flight", "minimum", "succeeded")
+    __slots__ = (
+        "_healthy_next",
+        "_order",
+        "_phase_a",
+        "failed",
+        "healthy",
+        "hosts",
+        "in_flight",
+        "minimum",
+        "succeeded",
+    )
 
     def __init__(self, unhealthy: Iterable[str], healthy: Iterable[str], minimum: int) -> None:
         self._order = list(unhealthy)
@@ -110,4 +121,12 @@ class HealthBudget:
 
     def key(self) -> tuple[int, ...]:
         """The counters, without names: equal for budgets that decide alike."""
-        return (self.minimum, self.healthy, self.in_flight, self.succeeded, self.failed, self._healthy_next, self._phase_a)
+        return (
+            self.minimum,
+            self.healthy,
+            self.in_flight,
+            self.succeeded,
+            self.failed,
+            self._healthy_next,
+            self._phase_a,
+        )

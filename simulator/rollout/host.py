@@ -55,7 +55,7 @@ class Host:
         self.started_ms = NEVER
         self.deadline_ms = NEVER
         self.armed_ms = NEVER
-        """When the host's timer will fire. It never fires later than the deadline; it may fire sooner, and is set again."""
+        """When the host's timer fires: never later than the deadline; where it is sooner, it is set again."""
         self.health: HealthCheckReported | None = None
         """The balancer's last word on this host in this deployment."""
         self.records: list[Record] = []

@@ -56,9 +56,7 @@ CARRIED_OUT_BY: Final[dict[str, CarriedOutBy]] = {
     for event in IN_PLACE_WITH_BALANCER
 }
 
-SCRIPT_EVENTS: Final = tuple(
-    event for event in IN_PLACE_WITH_BALANCER if CARRIED_OUT_BY[event] is CarriedOutBy.SCRIPTS
-)
+SCRIPT_EVENTS: Final = tuple(event for event in IN_PLACE_WITH_BALANCER if CARRIED_OUT_BY[event] is CarriedOutBy.SCRIPTS)
 """The events under which an AppSpec may name scripts."""
 
 FORGIVEN_WITH_APPLICATION_STOP: Final = frozenset({BEFORE_BLOCK_TRAFFIC, AFTER_BLOCK_TRAFFIC, APPLICATION_STOP})

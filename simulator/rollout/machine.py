@@ -23,9 +23,7 @@ and is set again when it fires too soon.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
 
 from simulator.rollout import lifecycle, messages, rollback
 from simulator.rollout.commands import (
@@ -39,7 +37,7 @@ from simulator.rollout.commands import (
     RunLifecycleEvent,
     StartTimer,
 )
-from simulator.rollout.deployment import HOSTS_MAX, Deployment, Target
+from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     DeploymentCreated,
     Diagnostics,
@@ -52,6 +50,7 @@ from simulator.rollout.events import (
 )
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host, Record
+from simulator.rollout.state import Phase, RolloutState
 from simulator.rollout.statuses import (
     DeploymentStatus,
     ErrorCode,
@@ -60,9 +59,8 @@ from simulator.rollout.statuses import (
     TargetStatus,
     Trigger,
 )
-from simulator.rollout.story import STORY_EVENTS_MAX, RolloutError
+from simulator.rollout.story import RolloutError
 from strategies import STRATEGIES
-from strategies.plan import Stage
 
 DEPLOYMENT_TIMER = "deployment"
 _HOST_TIMER = "host:"
@@ -73,82 +71,12 @@ _NEXT = "the event before it succeeded"
 _FORGIVEN = "the event before it failed, and ignoreApplicationStopFailures forgives that"
 
 
-class Phase(Enum):
-    """What a deployment is doing, as far as it changes what an event means."""
-
-    CREATED = auto()
-    ROLLING = auto()
-    STOPPING = auto()
-    ENDED = auto()
-
-
-class Rollout:
+class Rollout(RolloutState):
     """The state of one deployment. `handle` is the only thing that changes it."""
 
     def __init__(self, deployment: Deployment) -> None:
-        if len(deployment.targets) > HOSTS_MAX:
-            raise ValueError(f"a deployment has at most {HOSTS_MAX:,} hosts; found {len(deployment.targets):,}")
-        self.deployment = deployment
-        self.status = DeploymentStatus.CREATED
-        self.error: Error | None = None
-        self.hosts: dict[str, Host] = {target.name: Host(target) for target in deployment.targets}
-        self.counts: dict[TargetStatus, int] = dict.fromkeys(TargetStatus, 0)
-        self.counts[TargetStatus.PENDING] = len(self.hosts)
-        self.started_ms = NEVER
-        self.ended_ms = NEVER
-        self.sequence = lifecycle.sequence(with_balancer=deployment.with_balancer)
-        self.ignored = 0
-        """Events that came too late to mean anything: second completions, and whatever came after the end."""
-        self.stages: tuple[Stage, ...] = ()
-        self.stage = 0
-        self.budget = HealthBudget((), (), 0)
-        self._phase = Phase.CREATED
-        self._stop: StopRequested | None = None
-        self._failures: list[messages.Failure] = []
-        self._recent: deque[Event] = deque(maxlen=STORY_EVENTS_MAX)
+        super().__init__(deployment)
         self._handlers = _TABLE[Phase.CREATED]
-        self._commands: list[Command] = []
-        self._event_id = 0
-
-    # -- reading ------------------------------------------------------------------------------------------------
-
-    @property
-    def deployment_id(self) -> str:
-        """The deployment's id."""
-        return self.deployment.deployment_id
-
-    @property
-    def ended(self) -> bool:
-        """Whether the status is final."""
-        return self._phase is Phase.ENDED
-
-    @property
-    def aftermath(self) -> tuple[Target, ...]:
-        """The group's hosts as this deployment leaves them."""
-        return rollback.aftermath(self.hosts.values())
-
-    def copy(self) -> Rollout:
-        """The same state, apart: what happens to one does not happen to the other."""
-        twin = Rollout.__new__(Rollout)
-        twin.__dict__.update(self.__dict__)
-        twin.hosts = {name: host.copy() for name, host in self.hosts.items()}
-        twin.counts = self.counts.copy()
-        twin.budget = self.budget.copy()
-        twin._failures = self._failures.copy()
-        twin._recent = self._recent.copy()
-        twin._commands = []
-        return twin
-
-    def key(self) -> tuple[object, ...]:
-        """Equal for states that differ only by which of several alike hosts did what, and by the past that no longer matters."""
-        return (
-            self.deployment_id,
-            self._phase.name,
-            self.status,
-            self.stage,
-            self.budget.key(),
-            tuple(sorted((host.key() for host in self.hosts.values()), key=repr)),
-        )
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -159,7 +87,7 @@ class Rollout:
         if handler is None:
             if type(event) not in _KNOWN:
                 raise RolloutError(f"a rollout has no use for {type(event).__name__}", self._recent)
-            if self._phase is Phase.CREATED:
+            if self.phase is Phase.CREATED:
                 raise RolloutError(f"{type(event).__name__} came before DeploymentCreated", self._recent)
             self.ignored += 1
             return ()
@@ -176,14 +104,25 @@ class Rollout:
             raise RolloutError(f"this is {self.deployment_id}, not {event.deployment.deployment_id}", self._recent)
         self.started_ms = event.at_ms
         if not self.hosts:
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.NO_INSTANCES, "the group has no hosts: nothing to deploy to")
+            self._finish(
+                event,
+                DeploymentStatus.FAILED,
+                ErrorCode.NO_INSTANCES,
+                "the group has no hosts: nothing to deploy to",
+            )
             return
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
         self.stages = tuple(STRATEGIES[deployment.strategy](tuple(self.hosts), deployment.config))
-        why = f"deploy {deployment.revision} to {len(self.hosts)} hosts, {deployment.strategy}, {deployment.config.name}"
+        why = (
+            f"deploy {deployment.revision} to {len(self.hosts)} hosts, {deployment.strategy}, {deployment.config.name}"
+        )
         self._notify(Trigger.DEPLOYMENT_START, why)
-        self._start_timer(DEPLOYMENT_TIMER, event.at_ms + deployment.limits.deployment_ms, "a deployment may not last longer")
+        self._start_timer(
+            DEPLOYMENT_TIMER,
+            event.at_ms + deployment.limits.deployment_ms,
+            "a deployment may not last longer",
+        )
         self._begin_stage(event)
 
     def _event_started(self, event: LifecycleEventStarted) -> None:
@@ -227,7 +166,7 @@ class Rollout:
         self._end_event(host, event, EventStatus.FAILED, started, diagnostics)
 
     def _stop_requested(self, event: StopRequested) -> None:
-        self._stop = event
+        self.stop = event
         self._enter(Phase.STOPPING)
         if self.budget.ended:
             self._stopped(event)
@@ -247,7 +186,9 @@ class Rollout:
             host.started_ms = now
             host.deadline_ms = now + self.deployment.limits.event_ms
         else:
-            self._commands.append(RunLifecycleEvent(command_id, self.deployment.deployment_id, why, host.target.name, name))
+            self._commands.append(
+                RunLifecycleEvent(command_id, self.deployment.deployment_id, why, host.target.name, name)
+            )
             host.started_ms = NEVER
             host.deadline_ms = now + self.deployment.limits.start_ms
         if host.armed_ms == NEVER or host.armed_ms > host.deadline_ms:
@@ -265,14 +206,16 @@ class Rollout:
             host.revision = self.deployment.revision if status is _SUCCEEDED else None
         why = _NEXT
         if status is not _SUCCEEDED:
-            if not (self.deployment.ignore_application_stop_failures and name in lifecycle.FORGIVEN_WITH_APPLICATION_STOP):
+            if not (
+                self.deployment.ignore_application_stop_failures and name in lifecycle.FORGIVEN_WITH_APPLICATION_STOP
+            ):
                 self._end_host(host, event, name, diagnostics)
                 return
             why = _FORGIVEN
         host.step += 1
         if host.step == len(self.sequence):
             self._end_host(host, event, None, None)
-        elif self._phase is Phase.STOPPING:
+        elif self.phase is Phase.STOPPING:
             waiting = self.sequence[host.step]
             stopped = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, f"the deployment was stopped before {waiting}")
             self._end_host(host, event, waiting, stopped)
@@ -288,12 +231,12 @@ class Rollout:
             message = diagnostics.message if diagnostics else "no reason was given"
             for name in self.sequence[len(host.records) :]:
                 host.records.append(Record(name, _SKIPPED, None, event.at_ms, None))
-            if len(self._failures) < messages.FAILURES_NAMED_MAX:
-                self._failures.append(messages.Failure(host.name, failed_at, message))
+            if len(self.failures) < messages.FAILURES_NAMED_MAX:
+                self.failures.append(messages.Failure(host.name, failed_at, message))
             self._move(host, TargetStatus.FAILED)
             self._notify(Trigger.INSTANCE_FAILURE, f"{failed_at}: {message}", host.name)
         self.budget.give_back(succeeded=failed_at is None)
-        if self._phase is Phase.STOPPING:
+        if self.phase is Phase.STOPPING:
             if self.budget.ended:
                 self._stopped(event)
         else:
@@ -307,7 +250,9 @@ class Rollout:
         unhealthy = [host.name for host in hosts if not host.target.healthy]
         # Unknown before old before current: None sorts first, then what is not the revision to come.
         wanted = self.deployment.revision
-        healthy = sorted((h for h in hosts if h.target.healthy), key=lambda h: _revision_rank(h.target.revision, wanted))
+        healthy = sorted(
+            (h for h in hosts if h.target.healthy), key=lambda h: _revision_rank(h.target.revision, wanted)
+        )
         self.budget = HealthBudget(unhealthy, [host.name for host in healthy], stage.required)
         if self.budget.impossible:
             message = messages.minimum_impossible(self.budget, self.deployment.config.name)
@@ -329,7 +274,7 @@ class Rollout:
         if not budget.success:
             failed = self.counts[TargetStatus.FAILED]
             message = (
-                messages.too_many_failed(budget, self._failures, failed) if failed else messages.too_few_healthy(budget)
+                messages.too_many_failed(budget, self.failures, failed) if failed else messages.too_few_healthy(budget)
             )
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
         elif self.stage + 1 < len(self.stages):
@@ -364,12 +309,10 @@ class Rollout:
         self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
 
     def _stopped(self, event: Event) -> None:
-        assert self._stop is not None, "STOPPING is entered by a StopRequested"
-        self._finish(event, DeploymentStatus.STOPPED, ErrorCode.MANUAL_STOP, f"stopped by {self._stop.by}")
+        assert self.stop is not None, "STOPPING is entered by a StopRequested"
+        self._finish(event, DeploymentStatus.STOPPED, ErrorCode.MANUAL_STOP, f"stopped by {self.stop.by}")
 
-    def _finish(
-        self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = ""
-    ) -> None:
+    def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         self._enter(Phase.ENDED)
         self.status = status
         self.ended_ms = event.at_ms
@@ -381,7 +324,7 @@ class Rollout:
         why = message or f"{self.counts[TargetStatus.SUCCEEDED]} of {len(self.hosts)} hosts succeeded"
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
-        wanted = self._stop.auto_rollback if self._stop else None
+        wanted = self.stop.auto_rollback if self.stop else None
         if rollback.refusal(self.deployment, status, wanted) is None:
             undo = rollback.rollback(self.deployment, self.hosts.values())
             self._notify(Trigger.DEPLOYMENT_ROLLBACK, undo.description)
@@ -396,7 +339,7 @@ class Rollout:
         return host
 
     def _enter(self, phase: Phase) -> None:
-        self._phase = phase
+        self.phase = phase
         self._handlers = _TABLE[phase]
 
     def _move(self, host: Host, status: TargetStatus) -> None:

@@ -39,7 +39,8 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
         health = host.health
         if health is None:
             return f"the balancer's health check reported nothing for {waited}"
-        return f"GET {health.path} answered {health.seen}, wanted {health.wanted}, for {waited}: never healthy"
+        seen = f" answered {health.seen}" if health.seen.isdigit() else f": {health.seen}"
+        return f"GET {health.path}{seen}, wanted {health.wanted}; not healthy within {waited}"
     if host.event == lifecycle.BLOCK_TRAFFIC:
         return f"the balancer did not let go of the host within {waited}: requests were still under way"
     if host.started_ms == NEVER:
@@ -48,8 +49,8 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
             "cannot reach the service. Look at the agent, not at the scripts"
         )
     return (
-        f"{host.event} had begun and did not end within {duration(limits.event_ms)}: the agent or the host went away in "
-        "the middle of it, or a script ran on"
+        f"{host.event} had begun and did not end within {duration(limits.event_ms)}: the agent or the host went "
+        "away in the middle of it, or a script ran on"
     )
 
 
@@ -73,8 +74,8 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure], failed: int) 
 def too_few_healthy(budget: HealthBudget) -> str:
     """The message where no host failed, and yet none may be taken out."""
     return (
-        f"only {budget.healthy} of {budget.hosts} hosts {_are(budget.healthy)} healthy and {budget.minimum} must stay so: "
-        f"no healthy host may be taken out, and {budget.waiting} wait"
+        f"only {budget.healthy} of {budget.hosts} hosts {_are(budget.healthy)} healthy and {budget.minimum} must stay "
+        f"so: no healthy host may be taken out, and {budget.waiting} wait"
     )
 
 

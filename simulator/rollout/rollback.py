@@ -68,6 +68,6 @@ def rollback(deployment: Deployment, hosts: Iterable[Host]) -> Deployment:
         file_exists_behavior=success.file_exists_behavior,
         targets=aftermath(hosts),
         creator=Creator.ROLLBACK,
-        description=f"rollback of {deployment.deployment_id} to {success.revision}, which {success.deployment_id} deployed",
+        description=f"back from {deployment.deployment_id} to {success.revision}, deployed by {success.deployment_id}",
         rollback_of=deployment.deployment_id,
     )

@@ -19,7 +19,10 @@ class RolloutError(Exception):
 
     def __init__(self, problem: str, events: Iterable[Event], host: Host | None = None) -> None:
         self.problem = problem
-        lines = [f"  {type(event).__name__} #{event.id} at {event.at_ms} ms, caused by {event.cause or 'nothing'}" for event in events]
+        lines = [
+            f"  {type(event).__name__} #{event.id} at {event.at_ms} ms, caused by {event.cause or 'nothing'}"
+            for event in events
+        ]
         self.story: tuple[str, ...] = ("the deployment's last events:", *lines)
         if host is not None:
             records = [f"  {r.name} {r.status}, ended at {r.ended_ms} ms" for r in host.records]

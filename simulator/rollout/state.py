@@ -1,0 +1,92 @@
+"""The state of a deployment, as a value: it can be read, copied and compared. Only the machine changes it."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum, auto
+from typing import Self
+
+from simulator.rollout import lifecycle, messages, rollback
+from simulator.rollout.commands import Command, Error
+from simulator.rollout.deployment import HOSTS_MAX, Deployment, Target
+from simulator.rollout.events import Event, StopRequested
+from simulator.rollout.health import HealthBudget
+from simulator.rollout.host import NEVER, Host
+from simulator.rollout.statuses import DeploymentStatus, TargetStatus
+from simulator.rollout.story import STORY_EVENTS_MAX
+from strategies.plan import Stage
+
+
+class Phase(Enum):
+    """What a deployment is doing, as far as it changes what an event means."""
+
+    CREATED = auto()
+    ROLLING = auto()
+    STOPPING = auto()
+    ENDED = auto()
+
+
+class RolloutState:
+    """One deployment and all its hosts. Raises ValueError for more hosts than HOSTS_MAX."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        if len(deployment.targets) > HOSTS_MAX:
+            raise ValueError(f"a deployment has at most {HOSTS_MAX:,} hosts; found {len(deployment.targets):,}")
+        self.deployment = deployment
+        self.status = DeploymentStatus.CREATED
+        self.error: Error | None = None
+        self.hosts: dict[str, Host] = {target.name: Host(target) for target in deployment.targets}
+        self.counts: dict[TargetStatus, int] = dict.fromkeys(TargetStatus, 0)
+        self.counts[TargetStatus.PENDING] = len(self.hosts)
+        self.started_ms = NEVER
+        self.ended_ms = NEVER
+        self.sequence = lifecycle.sequence(with_balancer=deployment.with_balancer)
+        self.ignored = 0
+        """Events that came too late to mean anything: second completions, and whatever came after the end."""
+        self.stages: tuple[Stage, ...] = ()
+        self.stage = 0
+        self.budget = HealthBudget((), (), 0)
+        self.phase = Phase.CREATED
+        self.stop: StopRequested | None = None
+        self.failures: list[messages.Failure] = []
+        self._recent: deque[Event] = deque(maxlen=STORY_EVENTS_MAX)
+        self._commands: list[Command] = []
+        self._event_id = 0
+
+    @property
+    def deployment_id(self) -> str:
+        """The deployment's id."""
+        return self.deployment.deployment_id
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status is final."""
+        return self.phase is Phase.ENDED
+
+    @property
+    def aftermath(self) -> tuple[Target, ...]:
+        """The group's hosts as this deployment leaves them."""
+        return rollback.aftermath(self.hosts.values())
+
+    def copy(self) -> Self:
+        """The same state, apart: what happens to one does not happen to the other."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin.hosts = {name: host.copy() for name, host in self.hosts.items()}
+        twin.counts = self.counts.copy()
+        twin.budget = self.budget.copy()
+        twin.failures = self.failures.copy()
+        twin._recent = self._recent.copy()
+        twin._commands = []
+        return twin
+
+    def key(self) -> tuple[object, ...]:
+        """Equal for states that differ only by which of several alike hosts did what."""
+        return (
+            self.deployment_id,
+            self.phase.name,
+            self.status,
+            self.stage,
+            self.budget.key(),
+            tuple(sorted((host.key() for host in self.hosts.values()), key=repr)),
+        )
