@@ -41,6 +41,13 @@ class Fleet(ABC):
         """A deployment begins: what the commands with its id will speak of."""
 
     @abstractmethod
+    def watch_starts(self, events: frozenset[str]) -> None:
+        """Report LifecycleEventStarted for these events in any case, and hold the work until it was handled.
+
+        What is to strike a host in the midst of an event then strikes after its beginning and before its first step.
+        """
+
+    @abstractmethod
     def perform(self, command: Command) -> None:
         """Carry out RunLifecycleEvent, BlockTraffic or AllowTraffic; return at once, report the end as an event."""
 

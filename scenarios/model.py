@@ -235,8 +235,10 @@ class Group(Model):
 
     name: str = Field("production", pattern=RESOURCE_NAME)
     strategy: Literal["in-place", "rolling"] = "rolling"
-    deployment_config: DeploymentConfig = Field(
-        "CodeDeployDefault.OneAtATime", description="How much of the fleet must stay healthy meanwhile."
+    deployment_config: DeploymentConfig | None = Field(
+        None,
+        description="How much of the fleet must stay healthy meanwhile. Left out: CodeDeployDefault.OneAtATime, "
+        "or CodeDeployDefault.AllAtOnce in place.",
     )
     auto_rollback: tuple[RollbackEvent, ...] = Field(
         (), description="What makes the group roll back by itself."

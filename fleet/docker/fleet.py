@@ -70,6 +70,7 @@ class DockerFleet(Fleet):
         self._deployments: dict[str, tuple[dict[str, Any], Bundle]] = {}
         self._in_service_min: int | None = None
         self._opened = False
+        self._watched_starts: frozenset[str] = frozenset()
         self._lanes: Lanes | None = None
         self._balancer: HaproxyBalancer | None = None
         self._traffic: Traffic | None = None
@@ -88,6 +89,7 @@ class DockerFleet(Fleet):
             raise FleetError("the Docker fleet cannot play this scenario:\n  " + "\n  ".join(refused))
         self._scenario = scenario
         self._broken: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        self._emit = emit
         self._reports = Reports(emit, scenario.balancer)
         self._plans = [HostPlan(host.name, i, host.files) for i, host in enumerate(scenario.fleet.named_hosts())]
         self._polled = {plan.name: asyncio.Event() for plan in self._plans}
@@ -233,6 +235,10 @@ class DockerFleet(Fleet):
         self._reports.revisions[deployment.deployment_id] = deployment.revision
         self._commands.announce(deployment.deployment_id, specification)
 
+    def watch_starts(self, events: frozenset[str]) -> None:
+        """Hold agents at the beginning of these lifecycle events until it was handled."""
+        self._watched_starts = events
+
     def perform(self, command: Command) -> None:
         """Carry out a command, once; return at once."""
         key = (command.deployment_id, command.id)
@@ -295,9 +301,21 @@ class DockerFleet(Fleet):
         """A host's agent asked for work."""
         self._polled[host].set()
 
-    def acknowledged(self, command: HostCommand) -> None:
-        """An agent begins a command."""
+    async def acknowledged(self, command: HostCommand) -> None:
+        """An agent begins a command. What is to strike it in the midst of a watched one strikes before it goes on."""
         self._reports.started(command)
+        if command.name in self._watched_starts:
+            await self._handled(command.host)
+
+    async def _handled(self, host: str) -> None:
+        """Wait until everything that was reported so far was handled, and what it brought about at the host is done."""
+        done = asyncio.Event()
+
+        async def after_all() -> None:
+            done.set()
+
+        self._emit(lambda _id, _at_ms: self._lane(host, after_all))
+        await done.wait()
 
     def completed(self, command: HostCommand, completion: Completion) -> None:
         """An agent ended a command. The disk is put right before the host gets its next one."""

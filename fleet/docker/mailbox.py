@@ -47,8 +47,8 @@ class Listener(Protocol):
     def polled(self, host: str) -> None:
         """A host's agent asked for work."""
 
-    def acknowledged(self, command: HostCommand) -> None:
-        """An agent begins a command; told once a command."""
+    async def acknowledged(self, command: HostCommand) -> None:
+        """An agent is about to begin a command, and does when this is over; told once a command."""
 
     def completed(self, command: HostCommand, completion: Completion) -> None:
         """An agent ended a command; told as often as agents say so, the first counts."""

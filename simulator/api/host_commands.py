@@ -195,7 +195,7 @@ class HostCommandEndpoint:
             return {"CommandStatus": CommandStatus.FAILED}
         if not slip.acknowledged:
             slip.status = CommandStatus.IN_PROGRESS
-            self._told().acknowledged(slip.command)
+            await self._told().acknowledged(slip.command)
         return {"CommandStatus": slip.status}
 
     async def _complete(self, body: dict[str, Any]) -> dict[str, Any]:

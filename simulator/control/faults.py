@@ -2,7 +2,8 @@
 
 A fault waits for its trigger. One without `where.revision` then strikes the hosts that it selects; one with it
 strikes a host while the host carries that revision: from the revision's DownloadBundle to the next one's.
-A fault whose trigger is a lifecycle event strikes each host as it enters the event.
+A fault whose trigger is a lifecycle event strikes each host as it enters the event: before the host is given it,
+or, where a host or an agent goes down, once the host has begun it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from scenarios.model import Fault, Host
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
 from simulator.rollout.events import FaultChanged
+from simulator.rollout.lifecycle import CARRIED_OUT_BY, CarriedOutBy
 
 Later = Callable[[int, Callable[[], None]], None]
 """Call this so many milliseconds from now."""
@@ -31,6 +33,13 @@ class _Scripted:
     selected: frozenset[str]
     due: bool = False
     struck: set[str] = field(default_factory=set)
+
+    @property
+    def in_the_midst(self) -> bool:
+        """Whether it strikes a host that has begun the lifecycle event of its trigger, not one that is given it."""
+        event, effect = self.trigger.event, self.fault.do
+        by_agent = event is not None and CARRIED_OUT_BY[event] is not CarriedOutBy.BALANCER
+        return by_agent and (effect.host is not None or effect.agent == "restart")
 
     def selects(self, host: str, revision: str | None) -> bool:
         """Whether the fault is for a host that carries this revision."""
@@ -60,10 +69,16 @@ class Faults:
             for number, fault in enumerate(faults)
         ]
         self._by_revision = any(fault.where.revision is not None for fault in faults)
-        self.watched: frozenset[str] = frozenset(
-            event for scripted in self._scripted if (event := scripted.trigger.event) is not None
-        ) | (frozenset({lifecycle.DOWNLOAD_BUNDLE}) if self._by_revision else frozenset())
+        events = {False: set[str](), True: set[str]()}
+        for scripted in self._scripted:
+            if scripted.trigger.event is not None:
+                events[scripted.in_the_midst].add(scripted.trigger.event)
+        if self._by_revision:
+            events[False].add(lifecycle.DOWNLOAD_BUNDLE)
+        self.watched = frozenset(events[False])
         """The lifecycle events of which `entering` wants to hear."""
+        self.watched_starts = frozenset(events[True])
+        """The lifecycle events of which `begun` wants to hear."""
 
     def begin(self) -> None:
         """The run begins: what is due from the start strikes, what is due at a time gets its timer."""
@@ -77,8 +92,19 @@ class Faults:
         """A host is about to be given this lifecycle event of a deployment (the n-th) of this revision."""
         if event == lifecycle.DOWNLOAD_BUNDLE and self._by_revision:
             self._carry(host, revision)
+        self._strike_at(event, host, deployment, in_the_midst=False)
+
+    def begun(self, host: str, event: str, deployment: int) -> None:
+        """A host has begun this lifecycle event of the n-th deployment."""
+        self._strike_at(event, host, deployment, in_the_midst=True)
+
+    def _strike_at(self, event: str, host: str, deployment: int, *, in_the_midst: bool) -> None:
         for scripted in self._scripted:
-            if scripted.trigger.on_event(event, host, deployment) and scripted.selects(host, self._carries[host]):
+            if (
+                scripted.in_the_midst == in_the_midst
+                and scripted.trigger.on_event(event, host, deployment)
+                and scripted.selects(host, self._carries[host])
+            ):
                 self._strike(scripted, [host], event=event)
 
     def reached(self, status: str, deployment: int) -> None:

@@ -35,6 +35,7 @@ from simulator.rollout.events import (
     DeploymentEvent,
     Event,
     HealthCheckReported,
+    LifecycleEventStarted,
     StopRequested,
     TimerFired,
     TrafficMeasured,
@@ -115,6 +116,7 @@ class Rehearsal:
 
     def begin(self) -> None:
         """Begin: the first deployment is created, what is due at a time gets its timer."""
+        self._fleet.watch_starts(self._faults.watched_starts)
         self._next_deployment()
         self._faults.begin()
         for operator in self._operators:
@@ -130,6 +132,8 @@ class Rehearsal:
             observer(event, commands, rollout)
         for command in commands:
             self._carry_out(command)
+        if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
+            self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
         if rollout is not None and rollout.ended and rollout is self._active:
             self._end_deployment(rollout, commands)
 

@@ -30,6 +30,9 @@ class _Past(Fleet):
     def begin(self, deployment: Deployment) -> None: ...
 
     @override
+    def watch_starts(self, events: frozenset[str]) -> None: ...
+
+    @override
     def perform(self, command: Command) -> None: ...
 
     @override

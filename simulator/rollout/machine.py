@@ -201,8 +201,8 @@ class Rollout(RolloutState):
         name = host.event
         host.records.append(Record(name, status, started_ms, event.at_ms, diagnostics))
         host.command = host.event = ""
-        if name == lifecycle.INSTALL:
-            # A failed Install has already removed what the revision before it had put there.
+        if name == lifecycle.INSTALL and (host.started_ms != NEVER or type(event) is LifecycleEventCompleted):
+            # An Install that fails has already removed what the revision before it had put there.
             host.revision = self.deployment.revision if status is _SUCCEEDED else None
         why = _NEXT
         if status is not _SUCCEEDED:
@@ -302,7 +302,7 @@ class Rollout(RolloutState):
                 host.records.extend(
                     Record(name, _SKIPPED, None, event.at_ms, None) for name in self.sequence[len(host.records) :]
                 )
-                if host.event == lifecycle.INSTALL:
+                if host.event == lifecycle.INSTALL and host.started_ms != NEVER:
                     host.revision = None
                 host.command = host.event = ""
                 self._move(host, TargetStatus.FAILED)
