@@ -26,12 +26,8 @@ LOG_FILES_MAX = 4
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the agent; the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="fleet.agent", description="The agent of a host: carries out deployments."
-    )
-    parser.add_argument(
-        "--config", type=Path, default=DEFAULT_CONFIG, help="the configuration (default: %(default)s)"
-    )
+    parser = argparse.ArgumentParser(prog="fleet.agent", description="The agent of a host: carries out deployments.")
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the configuration (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         config = load_config(options.config)
@@ -55,9 +51,7 @@ def _run(config: Config, logger: logging.Logger) -> int:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())
-    logger.info(
-        "agent of %s started, version %s, polling %s", config.host_identifier, layout.version, config.endpoint
-    )
+    logger.info("agent of %s started, version %s, polling %s", config.host_identifier, layout.version, config.endpoint)
     if config.ignored:
         logger.warning("keys of the configuration without a meaning here: %s", ", ".join(config.ignored))
     in_peace = agent.run()

@@ -66,9 +66,7 @@ def _prefix(text: str, head: list[str]) -> tuple[bool, str | None]:
         return False, None
     if len(head) == 2:
         if head[0] not in _DEFAULT or head[1] not in _KINDS:
-            raise ValueError(
-                f"`{text}` begins with `{head[0]}:{head[1]}`, where `d:` and then u, g, m or o may stand"
-            )
+            raise ValueError(f"`{text}` begins with `{head[0]}:{head[1]}`, where `d:` and then u, g, m or o may stand")
         return True, _KINDS[head[1]]
     if head[0] in _DEFAULT:
         return True, None
@@ -83,9 +81,7 @@ def _permissions(text: str, perms: str) -> str:
         return "".join(letter if bits & bit else "-" for letter, bit in (("r", 4), ("w", 2), ("x", 1)))
     wrong = sorted(set(perms) - set("rwx-"))
     if wrong:
-        raise ValueError(
-            f"`{text}` holds `{wrong[0]}`, where only r, w, x, - or one digit from 0 to 7 may stand"
-        )
+        raise ValueError(f"`{text}` holds `{wrong[0]}`, where only r, w, x, - or one digit from 0 to 7 may stand")
     return "".join(letter if letter in perms else "-" for letter in "rwx")
 
 

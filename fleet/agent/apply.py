@@ -110,9 +110,7 @@ def run_tool(command: list[str], key: str) -> None:
             f"`{key}` cannot be set: this host has no `{command[0]}`; install it, or drop `{key}`"
         ) from None
     except subprocess.TimeoutExpired:
-        raise AgentError(
-            f"`{key}` cannot be set: `{' '.join(command)}` took over {TOOL_TIMEOUT_S} s"
-        ) from None
+        raise AgentError(f"`{key}` cannot be set: `{' '.join(command)}` took over {TOOL_TIMEOUT_S} s") from None
     if done.returncode != 0:
         said = done.stdout.decode(errors="replace").strip()
         raise AgentError(f"`{key}` cannot be set: `{' '.join(command)}` ended with {done.returncode}: {said}")

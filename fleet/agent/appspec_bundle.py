@@ -48,28 +48,21 @@ def _check_script(event: str, script: Script, bundle: Path) -> list[Problem]:
         found.append(
             _warning(
                 script.mark,
-                f"the location `{script.location}` is absolute, and is taken from the root of the "
-                "bundle all the same",
+                f"the location `{script.location}` is absolute, and is taken from the root of the bundle all the same",
                 f"write `{clean(script.location)}`, and put the script there",
             )
         )
     if not place.exists():
         message = f"the script `{script.location}` of `{event}` is not in the bundle; the event fails there"
         found.append(
-            _warning(
-                script.mark, message, _where(bundle, place.name) or "add the script, or correct its location"
-            )
+            _warning(script.mark, message, _where(bundle, place.name) or "add the script, or correct its location")
         )
     return found
 
 
 def _where(bundle: Path, name: str) -> str:
     walk = islice(os.walk(bundle), SEARCHED_ENTRIES_MAX)
-    places = [
-        Path(folder, name).relative_to(bundle)
-        for folder, dirs, files in walk
-        if name in files or name in dirs
-    ]
+    places = [Path(folder, name).relative_to(bundle) for folder, dirs, files in walk if name in files or name in dirs]
     if not places:
         return ""
     return "it lies at " + " and at ".join(f"`{place}`" for place in sorted(places)[:_SUGGESTED_MAX])

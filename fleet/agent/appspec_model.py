@@ -69,9 +69,7 @@ class AppSpecError(AgentError):
     def __init__(self, name: str, problems: tuple[Problem, ...]) -> None:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(
-            f"{name}, line {first.line}, column {first.column}: {first.message}; {first.remedy}{more}"
-        )
+        super().__init__(f"{name}, line {first.line}, column {first.column}: {first.message}; {first.remedy}{more}")
         self.name = name
         self.problems = problems
 

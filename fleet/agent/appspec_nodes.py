@@ -63,18 +63,14 @@ class Document:
 
     def __init__(self, text: str) -> None:
         if len(text.encode("utf-8", "surrogatepass")) > APPSPEC_MAX_BYTES:
-            raise Unreadable(
-                Problem("error", 1, 1, f"the file is larger than {APPSPEC_MAX_BYTES} bytes", "shorten it")
-            )
+            raise Unreadable(Problem("error", 1, 1, f"the file is larger than {APPSPEC_MAX_BYTES} bytes", "shorten it"))
         try:
             self._loader = yaml.SafeLoader(text)
             self.root: yaml.Node | None = self._loader.get_node() if self._loader.check_node() else None
         except yaml.MarkedYAMLError as error:
             raise Unreadable(_problem_of(error)) from error
         except (yaml.YAMLError, RecursionError) as error:
-            reason = (
-                "it is nested too deeply" if isinstance(error, RecursionError) else str(error).split("\n")[0]
-            )
+            reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).split("\n")[0]
             raise Unreadable(
                 Problem(
                     "error",
@@ -117,15 +113,11 @@ class Document:
         found: dict[str, Entry] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                notes.error(
-                    key, "a key is expected to be a word, and is a list or a mapping", "write `key: value`"
-                )
+                notes.error(key, "a key is expected to be a word, and is a list or a mapping", "write `key: value`")
                 continue
             name = str(key.value)
             if name in found:
-                notes.warn(
-                    key, f"`{name}` is given twice; the agent keeps only this last one", "join the two"
-                )
+                notes.warn(key, f"`{name}` is given twice; the agent keeps only this last one", "join the two")
             found[name] = Entry(key, value)
         return found
 
@@ -146,9 +138,7 @@ def items(node: yaml.Node | None, what: str, notes: Notes) -> Iterator[yaml.Node
     if node is None or is_null(node):
         return
     if not isinstance(node, yaml.SequenceNode):
-        notes.error(
-            node, f"{what} is expected to be a list, and is {kind_of(node)}", "begin each entry with `- `"
-        )
+        notes.error(node, f"{what} is expected to be a list, and is {kind_of(node)}", "begin each entry with `- `")
         return
     yield from node.value
 

@@ -89,9 +89,7 @@ class _Reader:
         at = entry.value if entry else root
         if name not in ("linux", "windows"):
             found = kind_of(entry.value) if entry else "absent"
-            self._notes.error(
-                at, f"`os` is expected to be linux or windows, and is {found}", "write `os: linux`"
-            )
+            self._notes.error(at, f"`os` is expected to be linux or windows, and is {found}", "write `os: linux`")
         elif self._host_os and name != self._host_os:
             self._notes.error(
                 at,
@@ -119,16 +117,14 @@ class _Reader:
             if is_null(hook.value):
                 continue
             scripts = tuple(
-                script
-                for node in items(hook.value, f"`{name}`", self._notes)
-                if (script := self._script(name, node))
+                script for node in items(hook.value, f"`{name}`", self._notes) if (script := self._script(name, node))
             )
-            total_s = sum(script.timeout_s for script in scripts)
+            # Scripts that leave the default alone have not been thought about: only chosen timeouts are added up.
+            total_s = sum(script.timeout_s for script in scripts if script.timeout_s != TIMEOUT_DEFAULT_S)
             if len(scripts) > 1 and total_s > EVENT_TIMEOUT_MAX_S:
                 self._notes.warn(
                     hook.key,
-                    f"the scripts of `{name}` may take {total_s} s together, and an event has "
-                    f"{EVENT_TIMEOUT_MAX_S} s",
+                    f"the scripts of `{name}` may take {total_s} s together, and an event has {EVENT_TIMEOUT_MAX_S} s",
                     "give them shorter timeouts",
                 )
             result[name] = scripts
@@ -141,9 +137,7 @@ class _Reader:
         found = known(entries, SCRIPT_KEYS, f"a script of `{event}`", self._notes)
         location = (text_of(found.get("location")) or "").strip()
         if not location:
-            self._notes.error(
-                node, f"a script of `{event}` has no `location`", "name its path within the bundle"
-            )
+            self._notes.error(node, f"a script of `{event}` has no `location`", "name its path within the bundle")
         timeout_s = self._timeout(found.get("timeout"))
         runas = (text_of(found.get("runas")) or "").strip() or None
         sudo = "sudo" in found and self._document.value(found["sudo"].value) not in (None, False)
@@ -182,16 +176,13 @@ class _Reader:
                 node, f"an entry of `files` has no `source`{to}", "name a file or directory of the bundle"
             )
         elif destination is None:
-            self._notes.error(
-                node, f"the source `{source}` has no `destination`", "name a directory on the host"
-            )
+            self._notes.error(node, f"the source `{source}` has no `destination`", "name a directory on the host")
         if source is None or destination is None:
             return None
         if not destination.startswith("/"):
             self._notes.warn(
                 found["destination"].value,
-                f"the destination `{destination}` is relative, and is taken from the agent's "
-                "working directory, `/`",
+                f"the destination `{destination}` is relative, and is taken from the agent's working directory, `/`",
                 "write it from the root",
             )
         return FileEntry(source, destination, mark_of(node))
@@ -210,9 +201,7 @@ class _Reader:
         found = known(entries, PERMISSION_KEYS, "an entry of `permissions`", self._notes)
         name = (text_of(found.get("object")) or "").strip()
         if not name:
-            self._notes.error(
-                node, "an entry of `permissions` has no `object`", "name a file or directory of the host"
-            )
+            self._notes.error(node, "an entry of `permissions` has no `object`", "name a file or directory of the host")
         return Permission(
             object=name,
             pattern=text_of(found.get("pattern")) or "**",
@@ -251,8 +240,7 @@ class _Reader:
             return name
         self._notes.error(
             entry.value,
-            f"`file_exists_behavior` is expected to be {', '.join(BEHAVIOURS)}, and is "
-            f"{kind_of(entry.value)}",
+            f"`file_exists_behavior` is expected to be {', '.join(BEHAVIOURS)}, and is {kind_of(entry.value)}",
             "write one of them, in capitals",
         )
         return None
@@ -272,9 +260,7 @@ class _Reader:
         if len(mode) > 4:
             self._notes.error(entry.value, f"`mode` is `{mode}`, longer than four digits{because}", remedy)
         elif wrong := [digit for digit in mode if digit not in "01234567"]:
-            self._notes.error(
-                entry.value, f"`mode` is `{mode}`, and `{wrong[0]}` is no octal digit{because}", remedy
-            )
+            self._notes.error(entry.value, f"`mode` is `{mode}`, and `{wrong[0]}` is no octal digit{because}", remedy)
         elif octal_trap and mode != written.rjust(3, "0"):
             self._notes.warn(entry.value, f"the mode that is set is {mode}{because}", remedy)
         return mode
@@ -308,9 +294,7 @@ class _Reader:
             try:
                 check_range(span)
             except ValueError as error:
-                self._notes.error(
-                    found["range"].value, f"bad SELinux range: {error}", "write it like `s0-s3:c0.c255`"
-                )
+                self._notes.error(found["range"].value, f"bad SELinux range: {error}", "write it like `s0-s3:c0.c255`")
         return Context(kind or "", text_of(found.get("name")), span)
 
     def _mapping(self, node: yaml.Node, what: str, remedy: str) -> dict[str, Entry] | None:

@@ -28,8 +28,7 @@ _CONSEQUENCE: Mapping[str, str] = {
     "version": "no version is given",
     "os": "no operating system is given",
     "files": "nothing is copied",
-    "file_exists_behavior": "it has no effect, and the option of the deployment decides "
-    "(DISALLOW where it has none)",
+    "file_exists_behavior": "it has no effect, and the option of the deployment decides (DISALLOW where it has none)",
     "permissions": "no owner is set, nor a group or a mode",
     "hooks": "no script runs",
     "source": "the entry has no source",

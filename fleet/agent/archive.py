@@ -66,13 +66,9 @@ def unpack(bundle: Path, kind: str, target: Path, bounds: Bounds | None = None) 
             NotImplementedError,
             ValueError,
         ) as error:
-            raise ArchiveRefused(
-                f"the bundle cannot be unpacked as {kind}: {error}; {_looks_like(bundle)}"
-            ) from error
+            raise ArchiveRefused(f"the bundle cannot be unpacked as {kind}: {error}; {_looks_like(bundle)}") from error
         except OSError as error:
-            raise ArchiveRefused(
-                f"unpacking the bundle as {kind} failed: {error}; {_looks_like(bundle)}"
-            ) from error
+            raise ArchiveRefused(f"unpacking the bundle as {kind} failed: {error}; {_looks_like(bundle)}") from error
         writer.finish()
         top = _single_directory(staging)
         _refuse_links_out(top, writer.links, staging)
@@ -121,9 +117,7 @@ def _unpack_zip(bundle: Path, writer: _Writer) -> None:
                 with archive.open(member) as content:
                     writer.file(name, content, stat.S_IMODE(mode) & 0o777 or 0o644, None)
             else:
-                raise ArchiveRefused(
-                    f"the member `{name}` of the bundle is a device, a pipe or the like; remove it"
-                )
+                raise ArchiveRefused(f"the member `{name}` of the bundle is a device, a pipe or the like; remove it")
 
 
 class _Writer:
@@ -195,9 +189,7 @@ class _Writer:
         for chunk in _chunks(content):
             self._bytes += len(chunk)
             if self._bytes > self.bounds.unpacked_max_bytes:
-                raise ArchiveRefused(
-                    f"the bundle unpacks to more than {self.bounds.unpacked_max_bytes} bytes"
-                )
+                raise ArchiveRefused(f"the bundle unpacks to more than {self.bounds.unpacked_max_bytes} bytes")
             out.write(chunk)
 
     def symlink(self, name: str, to: str) -> None:
@@ -205,9 +197,7 @@ class _Writer:
         if not to or "\0" in to or len(os.fsencode(to)) > NAME_MAX_BYTES:
             raise ArchiveRefused(f"the link `{name}` of the bundle leads nowhere")
         if PurePosixPath(to).is_absolute():
-            raise ArchiveRefused(
-                f"the link `{name}` of the bundle leads out of it, to `{to}`; make it relative"
-            )
+            raise ArchiveRefused(f"the link `{name}` of the bundle leads out of it, to `{to}`; make it relative")
         self._make_way(name).symlink_to(to)
         self.links.append(name)
 
@@ -216,12 +206,7 @@ class _Writer:
         target = PurePosixPath(to)
         place = self._root / target
         inside = not target.is_absolute() and ".." not in target.parts
-        if (
-            not inside
-            or str(target.parent) not in self._known | {"."}
-            or place.is_symlink()
-            or not place.is_file()
-        ):
+        if not inside or str(target.parent) not in self._known | {"."} or place.is_symlink() or not place.is_file():
             raise ArchiveRefused(
                 f"the link `{name}` of the bundle leads to `{to}`, which is no file unpacked before it"
             )

@@ -72,9 +72,7 @@ def open_tar(bundle: Path, kind: str, unpacked_max_bytes: int) -> Iterator[tarfi
         raw.seek(0)
         stream = _decompressed(raw, magic, kind)
         # Headers and padding come on top of the content, hence the larger bound for the stream as a whole.
-        bounded = _Bounded(
-            stream, unpacked_max_bytes + max(unpacked_max_bytes // HEADERS_SHARE, READ_MAX_BYTES)
-        )
+        bounded = _Bounded(stream, unpacked_max_bytes + max(unpacked_max_bytes // HEADERS_SHARE, READ_MAX_BYTES))
         with tarfile.open(fileobj=bounded, mode="r:", errorlevel=2) as archive:
             yield archive
 

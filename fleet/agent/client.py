@@ -31,9 +31,10 @@ class Client:
     def __init__(self, config: Config, version: str) -> None:
         self._host = config.host_identifier
         self._version = version
-        self._short = _make(config, config.http_read_timeout_s, _ATTEMPTS)
+        session = _session()
+        self._short = _make(session, config, _ATTEMPTS)
         # A poll is not tried again by the library: the loop does that, with its own back-off.
-        self._long = _make(config, config.http_read_timeout_s, 1)
+        self._long = _make(session, config, 1)
         for client in (self._short, self._long):
             client.meta.events.register("before-call", self._add_version)
 
@@ -69,11 +70,15 @@ class Client:
         params["headers"][VERSION_HEADER] = self._version
 
 
-def _make(config: Config, read_timeout_s: float, attempts: int) -> Any:
+def _session() -> Any:
     botocore_session: Any = importlib.import_module("botocore.session")
-    botocore_config: Any = importlib.import_module("botocore.config")
     session = botocore_session.Session()
     session.get_component("data_loader").search_paths.insert(0, str(_MODELS))
+    return session
+
+
+def _make(session: Any, config: Config, attempts: int) -> Any:
+    botocore_config: Any = importlib.import_module("botocore.config")
     return session.create_client(
         _SERVICE,
         region_name=config.region,
@@ -83,7 +88,7 @@ def _make(config: Config, read_timeout_s: float, attempts: int) -> Any:
         aws_session_token=config.session_token,
         config=botocore_config.Config(
             connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=read_timeout_s,
+            read_timeout=config.http_read_timeout_s,
             retries={"total_max_attempts": attempts, "mode": "standard"},
             max_pool_connections=20,
             proxies={},

@@ -82,26 +82,23 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
     premises = _on_premises(reader.text("on_premises_config_file"))
     config = _build(reader, premises, env)
     strangers = reader.strangers()
-    problems = reader.problems + [
-        _unknown(key, reader.asked) for key in strangers if key not in _FOREIGN_KEYS
-    ]
+    problems = reader.problems + [_unknown(key, reader.asked) for key in strangers if key not in _FOREIGN_KEYS]
     if problems or config is None:
         raise ConfigError(f"{path}: " + "; ".join(problems))
     return config
 
 
 def _build(reader: _Reader, premises: Mapping[str, str], env: Mapping[str, str]) -> Config | None:
-    developer = reader.flag("developer_mode", False) or env.get("CODEDEPLOY_DEVELOPER_MODE") == "true"
+    developer = reader.flag("developer_mode", env.get("CODEDEPLOY_DEVELOPER_MODE") == "true")
     if reader.flag("enable_auth_policy", False):
         reader.problems.append("`enable_auth_policy` is not supported; remove it")
     endpoint = reader.url("deploy_control_endpoint")
-    host = env.get("AWS_HOST_IDENTIFIER") or premises.get("host_identifier") or reader.text("host_identifier")
-    region = env.get("AWS_REGION") or premises.get("region") or reader.text("region")
+    own_host, own_region = reader.text("host_identifier"), reader.text("region")
+    host = env.get("AWS_HOST_IDENTIFIER") or premises.get("host_identifier") or own_host
+    region = env.get("AWS_REGION") or premises.get("region") or own_region
     certificate = reader.text("signer_certificate")
     if endpoint is None:
-        reader.problems.append(
-            "`deploy_control_endpoint` is missing: the URL of the service that hands out commands"
-        )
+        reader.problems.append("`deploy_control_endpoint` is missing: the URL of the service that hands out commands")
     if not host:
         reader.problems.append("`host_identifier` is missing; give it, or set AWS_HOST_IDENTIFIER")
     if not region:
@@ -167,12 +164,8 @@ class _Reader:
 
     def url(self, key: str) -> str | None:
         text = self.text(key)
-        if text is not None and (
-            urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname
-        ):
-            self.problems.append(
-                f"`{key}` is expected to be a URL like http://controller:8080, and is {text}"
-            )
+        if text is not None and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
+            self.problems.append(f"`{key}` is expected to be a URL like http://controller:8080, and is {text}")
         return text.rstrip("/") if text else None
 
     def flag(self, key: str, default: bool) -> bool:
@@ -195,9 +188,7 @@ class _Reader:
         value = self._get(key)
         if value is None:
             return default
-        if isinstance(value, list) and all(
-            isinstance(item, int | float) and 0 <= item < 1e6 for item in value
-        ):
+        if isinstance(value, list) and all(isinstance(item, int | float) and 0 <= item < 1e6 for item in value):
             return tuple(value)
         self.problems.append(f"`{key}` is expected to be a list of seconds, and is {value!r}")
         return default
@@ -231,15 +222,10 @@ def _on_premises(file: str | None) -> dict[str, str]:
     """Identity and credentials of an on-premises host (aws-codedeploy-agent, onpremise_config.rb)."""
     if file is None or not Path(file).is_file():
         return {}
-    data = {
-        key.removeprefix(":"): str(value)
-        for key, value in _read_mapping(Path(file)).items()
-        if value is not None
-    }
+    data = {key.removeprefix(":"): str(value) for key, value in _read_mapping(Path(file)).items() if value is not None}
     if "iam_user_arn" in data and "iam_session_arn" in data:
         raise ConfigError(
-            f"{file} gives both iam_user_arn and iam_session_arn; keep the one that the host is "
-            "registered with"
+            f"{file} gives both iam_user_arn and iam_session_arn; keep the one that the host is registered with"
         )
     if "iam_user_arn" in data:
         _need(file, data, "iam_user_arn", ("region", "aws_access_key_id", "aws_secret_access_key"))

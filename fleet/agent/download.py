@@ -55,18 +55,14 @@ class NetworkSources:
             _pour(reply["Body"], target, where)
         except errors.ClientError as error:
             detail = error.response.get("Error", {})
-            raise AgentError(
-                f"fetching {where} was refused: {detail.get('Code')}: {detail.get('Message')}"
-            ) from error
+            raise AgentError(f"fetching {where} was refused: {detail.get('Code')}: {detail.get('Message')}") from error
         except (errors.BotoCoreError, errors.HTTPClientError) as error:
             raise AgentError(f"fetching {where} failed: {error}; is s3_endpoint_override right?") from error
         found = str(reply.get("ETag", "")).strip('"')
         wanted = (revision.etag or "").strip('"')
         if wanted and wanted != found:
             target.unlink(missing_ok=True)
-            raise AgentError(
-                f"{where} has the ETag {found}, and the revision names {wanted}: the object was replaced"
-            )
+            raise AgentError(f"{where} has the ETag {found}, and the revision names {wanted}: the object was replaced")
 
     def _client(self) -> Any:
         with self._lock:

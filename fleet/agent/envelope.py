@@ -66,9 +66,7 @@ class Opener:
         if form in ("TEXT/JSON", "JSON") and self._developer_mode:
             return content
         hint = "; unsigned ones are read in developer mode only" if form in ("TEXT/JSON", "JSON") else ""
-        raise EnvelopeError(
-            f"the deployment specification has the format `{form}`, where PKCS7/JSON is expected{hint}"
-        )
+        raise EnvelopeError(f"the deployment specification has the format `{form}`, where PKCS7/JSON is expected{hint}")
 
 
 def verify(message: bytes, certificate: Path) -> bytes:
@@ -90,23 +88,13 @@ def verify(message: bytes, certificate: Path) -> bytes:
     ]
     command += ["-no-CApath", "-no-CAstore", "-partial_chain"]
     try:
-        done = subprocess.run(
-            command, input=message, capture_output=True, timeout=VERIFY_TIMEOUT_S, check=False
-        )
+        done = subprocess.run(command, input=message, capture_output=True, timeout=VERIFY_TIMEOUT_S, check=False)
     except FileNotFoundError:
-        raise EnvelopeError(
-            "the deployment specification cannot be verified: this host has no openssl"
-        ) from None
+        raise EnvelopeError("the deployment specification cannot be verified: this host has no openssl") from None
     except subprocess.TimeoutExpired:
-        raise EnvelopeError(
-            f"verifying the deployment specification took over {VERIFY_TIMEOUT_S} s"
-        ) from None
+        raise EnvelopeError(f"verifying the deployment specification took over {VERIFY_TIMEOUT_S} s") from None
     if done.returncode != 0:
-        lines = [
-            line.rpartition(":")[0] or line
-            for line in done.stderr.decode(errors="replace").splitlines()
-            if line
-        ]
+        lines = [line.rpartition(":")[0] or line for line in done.stderr.decode(errors="replace").splitlines() if line]
         raise EnvelopeError(
             "the deployment specification is not signed by the pinned certificate, or was "
             "changed on its way: " + (lines[-1] if lines else f"openssl ended with {done.returncode}")

@@ -45,9 +45,7 @@ class Executor:
         """Carry out a command. Raises ScriptFailure or AgentError."""
         handler = self._handlers.get(name)
         if handler is None:
-            raise AgentError(
-                f"Unsupported command type: {name}. This agent knows {', '.join(self._handlers)}"
-            )
+            raise AgentError(f"Unsupported command type: {name}. This agent knows {', '.join(self._handlers)}")
         self._layout.place(spec.group_id, spec.deployment_id).root.mkdir(parents=True, exist_ok=True)
         handler(name, spec)
 

@@ -45,11 +45,7 @@ def scripts_place(event: str, spec: Specification, layout: Layout) -> Place | No
     current = layout.place(spec.group_id, spec.deployment_id)
     if revision == _CURRENT or current.archive.exists():
         return current
-    root = (
-        layout.last_successful(spec.group_id)
-        if revision == _LAST_SUCCESSFUL
-        else layout.most_recent(spec.group_id)
-    )
+    root = layout.last_successful(spec.group_id) if revision == _LAST_SUCCESSFUL else layout.most_recent(spec.group_id)
     return Place(root) if root else None
 
 
@@ -70,18 +66,12 @@ def read_appspec(place: Place, name: str) -> AppSpec:
 
 def _missing(place: Place, name: str) -> str:
     if not place.archive.is_dir():
-        return (
-            f"the AppSpec file `{name}` is not there: its revision is no longer unpacked at {place.archive}"
-        )
+        return f"the AppSpec file `{name}` is not there: its revision is no longer unpacked at {place.archive}"
     names = sorted(entry.name for entry in place.archive.iterdir())
     near = [entry for entry in names if "appspec" in entry.lower()]
     nested = sorted(str(path.relative_to(place.archive)) for path in place.archive.glob(f"*/{name}"))
     seen = near or nested
-    hint = (
-        f"; there is {', '.join(seen[:3])}"
-        if seen
-        else f"; the bundle holds {', '.join(names[:10]) or 'nothing'}"
-    )
+    hint = f"; there is {', '.join(seen[:3])}" if seen else f"; the bundle holds {', '.join(names[:10]) or 'nothing'}"
     wanted = place.archive / name
     return f"the bundle has no AppSpec file at `{name}`: expected was {wanted}{hint}. Pack it at the top"
 
@@ -225,7 +215,5 @@ def _called(script: Script) -> str:
 
 
 def _elsewhere(path: Path, archive: Path) -> str:
-    places = sorted(
-        str(found.relative_to(archive)) for found in archive.rglob("*") if found.name == path.name
-    )
+    places = sorted(str(found.relative_to(archive)) for found in archive.rglob("*") if found.name == path.name)
     return f"; the bundle has it at {', '.join(places[:3])}" if places else ""

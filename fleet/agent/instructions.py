@@ -169,9 +169,7 @@ class Builder:
                 mark,
             )
         if target in self._directories:
-            raise PlanError(
-                f"the file {source} is to be copied to {target}, where a directory is to be made", mark
-            )
+            raise PlanError(f"the file {source} is to be copied to {target}, where a directory is to be made", mark)
         self._copies[target] = source
         self.steps.append(Copy(source, target))
 

@@ -33,9 +33,7 @@ class Agent:
     ``run`` belongs to one thread; ``stop`` may be called from a signal handler in that thread.
     """
 
-    def __init__(
-        self, config: Config, service: Service, executor: Executor, opener: Opener, layout: Layout
-    ) -> None:
+    def __init__(self, config: Config, service: Service, executor: Executor, opener: Opener, layout: Layout) -> None:
         self._config = config
         self._service = service
         self._executor = executor

@@ -112,13 +112,9 @@ class _Planner:
 
     def _directory(self, source: str, destination: str, mark: Mark, depth: int) -> None:
         if depth > DEPTH_MAX:
-            raise PlanError(
-                f"the source {self._from(source)} is nested deeper than {DEPTH_MAX} directories", mark
-            )
+            raise PlanError(f"the source {self._from(source)} is nested deeper than {DEPTH_MAX} directories", mark)
         if len(self._builder.steps) > STEPS_MAX:
-            raise PlanError(
-                f"the sources hold more than {STEPS_MAX} files and directories, or links in a circle", mark
-            )
+            raise PlanError(f"the sources hold more than {STEPS_MAX} files and directories, or links in a circle", mark)
         if not self._exists(destination) or not self._is_directory(destination):
             self._builder.mkdir(destination, mark)
         for name in self._bundle.names(source):

@@ -127,9 +127,7 @@ def read_command(reply: Mapping[str, Any], host: str) -> Command | None:
         name=data.get("CommandName") or "",
     )
     if command.host not in host:
-        raise ProtocolError(
-            f"the command {command.name or '?'} is for the host {command.host}, and this is {host}"
-        )
+        raise ProtocolError(f"the command {command.name or '?'} is for the host {command.host}, and this is {host}")
     if not command.name or not command.id:
         raise ProtocolError(f"a command came without its {'name' if command.id else 'identifier'}")
     return command

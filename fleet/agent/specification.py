@@ -135,24 +135,19 @@ def _revision(data: Mapping[str, Any]) -> Revision:
             fields = _fields(data, "GitHubRevision", ("Account", "Repository", "CommitId"))
             kinds = {"BundleType": _optional(fields, "BundleType") or "tar"}
             _check_type("GitHubRevision", kinds, ("tar", "zip"))
-            return GitHubRevision(
-                fields["Account"], fields["Repository"], fields["CommitId"], kinds["BundleType"]
-            )
+            return GitHubRevision(fields["Account"], fields["Repository"], fields["CommitId"], kinds["BundleType"])
         case "Local File" | "Local Directory":
             fields = _fields(data, "LocalRevision", ("Location", "BundleType"))
             _check_type("LocalRevision", fields, (*ARCHIVE_TYPES, "directory"))
             is_directory = kind == "Local Directory"
             if is_directory != (fields["BundleType"] == "directory"):
-                raise SpecificationError(
-                    f"the revision is a {kind}, and its BundleType is {fields['BundleType']}"
-                )
+                raise SpecificationError(f"the revision is a {kind}, and its BundleType is {fields['BundleType']}")
             return LocalRevision(fields["Location"], fields["BundleType"])
         case None:
             raise SpecificationError("the Revision has no RevisionType")
         case _:
             raise SpecificationError(
-                f"the RevisionType is `{kind}`; exactly one of S3, GitHub, Local File and Local "
-                "Directory is expected"
+                f"the RevisionType is `{kind}`; exactly one of S3, GitHub, Local File and Local Directory is expected"
             )
 
 
