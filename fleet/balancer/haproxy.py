@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet.balancer.haproxy_config import BACKEND, CONTROL_PORT, USERS_PORT, ServerState, parse_stat, render
+from fleet.balancer.haproxy_config import BACKEND, CONTROL_PORT, UNCHECKED, USERS_PORT, ServerState, parse_stat, render
 from fleet.base import FleetError
 from scenarios.model import Balancer
 
@@ -172,11 +172,11 @@ class HaproxyBalancer:
                 # Already registered: what is seen of it is told again.
                 member.reported = None
                 return
-            state = (await self._ask_states())[host]
             server = f"{BACKEND}/{host}"
             await self._say(f"set server {server} state drain; set server {server} health down")
+            # Only now: of a server in maintenance HAProxy does not tell the last check.
+            member.before = (await self._ask_states())[host].check
             member.membership = Membership.INITIAL
-            member.before = state.check
             member.since_s = asyncio.get_running_loop().time()
             member.reported = None
             member.up = False
@@ -219,8 +219,13 @@ class HaproxyBalancer:
             return False
         if not self._fresh(member, state):
             return False
+        seen = state.seen(self._spec.health_check.timeout)
+        if seen is None:
+            if member.reported is None:
+                return False
+            seen = member.reported[1]
         was, member.up = member.up, state.up
-        now = (state.up, state.seen(self._spec.health_check.timeout))
+        now = (state.up, seen)
         ready = member.membership is Membership.INITIAL and state.up
         if now != member.reported:
             member.reported = now
@@ -233,6 +238,8 @@ class HaproxyBalancer:
         """Whether the last check was made since the host was registered."""
         if member.before is None:
             return True
+        if state.check[0].removeprefix("* ") in UNCHECKED:
+            return False
         check = self._spec.health_check
         age_ms = (asyncio.get_running_loop().time() - member.since_s) * 1000
         certain = age_ms > check.interval + check.timeout + STALE_MARGIN_MS

@@ -20,6 +20,9 @@ CONTROL_PORT: Final = 9999
 HOST_HEADER: Final = "X-Drydeploy-Host"
 """On every answer: the host that gave it, `<NOSRV>` where the balancer answered itself."""
 
+UNCHECKED: Final = ("", "UNK", "INI")
+"""What HAProxy says of a server's check before there was one."""
+
 _TEMPLATE: Final = """\
 global
     # One thread: what `set server` says is seen by the next request.
@@ -91,26 +94,32 @@ class ServerState:
     sessions: int
     check: tuple[str, str, str, str]
 
-    def seen(self, timeout_ms: int) -> str:
-        """What the last check saw, in a word."""
+    def seen(self, timeout_ms: int) -> str | None:
+        """What the last check saw, in a word; None where HAProxy does not tell, because the next is under way."""
         status, code, text, _ = self.check
+        under_way = status.startswith("* ")
         match status.removeprefix("* "):
             case "L7OK" | "L7OKC" | "L7STS":
-                return code
+                return None if under_way else code
             case "L4TOUT" | "L6TOUT" | "L7TOUT":
-                return f"timed out after {timeout_ms / 1000:g}s"
+                return f"timed out after {duration(timeout_ms)}"
             case "L7RSP":
                 return "no HTTP answer"
-            case "L4CON":
-                return text.lower().rpartition(": ")[2].split(" at ")[0] or "no connection"
+            case "L4CON" | "SOCKERR":
+                return text.lower().rpartition(": ")[2].split(" at ")[0] or (None if under_way else "no connection")
             case other:
-                return text.lower() or other.lower() or "nothing yet"
+                return None if under_way else text.lower() or other.lower()
+
+
+def duration(ms: int) -> str:
+    """Milliseconds as people write them in a scenario: `500ms`, `2s`."""
+    return f"{ms}ms" if ms % 1000 else f"{ms // 1000}s"
 
 
 def parse_stat(text: str) -> dict[str, ServerState]:
     """The answer to `show stat hosts 4 -1`, by server. Raises ValueError where it is none."""
     rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
-    states = {}
+    states: dict[str, ServerState] = {}
     for row in rows:
         try:
             status = row["status"]
@@ -122,4 +131,6 @@ def parse_stat(text: str) -> dict[str, ServerState]:
             )
         except (KeyError, AttributeError) as error:
             raise ValueError(f"HAProxy's statistics are not as expected: {text[:200]!r}") from error
+    if not states:
+        raise ValueError("HAProxy's statistics name no server")
     return states
