@@ -49,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the last place where an error can be put into words
+        from simulator.cli.errors import report
+
+        return report(error)
     return code
 
 

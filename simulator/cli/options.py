@@ -33,7 +33,9 @@ class Output(StrEnum):
 OutputOption = Annotated[
     Output, typer.Option("--output", "-o", help="Print for a person, or one JSON value.", show_default=True)
 ]
-ScenarioArgument = Annotated[str, typer.Argument(help="A name from `drydeploy list`, a scenario file, or a bundle.")]
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A name from `drydeploy list`, a scenario file, or a bundle.")
+]
 HostsOption = Annotated[int | None, typer.Option("--hosts", min=1, help="With a bundle: how many hosts. Left out: 4.")]
 StrategyOption = Annotated[
     str | None, typer.Option("--strategy", help="With a bundle: rolling or in-place. Left out: rolling.")

@@ -104,15 +104,15 @@ class PlainText:
 
 
 class TerminalText:
-    """A tree that lives while the run goes on, then the verdict. `live` False: the tree is drawn once, at the end."""
+    """A tree that lives while the run goes on, then the verdict. `pace` None: the tree is drawn once, at the end."""
 
-    def __init__(self, console: Console, title: str, *, live: bool, every: bool) -> None:
+    def __init__(self, console: Console, title: str, *, pace: float | None, every: bool) -> None:
         from simulator.report.tree import LiveTree
 
         self._console = console
         self._title = title
         self._every = every
-        self._tree: LiveTree | None = LiveTree(title) if live else None
+        self._tree: LiveTree | None = None if pace is None else LiveTree(title, pace)
         self.observers: Sequence[Observer] = () if self._tree is None else (self._tree,)
 
     def showing(self) -> AbstractContextManager[object]:
@@ -133,8 +133,11 @@ class TerminalText:
         print_verdict(self._console, verdict(result, journal=journal, every=self._every))
 
 
-def presenter(output: RunOutput, title: str, *, live: bool, quiet: bool, every: bool) -> Presenter:
-    """What fits the option, and where standard output leads."""
+def presenter(output: RunOutput, title: str, *, pace: float | None, quiet: bool, every: bool) -> Presenter:
+    """What fits the option, and where standard output leads.
+
+    `pace`: seconds of the run in each real one; None where it takes no time that a person could watch.
+    """
     match output:
         case RunOutput.JSON:
             return Json()
@@ -145,5 +148,5 @@ def presenter(output: RunOutput, title: str, *, live: bool, quiet: bool, every: 
 
             console = Console(highlight=False)
             if console.is_terminal and not console.is_dumb_terminal and not quiet:
-                return TerminalText(console, title, live=live, every=every)
+                return TerminalText(console, title, pace=pace, every=every)
             return PlainText(console, title, quiet=quiet, every=every)

@@ -11,7 +11,7 @@ from simulator.cli.options import RunOutput
 
 
 def verb(
-    journal: Annotated[Path, typer.Argument(help="A file that a run has kept.")],
+    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="A file that a run has kept.")],
     output: Annotated[
         RunOutput, typer.Option("--output", "-o", help="For a person, one JSON object, or a JSON object a line.")
     ] = RunOutput.TEXT,
@@ -23,7 +23,7 @@ def verb(
     from simulator.cli.presenters import presenter
     from simulator.control.replay import replay
 
-    shown = presenter(output, f"replay of {journal}", live=False, quiet=quiet, every=verbose)
+    shown = presenter(output, f"replay of {journal}", pace=None, quiet=quiet, every=verbose)
     with shown.showing():
         result = replay(journal, shown.observers)
     shown.finish(result, journal)

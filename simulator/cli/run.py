@@ -78,8 +78,8 @@ def verb(
     name = source.scenario.name
     settings = _Settings(fleet, seed, journal or default_path(name, fleet, seed), _limit_ms(time_limit), speed, strict)
     title = f"{name} · {fleet} fleet · seed {seed}"
-    live = fleet is FleetName.DOCKER or speed is not None
-    shown = presenter(output, title, live=live, quiet=quiet, every=verbose)
+    pace = 1.0 if fleet is FleetName.DOCKER else speed
+    shown = presenter(output, title, pace=pace, quiet=quiet, every=verbose)
     with shown.showing():
         result = _drive(source, settings, shown.observers)
     shown.finish(result, settings.journal)
@@ -108,10 +108,12 @@ def _drive(source: Source, settings: _Settings, observers: Sequence[Observer]) -
             speed=settings.speed,
             strict=settings.strict,
         )
+    from simulator.api.host_commands import HostCommandEndpoint
     from simulator.control.controller import docker
 
     return docker(
         source.scenario,
+        commands=HostCommandEndpoint(),
         seed=settings.seed,
         scenario_sha256=source.sha256,
         replay=replay,

@@ -11,7 +11,9 @@ _WIDTH = 100
 
 
 def verb(
-    scenario: Annotated[str, typer.Argument(help="A name from `drydeploy list`, or a scenario file.")],
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A name from `drydeploy list`, or a scenario file.")
+    ],
     file: Annotated[bool, typer.Option("--file", help="Print the scenario's own text, and nothing else.")] = False,
 ) -> None:
     """Tell what a scenario teaches, and where it happened."""

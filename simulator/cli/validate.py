@@ -23,7 +23,7 @@ _APPSPEC_KEYS: Final = frozenset({"os", "version", "files", "hooks", "permission
 
 
 def verb(
-    file: Annotated[Path, typer.Argument(help="A scenario, an AppSpec, or a bundle's directory.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A scenario, an AppSpec, or a bundle's directory.")],
     bundle: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The bundle of an AppSpec, to look for its files and scripts.")
     ] = None,

@@ -45,7 +45,7 @@ class Lines:
         if not happened and self._every:
             happened = [("", words.WAITING, type(event).__name__)]
         for subject, sign, text in (*happened, *self._decisions(commands)):
-            self._write(f"{moment:>9}  {subject:<{SUBJECT_WIDTH}} {sign} {' '.join(text.split())}")
+            self._write(f"{moment:>9}  {subject:<{SUBJECT_WIDTH}} {sign} {words.printable(' '.join(text.split()))}")
 
     def _decisions(self, commands: Sequence[Command]) -> Iterator[Line]:
         for command in commands:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -40,10 +41,15 @@ _ORDER: Final = (
 
 
 class LiveTree:
-    """An observer that keeps what the tree shows, and a rich renderable that draws it whenever it is asked."""
+    """An observer that keeps what the tree shows, and a rich renderable that draws it whenever it is asked.
 
-    def __init__(self, title: str) -> None:
+    `pace`: seconds of the run in each real one, so that its clock goes on between events.
+    """
+
+    def __init__(self, title: str, pace: float) -> None:
         self._title = title
+        self._pace = pace
+        self._seen_s = time.monotonic()
         self._rollouts: dict[str, Rollout] = {}
         self._at_ms = 0
         self._in_service: set[str] = set()
@@ -55,6 +61,7 @@ class LiveTree:
         """Take in what happened: O(1), but for the first event of a deployment."""
         del commands
         self._at_ms = event.at_ms
+        self._seen_s = time.monotonic()
         if rollout is not None and rollout.deployment_id not in self._rollouts:
             if not self._rollouts:
                 self._in_service = {name for name, host in rollout.hosts.items() if host.target.healthy}
@@ -81,11 +88,16 @@ class LiveTree:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it as it is now."""
         rollouts = list(self._rollouts.values())
-        heading = f"{self._title} · {words.clock(self._at_ms)}" if self._live else self._title
+        now_ms = self._at_ms
+        if self._live and rollouts:
+            now_ms += round((time.monotonic() - self._seen_s) * 1000 * self._pace)
+        heading = f"{self._title} · {words.clock(now_ms)}" if self._live else self._title
         tree = Tree(Text(heading, style="bold"), guide_style="dim")
+        if not rollouts:
+            tree.add(_text(words.RUNNING, ("the hosts are being prepared", "")))
         for rollout in rollouts:
             folded = self._live and rollout.ended and rollout is not rollouts[-1]
-            _add(tree, rollout, self._at_ms, folded=folded)
+            _add(tree, rollout, now_ms, folded=folded)
         if self._live:
             for line in self._footer(rollouts):
                 tree.add(line)
@@ -142,7 +154,7 @@ def _text(sign: str, *parts: tuple[str, str]) -> Text:
     text.append(sign, style=words.STYLES.get(sign, ""))
     for part, style in parts:
         if part:
-            text.append(" ").append(part, style=style)
+            text.append(" ").append(words.printable(part), style=style)
     return text
 
 

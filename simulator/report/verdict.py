@@ -60,6 +60,7 @@ def print_verdict(console: Console, lines: Iterable[Line]) -> None:
     Lines without an indent are never broken: paths and commands are there to be copied.
     """
     for indent, text in lines:
+        text.plain = words.printable(text.plain)
         if console.is_terminal and indent:
             console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
         else:

@@ -53,6 +53,14 @@ _OUTCOMES: Final[dict[Outcome, tuple[str, str]]] = {
 """The sign and the sentence for what became of the last deployment that was asked for."""
 
 
+_CONTROLS: Final = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
+
+
+def printable(text: str) -> str:
+    """The text without characters that steer a terminal; letter for letter, so that places in it stay the same."""
+    return text.translate(_CONTROLS)
+
+
 def count(number: int, noun: str) -> str:
     """`1 host`, `1,000 hosts`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,119 @@
+"""The reports that are files: JUnit, HTML, graphs."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import pytest
+
+from simulator.control.result import Finding, RunStatus
+from simulator.report.graph import PlannedDeployment, dot, mermaid, plan_document, plan_tree
+from simulator.report.html import html
+from simulator.report.html_timeline import HOSTS_DRAWN_MAX
+from simulator.report.junit import junit
+from strategies import rolling
+from strategies.configuration import ONE_AT_A_TIME, DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType
+from tests.unit.report.plays import result, start_fails
+from tests.unit.report.test_text import drawn
+
+MET = Finding("outcome is rolled_back", True, "it is")
+UNMET = Finding("outcome is succeeded", False, "it is rolled_back")
+
+
+def test_junit_has_a_suite_a_deployment_and_a_case_a_host() -> None:
+    root = ET.fromstring(junit(result(start_fails)))
+    suites = {suite.attrib["name"]: suite for suite in root}
+    assert list(suites) == ["play.1-v2", "play.2-v1", "play.invariants", "play.run"]
+    first = suites["play.1-v2"].attrib
+    assert (first["tests"], first["failures"], first["skipped"]) == ("4", "1", "3")
+    failure = suites["play.1-v2"].find("testcase/failure")
+    assert failure is not None
+    assert failure.attrib["type"] == "ApplicationStart"
+    assert failure.text is not None
+    assert "<script>alert(1)</script>" in failure.text
+    assert root.attrib["tests"] == "10"
+
+
+def test_where_a_scenario_expects_something_that_alone_fails_the_build() -> None:
+    assert ET.fromstring(junit(result(start_fails, expectations=(MET,)))).attrib["failures"] == "0"
+    root = ET.fromstring(junit(result(start_fails, expectations=(MET, UNMET))))
+    assert root.attrib["failures"] == "1"
+    assert [f.attrib["message"] for f in root.iter("failure")] == ["it is rolled_back"]
+
+
+def test_a_run_that_did_not_end_fails_the_build() -> None:
+    root = ET.fromstring(junit(result(status=RunStatus.INTERRUPTED)))
+    assert [f.attrib["type"] for f in root.iter("failure")] == ["interrupted"]
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")]
+
+
+def test_the_page_needs_nothing_and_obeys_nobody() -> None:
+    text = html(result(start_fails, expectations=(MET, UNMET)))
+    page = _Page()
+    page.feed(text)
+    assert text.startswith("<!doctype html>")
+    assert page.links == []
+    assert "script" not in page.tags
+    assert not re.search(r"url\(|@import", text)
+    assert "&lt;script&gt;alert(1)" in text
+    assert page.tags.count("svg") == 2
+    for word in (
+        "v2 failed and was rolled back to v1",
+        "drydeploy run play --seed 7",
+        "99.9 %",
+        "outcome is succeeded",
+    ):
+        assert word in text
+
+
+def test_the_page_of_a_large_fleet_is_bounded() -> None:
+    text = html(result(start_fails, hosts=HOSTS_DRAWN_MAX + 50))
+    assert "and 50 more hosts" in text
+    assert "✖ h1" in text
+
+
+def planned(config: DeploymentConfig = ONE_AT_A_TIME) -> list[PlannedDeployment]:
+    hosts = [f"h{n}" for n in range(12)]
+    return [
+        PlannedDeployment(number, revision, "rolling", config, rolling(hosts, config))
+        for number, revision in ((1, "v2"), (2, 'v"3"'))
+    ]
+
+
+def test_the_plan_as_a_tree() -> None:
+    tree = drawn(plan_tree("shop", planned(), with_balancer=True), width=300)
+    assert "1. v2  rolling, CodeDeployDefault.OneAtATime  (1 at a time)" in tree
+    assert "deploy: deploy to 12 hosts, 1 at once, 11 stay healthy" in tree
+    assert "h0, h1, h2, h3, h4, h5, h6, h7 and 4 more" in tree
+    assert "BlockTraffic → AfterBlockTraffic" in tree
+    assert "BlockTraffic" not in drawn(plan_tree("shop", planned(), with_balancer=False), width=300)
+
+
+def test_a_plan_that_cannot_be_carried_out_says_so() -> None:
+    all_of_them = DeploymentConfig("Twelve", MinimumHealthyHosts(MinimumHealthyHostsType.HOST_COUNT, 12))
+    assert "nothing can be deployed" in drawn(plan_tree("shop", planned(all_of_them), with_balancer=True))
+
+
+def test_the_plan_for_programs() -> None:
+    found = plan_document("shop", planned())
+    (stage,) = found["deployments"][0]["stages"]
+    assert (stage["at_once"], stage["minimum_healthy_hosts"], len(stage["hosts"])) == (1, 11, 12)
+
+
+@pytest.mark.parametrize(("draw", "edge"), [(mermaid, "d1_deploy --> d2_deploy"), (dot, "d1_deploy -> d2_deploy;")])
+def test_graphs_join_the_deployments(draw, edge: str) -> None:  # type: ignore[no-untyped-def]
+    text = draw(planned())
+    assert edge in text
+    assert 'v"3"' not in text
