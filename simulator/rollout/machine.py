@@ -114,9 +114,8 @@ class Rollout(RolloutState):
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
         self.stages = tuple(STRATEGIES[deployment.strategy](tuple(self.hosts), deployment.config))
-        why = (
-            f"deploy {deployment.revision} to {len(self.hosts)} hosts, {deployment.strategy}, {deployment.config.name}"
-        )
+        hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        why = f"deploy {deployment.revision} to {hosts}, {deployment.strategy}, {deployment.config.name}"
         self._notify(Trigger.DEPLOYMENT_START, why)
         self._start_timer(
             DEPLOYMENT_TIMER,
@@ -130,14 +129,20 @@ class Rollout(RolloutState):
         if host.command != event.cause or host.started_ms != NEVER:
             self.ignored += 1
             return
+        if host.event != event.name:
+            raise self._astray(host, event.name)
         host.started_ms = event.at_ms
         host.deadline_ms = event.at_ms + self.deployment.limits.event_ms
+        if host.armed_ms > host.deadline_ms:
+            self._arm(host)
 
     def _event_completed(self, event: LifecycleEventCompleted) -> None:
         host = self.hosts.get(event.host) or self._host(event.host)
         if host.command != event.cause:
             self.ignored += 1
             return
+        if host.event != event.name:
+            raise self._astray(host, event.name)
         self._end_event(host, event, event.status, event.started_ms, event.diagnostics)
 
     def _health_reported(self, event: HealthCheckReported) -> None:
@@ -167,9 +172,7 @@ class Rollout(RolloutState):
 
     def _stop_requested(self, event: StopRequested) -> None:
         self.stop = event
-        self._enter(Phase.STOPPING)
-        if self.budget.ended:
-            self._stopped(event)
+        self._enter(Phase.STOPPING)  # something is under way, and the end of the last of it ends the deployment
 
     # -- a host's way through its lifecycle ---------------------------------------------------------------------
 
@@ -337,6 +340,9 @@ class Rollout(RolloutState):
         if host is None:
             raise RolloutError(f"{self.deployment_id} has no host {name}", self._recent)
         return host
+
+    def _astray(self, host: Host, name: str) -> RolloutError:
+        return RolloutError(f"{host.name} reports {name} and is at {host.event or 'nothing'}", self._recent, host)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
