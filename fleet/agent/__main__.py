@@ -12,8 +12,10 @@ import signal
 import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from threading import Thread
 
 from fleet.agent.config import Config, ConfigError, load_config
+from fleet.agent.download import NetworkSources
 from fleet.agent.envelope import Opener
 from fleet.agent.executor import Executor
 from fleet.agent.layout import Layout
@@ -42,10 +44,11 @@ def _run(config: Config, logger: logging.Logger) -> int:
     from fleet.agent.client import Client
 
     layout = Layout(config.root_dir)
+    sources = NetworkSources(config)
     agent = Agent(
         config,
         Client(config, layout.version),
-        Executor(config, layout),
+        Executor(config, layout, sources),
         Opener(config.signer_certificate, developer_mode=config.developer_mode),
         layout,
     )
@@ -54,6 +57,8 @@ def _run(config: Config, logger: logging.Logger) -> int:
     logger.info("agent of %s started, version %s, polling %s", config.host_identifier, layout.version, config.endpoint)
     if config.ignored:
         logger.warning("keys of the configuration without a meaning here: %s", ", ".join(config.ignored))
+    if config.s3_endpoint_override:
+        Thread(target=sources.warm_up, name="warm-up", daemon=True).start()
     in_peace = agent.run()
     logger.info("agent of %s stopped", config.host_identifier)
     logging.shutdown()

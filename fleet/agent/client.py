@@ -7,15 +7,13 @@ has no endpoint rules: the endpoint is always given.
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from typing import Any
 
+from fleet.agent.aws import make_client
 from fleet.agent.config import Config
 from fleet.agent.protocol import Command, Diagnostics, Envelope, read_command, read_specification
 
 VERSION_HEADER = "x-amz-codedeploy-agent-version"
-_MODELS = Path(__file__).parent / "models"
 _SERVICE = "codedeploycommands"
 _CONNECT_TIMEOUT_S = 5
 _ATTEMPTS = 3
@@ -31,10 +29,9 @@ class Client:
     def __init__(self, config: Config, version: str) -> None:
         self._host = config.host_identifier
         self._version = version
-        session = _session()
-        self._short = _make(session, config, _ATTEMPTS)
+        self._short = _make(config, _ATTEMPTS)
         # A poll is not tried again by the library: the loop does that, with its own back-off.
-        self._long = _make(session, config, 1)
+        self._long = _make(config, 1)
         for client in (self._short, self._long):
             client.meta.events.register("before-call", self._add_version)
 
@@ -70,27 +67,14 @@ class Client:
         params["headers"][VERSION_HEADER] = self._version
 
 
-def _session() -> Any:
-    botocore_session: Any = importlib.import_module("botocore.session")
-    session = botocore_session.Session()
-    session.get_component("data_loader").search_paths.insert(0, str(_MODELS))
-    return session
-
-
-def _make(session: Any, config: Config, attempts: int) -> Any:
-    botocore_config: Any = importlib.import_module("botocore.config")
-    return session.create_client(
+def _make(config: Config, attempts: int) -> Any:
+    return make_client(
         _SERVICE,
-        region_name=config.region,
-        endpoint_url=config.endpoint,
-        aws_access_key_id=config.access_key_id,
-        aws_secret_access_key=config.secret_access_key,
-        aws_session_token=config.session_token,
-        config=botocore_config.Config(
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=config.http_read_timeout_s,
-            retries={"total_max_attempts": attempts, "mode": "standard"},
-            max_pool_connections=20,
-            proxies={},
-        ),
+        config,
+        config.endpoint,
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=config.http_read_timeout_s,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+        max_pool_connections=20,
+        proxies={},
     )

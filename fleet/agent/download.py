@@ -11,11 +11,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, Protocol
 from urllib.parse import quote
 
+from fleet.agent.aws import make_client
 from fleet.agent.config import Config
 from fleet.agent.errors import AgentError
 from fleet.agent.specification import GitHubRevision, S3Revision
@@ -64,6 +66,12 @@ class NetworkSources:
             target.unlink(missing_ok=True)
             raise AgentError(f"{where} has the ETag {found}, and the revision names {wanted}: the object was replaced")
 
+    def warm_up(self) -> None:
+        """Make the S3 client now, so that the first download need not wait for it; a failure shows at the download."""
+        errors: Any = importlib.import_module("botocore.exceptions")
+        with suppress(errors.BotoCoreError):
+            self._client()
+
     def _client(self) -> Any:
         with self._lock:
             if self._s3_client is None:
@@ -71,21 +79,14 @@ class NetworkSources:
             return self._s3_client
 
     def _make_client(self) -> Any:
-        botocore_session: Any = importlib.import_module("botocore.session")
-        botocore_config: Any = importlib.import_module("botocore.config")
         override = self._config.s3_endpoint_override
-        return botocore_session.get_session().create_client(
+        return make_client(
             "s3",
-            region_name=self._config.region,
-            endpoint_url=override,
-            aws_access_key_id=self._config.access_key_id,
-            aws_secret_access_key=self._config.secret_access_key,
-            aws_session_token=self._config.session_token,
-            config=botocore_config.Config(
-                signature_version="s3v4",
-                s3={"addressing_style": "path"} if override else {},
-                retries={"max_attempts": 3},
-            ),
+            self._config,
+            override,
+            signature_version="s3v4",
+            s3={"addressing_style": "path"} if override else {},
+            retries={"max_attempts": 3},
         )
 
     def github(self, revision: GitHubRevision, token: str | None, target: Path) -> None:

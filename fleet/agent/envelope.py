@@ -94,9 +94,17 @@ def verify(message: bytes, certificate: Path) -> bytes:
     except subprocess.TimeoutExpired:
         raise EnvelopeError(f"verifying the deployment specification took over {VERIFY_TIMEOUT_S} s") from None
     if done.returncode != 0:
-        lines = [line.rpartition(":")[0] or line for line in done.stderr.decode(errors="replace").splitlines() if line]
         raise EnvelopeError(
-            "the deployment specification is not signed by the pinned certificate, or was "
-            "changed on its way: " + (lines[-1] if lines else f"openssl ended with {done.returncode}")
+            "the deployment specification is not signed by the pinned certificate, or was changed on its way: "
+            + (_reason(done.stderr.decode(errors="replace")) or f"openssl ended with {done.returncode}")
         )
     return done.stdout
+
+
+def _reason(said: str) -> str:
+    """The first error that openssl tells; its lines hold, between colons, the reason (6th) and its data (9th)."""
+    for line in said.splitlines():
+        fields = line.split(":", 8)
+        if len(fields) == 9 and fields[1] == "error":
+            return f"{fields[5]} ({fields[8]})" if fields[8] else fields[5]
+    return ""

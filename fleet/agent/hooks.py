@@ -140,7 +140,10 @@ class HookRun:
         except OSError as error:
             reason = explain_start(path) or str(error)
             raise ScriptFailure(
-                Code.SCRIPT_FAILED, script.location, f"{_called(script)} could not be run: {reason}", log.tail
+                Code.SCRIPT_FAILED,
+                script.location,
+                f"{_called(script)} could not be run to its end: {reason}",
+                log.tail,
             ) from error
         self._judge(script, path, outcome, log)
 

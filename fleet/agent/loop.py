@@ -98,6 +98,8 @@ class Agent:
         """Fail the commands that were in hand when the agent died (code 7)."""
         for deployment, command_id in self._layout.interrupted().items():
             _logger.warning("the agent was restarted during a command of %s; failing it", deployment)
+            if self._stopping.is_set():
+                return
             if self._complete(command_id, restarted()):
                 self._layout.untrack(deployment)
 
@@ -183,6 +185,5 @@ class Agent:
                     _logger.error("giving up reporting %s: %s", diagnostics.status, error)
                     return False
                 _logger.warning("reporting %s failed, again in %.1f s: %s", diagnostics.status, wait_s, error)
-            if self._stopping.wait(wait_s) and self._stopping.is_set():
-                time.sleep(min(wait_s, 1.0))
+            time.sleep(wait_s)
             wait_s = min(wait_s * 2, self._config.wait_after_error_s)

@@ -150,9 +150,13 @@ class _Watch:
                 os.close(self._pidfd)
 
     def _stop(self) -> Outcome:
-        _signal(self._process, signal.SIGTERM)
-        self._read_until(time.monotonic() + KILL_GRACE_S)
-        # The group is killed even where its leader has gone: a child of it may not have listened.
+        grace_ends = time.monotonic() + KILL_GRACE_S
+        alive = _signal(self._process, signal.SIGTERM)
+        self._read_until(grace_ends)
+        # Children whose output goes elsewhere have what is left of the grace as well.
+        while alive and time.monotonic() < grace_ends:
+            alive = _signal(self._process, 0)
+            time.sleep(_POLL_S)
         _signal(self._process, signal.SIGKILL)
         self._process.wait()
         for stream in self._open.values():
@@ -183,11 +187,13 @@ def _open_pidfd(pid: int) -> int | None:
         return None
 
 
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal to the script's group; False where nobody is left in it."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
-        return
+        return False
+    return True
 
 
 def find_holders(descriptors: list[int]) -> tuple[str, ...]:

@@ -145,6 +145,13 @@ def test_a_script_that_does_not_heed_sigterm_is_killed(host: Host) -> None:
     assert not done.exists()
 
 
+def test_a_child_in_the_group_has_its_grace_too(host: Host) -> None:
+    done = host.folder / "done"
+    child = f"(trap 'sleep 0.5; touch {done}; exit' TERM; while :; do sleep 0.1; done) >/dev/null 2>&1 &"
+    assert run(host, f"#!/bin/sh\n{child}\nsleep 60\n", "timeout: 1")["error_code"] == 3
+    assert done.exists()
+
+
 def test_a_child_that_keeps_stdout_open_has_code_6_and_is_named(host: Host) -> None:
     result = run(host, "#!/bin/sh\nsleep 3.21 &\n", "timeout: 1")
     assert (result["error_code"], result["script_name"]) == (6, "run.sh")
