@@ -43,9 +43,7 @@ def _from_zip(bundle: Path) -> str | None:
 
 def _from_tar(bundle: Path) -> str | None:
     with tarfile.open(bundle) as archive:
-        if (name := _appspec_among(archive.getnames())) is None or (
-            member := archive.extractfile(name)
-        ) is None:
+        if (name := _appspec_among(archive.getnames())) is None or (member := archive.extractfile(name)) is None:
             return None
         return member.read(APPSPEC_BYTES_MAX).decode()
 
@@ -77,7 +75,5 @@ def script_locations(bundle: Path) -> frozenset[str] | None:
     hooks = spec.get("hooks") if isinstance(spec, dict) else None
     entries = [entry for listed in (hooks or {}).values() if isinstance(listed, list) for entry in listed]
     return frozenset(
-        entry["location"]
-        for entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("location"), str)
+        entry["location"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("location"), str)
     )

@@ -84,23 +84,15 @@ class _Checker:
             return
         beside = path.parent
         near = nearest(path.name, [entry.name for entry in beside.iterdir()]) if beside.is_dir() else None
-        remedy = (
-            f"did you mean {Path(bundle.text).parent / near}?"
-            if near
-            else "give its path from the scenario file"
-        )
+        remedy = f"did you mean {Path(bundle.text).parent / near}?" if near else "give its path from the scenario file"
         self._report(bundle.place, f"there is no bundle at {bundle.text}", remedy)
 
     def _scripts(self, name: str, scripts: Tree, bundle: Path) -> None:
         known = script_locations(bundle)
         for location in scripts.entries:
             if known is None:
-                message = (
-                    f"{location} cannot be a script of {name}: its bundle has no AppSpec that can be read"
-                )
-                self._report(
-                    scripts.keys[location], message, "give the bundle an appspec.yml, or take this away"
-                )
+                message = f"{location} cannot be a script of {name}: its bundle has no AppSpec that can be read"
+                self._report(scripts.keys[location], message, "give the bundle an appspec.yml, or take this away")
             elif location not in known:
                 message = f"the AppSpec of {name} names no script {location}"
                 self._report(scripts.keys[location], message, suggest(location, sorted(known)))
@@ -131,9 +123,7 @@ class _Checker:
             return
         if value.number > FLEET_PERCENT_MAX:
             message = f"FLEET_PERCENT takes 0 to {FLEET_PERCENT_MAX}, found {value.text}"
-            self._report(
-                value.place, message, "at 100 no host could ever be taken out; write 99, or OneAtATime"
-            )
+            self._report(value.place, message, "at 100 no host could ever be taken out; write 99, or OneAtATime")
 
     def faults(self) -> None:
         names: dict[str, int] = {}
@@ -170,9 +160,7 @@ class _Checker:
             )
             self._report(node.keys[written[1]], message, remedy)
         elif not any(_meant(key, names) for key in node.entries):
-            self._report(
-                node.place, f"{what}: none of {either(names)} is written", f"write one of {either(names)}"
-            )
+            self._report(node.place, f"{what}: none of {either(names)} is written", f"write one of {either(names)}")
 
     def _when(self, when: Tree) -> None:
         self._exactly_one(when, TRIGGERS, "when")
@@ -182,9 +170,7 @@ class _Checker:
             if when.get(key) is not None and event is None:
                 self._report(when.keys[key], f"when.{key} says nothing without event", "add event: …")
         if when.get("deployment") is not None and when.get("at") is not None:
-            self._report(
-                when.keys["deployment"], "when.deployment does not go with at", "take one of the two away"
-            )
+            self._report(when.keys["deployment"], "when.deployment does not go with at", "take one of the two away")
         known_host(facts, self._report, when.get("host"))
         deployment_exists(facts, self._report, when.get("deployment"))
         nth = when.get("nth")
@@ -220,9 +206,7 @@ class _Checker:
         ]
         random = where.get("random")
         if not selected:
-            self._report(
-                where.place, "where selects no host: no host is all of that", "take a condition away"
-            )
+            self._report(where.place, "where selects no host: no host is all of that", "take a condition away")
         elif random is not None and random.number is not None and random.number > len(selected):
             message = f"random: {random.number} is more than the {len(selected)} hosts that it can draw from"
             self._report(random.place, message, f"write at most {len(selected)}")
@@ -234,9 +218,7 @@ class _Checker:
         if value in values:
             return True
         if values:
-            self._report(
-                written.entries[key].place, f"no host has the tag {key}: {value}", suggest(value, values)
-            )
+            self._report(written.entries[key].place, f"no host has the tag {key}: {value}", suggest(value, values))
         else:
             keys = dict.fromkeys(name for host in self._facts.hosts for name in host.tags)
             remedy = suggest(key, keys) if keys else "give tags under fleet.tags, or to the hosts"
@@ -255,9 +237,7 @@ class _Checker:
         event = fault.get("when", "event")
         if event is None:
             message = "a script fault needs the lifecycle event whose scripts it strikes"
-            self._report(
-                effect.keys["script"], message, "add when: {event: ApplicationStart} or another event"
-            )
+            self._report(effect.keys["script"], message, "add when: {event: ApplicationStart} or another event")
         elif event.text in EVENTS_WITHOUT_SCRIPTS:
             message = f"no scripts run at {event.text}, so none can fail there"
             self._report(event.place, message, "name an event with scripts, such as ApplicationStart")

@@ -47,9 +47,7 @@ def _deployments(facts: Facts, report: Report, expect: Tree) -> None:
     deployments = list(expect.each("deployments"))
     if facts.deployments_max and len(deployments) > facts.deployments_max:
         extra = deployments[facts.deployments_max]
-        rollbacks = (
-            "with a rollback each" if facts.rolls_back else "and nothing rolls back (group.auto_rollback)"
-        )
+        rollbacks = "with a rollback each" if facts.rolls_back else "and nothing rolls back (group.auto_rollback)"
         message = f"{len(deployments)} deployments can never be: deploy has {facts.deploys}, {rollbacks}"
         report(extra.place, message, f"keep at most {facts.deployments_max}")
     for deployment in deployments:

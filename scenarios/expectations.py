@@ -30,9 +30,7 @@ class ExpectEvent(Model):
     host: str | None = None
     event: LifecycleEvent
     status: Literal["Succeeded", "Failed", "Skipped"]
-    deployment: int | None = Field(
-        None, ge=1, description="In the n-th deployment of the run; rollbacks count."
-    )
+    deployment: int | None = Field(None, ge=1, description="In the n-th deployment of the run; rollbacks count.")
     message: str | None = Field(None, description="Words that the event's diagnostics contain.")
 
 
@@ -42,9 +40,7 @@ class Expect(Model):
     outcome: Outcome | None = Field(
         None, description="How it ended: the last deployment of `deploy`, with its rollback if there was one."
     )
-    deployments: tuple[ExpectDeployment, ...] | None = Field(
-        None, description="All deployments of the run, in order."
-    )
+    deployments: tuple[ExpectDeployment, ...] | None = Field(None, description="All deployments of the run, in order.")
     revisions: dict[str, int] | None = Field(
         None,
         description="How many hosts end on each revision ('none' for no revision); "
@@ -52,15 +48,9 @@ class Expect(Model):
     )
     hosts: dict[str, str] = Field({}, description="The revision on which a host ends, by name.")
     events: tuple[ExpectEvent, ...] = Field((), description="In this order; others may come between.")
-    in_service_min: int | None = Field(
-        None, ge=0, description="At least so many hosts in service at any time."
-    )
-    availability: float | None = Field(
-        None, ge=0, le=1, description="At least this share of requests answered."
-    )
-    notifications: tuple[Trigger, ...] = Field(
-        (), description="Triggers in this order, others may come between."
-    )
+    in_service_min: int | None = Field(None, ge=0, description="At least so many hosts in service at any time.")
+    availability: float | None = Field(None, ge=0, le=1, description="At least this share of requests answered.")
+    notifications: tuple[Trigger, ...] = Field((), description="Triggers in this order, others may come between.")
     every_host_succeeds: bool = Field(
         False, description="Stricter than CodeDeploy: no host of any deployment may fail."
     )

@@ -36,9 +36,7 @@ def explain(error: ErrorDetails, tree: Tree) -> Explained | None:
     location: Location = error["loc"]
     kind = error["type"]
     context = error.get("ctx", {})
-    if isinstance(context.get("error"), RuleError) or (
-        location[:1] == ("faults",) and location[-1] == "lasts"
-    ):
+    if isinstance(context.get("error"), RuleError) or (location[:1] == ("faults",) and location[-1] == "lasts"):
         return None
     if kind == "missing":
         return _missing(tree, location)
@@ -123,9 +121,7 @@ def _missing(tree: Tree, location: Location) -> Explained | None:
         known = keys_of(model)
         if any(_meant(written, known) == key for written in node.entries if written not in known):
             return None
-        described = {
-            field.alias or name: field.description or "" for name, field in model.model_fields.items()
-        }
+        described = {field.alias or name: field.description or "" for name, field in model.model_fields.items()}
         if text := described[key].rstrip("."):
             about = f" ({text[:1].lower()}{text[1:]})"
     return place, f"{key} is missing" + (f" in {parent}" if parent else ""), f"write {key}: …{about}"
@@ -258,11 +254,7 @@ def _choose(node: Tree, words: list[str]) -> str:
 
 
 def _text(node: Tree, _: Context) -> Phrase:
-    remedy = (
-        f'put it in quotes: "{node.text}"'
-        if not node.entries and not node.items and node.text
-        else "write text"
-    )
+    remedy = f'put it in quotes: "{node.text}"' if not node.entries and not node.items and node.text else "write text"
     return f"expected text, found {found(node)}", remedy
 
 

@@ -9,9 +9,7 @@ from scenarios.problems import suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
 
-TRAFFIC_EVENTS = frozenset(
-    f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow")
-)
+TRAFFIC_EVENTS = frozenset(f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow"))
 ADD_BALANCER = "add balancer: {port: …}, or take this away"
 HOSTS_COMPARED_MAX = 1000
 """Among more hosts the nearest name is not looked for."""
@@ -63,15 +61,9 @@ class Facts:
     @property
     def rolls_back(self) -> bool:
         """Whether a rollback can come of any deployment."""
-        if self.tree.get("group", "auto_rollback") is not None and list(
-            self.tree.each("group", "auto_rollback")
-        ):
+        if self.tree.get("group", "auto_rollback") is not None and list(self.tree.each("group", "auto_rollback")):
             return True
-        return any(
-            wish.value is True
-            for action in self.tree.each("operator")
-            if (wish := action.get("auto_rollback"))
-        )
+        return any(wish.value is True for action in self.tree.each("operator") if (wish := action.get("auto_rollback")))
 
     @property
     def deployments_max(self) -> int:

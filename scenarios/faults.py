@@ -69,9 +69,7 @@ class Where(Model):
         description="Hosts while they carry this revision: from its DownloadBundle to the next revision's. "
         "`none`: hosts until their first DownloadBundle.",
     )
-    random: int | None = Field(
-        None, ge=1, description="So many of the hosts that the rest selects, drawn by the seed."
-    )
+    random: int | None = Field(None, ge=1, description="So many of the hosts that the rest selects, drawn by the seed.")
 
 
 class Flapping(Model):
@@ -115,9 +113,7 @@ class Effect(Model):
 
     model_config = ConfigDict(json_schema_extra=exactly_one(EFFECTS))
 
-    health: HealthFault | None = Field(
-        None, description="What the health check sees in place of the application."
-    )
+    health: HealthFault | None = Field(None, description="What the health check sees in place of the application.")
     script: (
         Annotated[
             Annotated[Literal["hang", "missing"], Tag("<word>")] | Annotated[ScriptExit, Tag("<exit>")],
@@ -159,9 +155,7 @@ class Fault(Model):
     @model_validator(mode="after")
     def _script_needs_event(self) -> Self:
         if self.do.script is not None and (self.when is None or self.when.event is None):
-            raise RuleError(
-                "a script fault needs when: {event: …}, the lifecycle event whose scripts it strikes"
-            )
+            raise RuleError("a script fault needs when: {event: …}, the lifecycle event whose scripts it strikes")
         return self
 
 
@@ -170,6 +164,4 @@ class OperatorAction(Model):
 
     when: When
     do: Literal["stop"]
-    auto_rollback: bool | None = Field(
-        None, description="As in StopDeployment; left out: as the group is configured."
-    )
+    auto_rollback: bool | None = Field(None, description="As in StopDeployment; left out: as the group is configured.")

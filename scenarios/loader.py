@@ -36,9 +36,7 @@ def load(path: Path) -> Scenario:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - raw.rfind(b"\n", 0, error.start)
-        problem = Problem(
-            name, line, column, f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8"
-        )
+        problem = Problem(name, line, column, f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8")
         raise ScenarioError([problem]) from error
     return loads(text, name=name, directory=path.parent)
 

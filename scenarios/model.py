@@ -97,9 +97,7 @@ class Host(Model):
     name: str = Field(pattern=HOST_NAME)
     zone: str = Field("", description="The availability zone that it stands in.")
     tags: dict[str, str] = Field({}, description="Its tags, beside the fleet's.")
-    files: dict[str, str] = Field(
-        {}, description="Files on this host's disk before the run, beside the fleet's."
-    )
+    files: dict[str, str] = Field({}, description="Files on this host's disk before the run, beside the fleet's.")
 
 
 class Fleet(Model):
@@ -116,12 +114,8 @@ class Fleet(Model):
         None,
         description="The revision that every host was deployed to with success before. None: new hosts.",
     )
-    files: dict[str, str] = Field(
-        {}, description="Files (path: content) that a stranger put on every host's disk."
-    )
-    users: tuple[str, ...] = Field(
-        ("ec2-user",), description="Users that exist on the hosts beside the system's own."
-    )
+    files: dict[str, str] = Field({}, description="Files (path: content) that a stranger put on every host's disk.")
+    users: tuple[str, ...] = Field(("ec2-user",), description="Users that exist on the hosts beside the system's own.")
 
     def named_hosts(self) -> tuple[Host, ...]:
         """Every host, whichever way the fleet was written, with its zone, tags and files complete."""
@@ -131,9 +125,7 @@ class Fleet(Model):
             hosts = tuple(Host(name=f"h{i + 1}", zone=zones[i % len(zones)]) for i in range(hosts))
             return tuple(host.model_copy(update={"tags": self.tags, "files": self.files}) for host in hosts)
         return tuple(
-            host.model_copy(
-                update={"tags": {**self.tags, **host.tags}, "files": {**self.files, **host.files}}
-            )
+            host.model_copy(update={"tags": {**self.tags, **host.tags}, "files": {**self.files, **host.files}})
             for host in hosts
         )
 
@@ -167,13 +159,9 @@ class Traffic(Model):
 class Balancer(Model):
     """The load balancer before the fleet."""
 
-    port: int = Field(
-        8080, ge=1, le=65535, description="The port on which the application listens on every host."
-    )
+    port: int = Field(8080, ge=1, le=65535, description="The port on which the application listens on every host.")
     health_check: HealthCheck = HealthCheck()
-    draining: Duration = Field(
-        300_000, description="The longest wait for requests under way when a host is taken out."
-    )
+    draining: Duration = Field(300_000, description="The longest wait for requests under way when a host is taken out.")
     traffic: Traffic = Traffic()
 
 
@@ -210,9 +198,7 @@ class MinimumHealthyHosts(Model):
     """As CreateDeploymentConfig takes it."""
 
     type: Literal["HOST_COUNT", "FLEET_PERCENT"] = Field(description="What `value` counts.")
-    value: int = Field(
-        ge=0, description="So many hosts, or percent of the fleet (0 to 99), must stay healthy."
-    )
+    value: int = Field(ge=0, description="So many hosts, or percent of the fleet (0 to 99), must stay healthy.")
 
     @model_validator(mode="after")
     def _percent(self) -> Self:
@@ -240,9 +226,7 @@ class Group(Model):
         description="How much of the fleet must stay healthy meanwhile. Left out: CodeDeployDefault.OneAtATime, "
         "or CodeDeployDefault.AllAtOnce in place.",
     )
-    auto_rollback: tuple[RollbackEvent, ...] = Field(
-        (), description="What makes the group roll back by itself."
-    )
+    auto_rollback: tuple[RollbackEvent, ...] = Field((), description="What makes the group roll back by itself.")
 
 
 class Deploy(Model):
@@ -273,9 +257,7 @@ class Limits(Model):
 class Scenario(Model):
     """One rehearsal."""
 
-    name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lower-case letters, digits and hyphens."
-    )
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lower-case letters, digits and hyphens.")
     title: str = Field("", description="One line: what happens.")
     about: str = Field("", description="A paragraph: what is to be learned from it.")
     source: tuple[str, ...] = Field((), description="Where this happened to somebody.")

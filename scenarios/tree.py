@@ -162,9 +162,7 @@ class _Reader:
         for key_node, value_node in node.value:
             place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             if not isinstance(key_node, ScalarNode):
-                self._report(
-                    place, "a list or mapping stands where a key is wanted", "write a word before the colon"
-                )
+                self._report(place, "a list or mapping stands where a key is wanted", "write a word before the colon")
                 continue
             value = self.read(value_node, depth + 1)
             key = key_node.value

@@ -33,9 +33,7 @@ LifecycleEvent = Literal[
     "AfterAllowTraffic",
 ]
 DeploymentStatus = Literal["InProgress", "Succeeded", "Failed", "Stopped"]
-ErrorCode = Literal[
-    "HEALTH_CONSTRAINTS", "HEALTH_CONSTRAINTS_INVALID", "MANUAL_STOP", "NO_INSTANCES", "TIMEOUT"
-]
+ErrorCode = Literal["HEALTH_CONSTRAINTS", "HEALTH_CONSTRAINTS_INVALID", "MANUAL_STOP", "NO_INSTANCES", "TIMEOUT"]
 Trigger = Literal[
     "DeploymentStart",
     "DeploymentSuccess",
@@ -48,7 +46,8 @@ Trigger = Literal[
 ]
 
 _UNITS_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-_DURATION: Final = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)$")
+DURATION_PATTERN: Final = r"^(\d+(?:\.\d+)?)(ms|s|m|h)$"
+_DURATION: Final = re.compile(DURATION_PATTERN)
 DURATION_MAX_MS: Final = 30 * 24 * 3_600_000
 """Thirty days: more is a slip of the keyboard."""
 
@@ -64,9 +63,7 @@ def duration_ms(value: object) -> object:
         if result > DURATION_MAX_MS:
             raise ValueError(f"expected a duration of at most 720h, found {value}")
         return result
-    raise ValueError(
-        f"expected a duration such as 1500ms, 10s, 5m or 1h, found {_found(value)}" + _unit_hint(value)
-    )
+    raise ValueError(f"expected a duration such as 1500ms, 10s, 5m or 1h, found {_found(value)}" + _unit_hint(value))
 
 
 def _found(value: object) -> str:
@@ -104,7 +101,7 @@ Duration = Annotated[
     int,
     BeforeValidator(duration_ms, json_schema_input_type=str),
     _AS_WRITTEN,
-    Field(json_schema_extra={"pattern": _DURATION.pattern, "examples": ["10s", "5m"]}),
+    Field(json_schema_extra={"pattern": DURATION_PATTERN, "examples": ["10s", "5m"]}),
 ]
 """Milliseconds, written with a unit."""
 
@@ -120,7 +117,7 @@ SomeTime = Annotated[
     int,
     BeforeValidator(some_time_ms, json_schema_input_type=str),
     _AS_WRITTEN,
-    Field(json_schema_extra={"pattern": _DURATION.pattern, "examples": ["10s", "5m"]}),
+    Field(json_schema_extra={"pattern": DURATION_PATTERN, "examples": ["10s", "5m"]}),
 ]
 """A duration that is more than nothing."""
 

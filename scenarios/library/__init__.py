@@ -41,15 +41,15 @@ def all() -> tuple[Scenario, ...]:
 
 
 def find(name_or_path: str) -> Path:
-    """The file that a user means: one on the disk, or one of the library by its name.
+    """The file that a user means: one of the library by its name, or one on the disk.
 
     Raises ScenarioError with the nearest name if there is neither.
     """
+    if name_or_path in names():
+        return path_of(name_or_path)
     path = Path(name_or_path)
     if path.is_file():
         return path
-    if name_or_path in names():
-        return path_of(name_or_path)
     if path.is_dir():
         message = "this is a directory, not a scenario"
         raise ScenarioError([Problem(name_or_path, 0, 0, message, _for_directory(path))])

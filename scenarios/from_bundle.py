@@ -1,0 +1,90 @@
+"""A scenario made from a bundle alone, for `drydeploy run ./my-bundle --hosts 4`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from scenarios.bundle import ARCHIVES, is_bundle
+from scenarios.model import Scenario
+from scenarios.problems import Problem, ScenarioError, either, suggest
+from scenarios.words import HOSTS_MAX, NO_REVISION
+
+STRATEGIES: Final = ("in-place", "rolling")
+_CONFIGS: Final = {"in-place": "CodeDeployDefault.AllAtOnce", "rolling": "CodeDeployDefault.OneAtATime"}
+
+
+def bundle_scenario(
+    bundle: Path,
+    *,
+    hosts: int,
+    strategy: str = "rolling",
+    config: str | None = None,
+    running: Path | None = None,
+    port: int | None = None,
+    path: str = "/",
+) -> Scenario:
+    """The rehearsal of one bundle: `hosts` hosts, one deployment, no faults, nothing expected.
+
+    `config` is a deployment configuration by name; left out, `rolling` goes one at a time and `in-place` all at once.
+    `running` is the bundle that the hosts were deployed to before; without one they are new, and with one a failure
+    rolls back to it. With a `port`, a balancer asks for `path` there. What is in the bundle does not matter here: a
+    broken AppSpec fails the deployment, as it would on AWS.
+
+    Raises ScenarioError if an argument makes no sense; all of them are told at once.
+    """
+    problems = [*_bundles(bundle, running), *_choices(hosts, strategy, config, port)]
+    if problems:
+        raise ScenarioError(problems)
+    name = _revision_name(bundle, "new")
+    data: dict[str, Any] = {
+        "name": re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].strip("-") or "bundle",
+        "title": f"{name} is deployed to {hosts} host{'s' * (hosts != 1)}",
+        "fleet": {"hosts": hosts},
+        "revisions": {name: {"bundle": bundle.resolve()}},
+        "group": {"strategy": strategy, "deployment_config": config or _CONFIGS[strategy]},
+        "deploy": ({"revision": name},),
+    }
+    if running is not None:
+        before = _revision_name(running, "old")
+        before = f"{before}-before" if before == name else before
+        data["revisions"][before] = {"bundle": running.resolve()}
+        data["fleet"]["running"] = before
+        data["group"]["auto_rollback"] = ("DEPLOYMENT_FAILURE",)
+    if port is not None:
+        data["balancer"] = {"port": port, "health_check": {"path": path}, "traffic": {"path": path}}
+    return Scenario.model_validate(data)
+
+
+def _revision_name(bundle: Path, otherwise: str) -> str:
+    name = bundle.resolve().name
+    for suffix in ARCHIVES:
+        name = name.removesuffix(suffix)
+    return otherwise if name in ("", NO_REVISION) else name
+
+
+def _bundles(bundle: Path, running: Path | None) -> list[Problem]:
+    remedy = f"give a directory or an archive ({either(ARCHIVES)})"
+    return [
+        Problem(str(path), 0, 0, "there is no bundle here" if not path.exists() else "this is no bundle", remedy)
+        for path in (bundle, running)
+        if path is not None and not is_bundle(path)
+    ]
+
+
+def _choices(hosts: int, strategy: str, config: str | None, port: int | None) -> list[Problem]:
+    from strategies.configuration import PREDEFINED, named
+
+    problems = []
+    if not 1 <= hosts <= HOSTS_MAX:
+        problems.append(Problem("--hosts", 0, 0, f"expected 1 to {HOSTS_MAX:,} hosts, found {hosts:,}", "write 4"))
+    if strategy not in STRATEGIES:
+        remedy = suggest(strategy, STRATEGIES)
+        problems.append(Problem("--strategy", 0, 0, f"no strategy is called {strategy}", remedy))
+    if config is not None and named(config) is None:
+        message = f"no deployment configuration is called {config}"
+        problems.append(Problem("--config", 0, 0, message, suggest(config, PREDEFINED)))
+    if port is not None and not 1 <= port <= 65535:
+        problems.append(Problem("--port", 0, 0, f"expected a port of 1 to 65535, found {port}", "write 8080"))
+    return problems
