@@ -52,7 +52,7 @@ class MinimumHealthyHosts:
                 return self.value
             case MinimumHealthyHostsType.FLEET_PERCENT:
                 return 0 if hosts == 1 else -(-self.value * hosts // 100)
-            case MinimumHealthyHostsType.MOST_CONCURRENCY:
+            case _:
                 return max(hosts - self.value, 0)
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class MinimumHealthyHosts:
                 return f"at least {self.value} healthy"
             case MinimumHealthyHostsType.FLEET_PERCENT:
                 return f"at least {self.value} % healthy"
-            case MinimumHealthyHostsType.MOST_CONCURRENCY:
+            case _:
                 return f"{self.value} at a time"
 
 

@@ -257,6 +257,7 @@ class Rollout(RolloutState):
             (h for h in hosts if h.target.healthy), key=lambda h: _revision_rank(h.target.revision, wanted)
         )
         self.budget = HealthBudget(unhealthy, [host.name for host in healthy], stage.required)
+        self.failures = []
         if self.budget.impossible:
             message = messages.minimum_impossible(self.budget, self.deployment.config.name)
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, message)
@@ -275,10 +276,7 @@ class Rollout(RolloutState):
         if not budget.ended:
             return
         if not budget.success:
-            failed = self.counts[TargetStatus.FAILED]
-            message = (
-                messages.too_many_failed(budget, self.failures, failed) if failed else messages.too_few_healthy(budget)
-            )
+            message = messages.too_many_failed(budget, self.failures)
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
         elif self.stage + 1 < len(self.stages):
             self.stage += 1

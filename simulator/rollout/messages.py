@@ -54,9 +54,10 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     )
 
 
-def too_many_failed(budget: HealthBudget, failures: list[Failure], failed: int) -> str:
+def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
     """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was."""
     named = "; ".join(f"{f.host} at {f.event}: {f.message}" for f in failures)
+    failed = budget.failed
     more = failed - len(failures)
     named += f"; and {more} more" if more > 0 else ""
     hosts = budget.hosts
@@ -69,14 +70,6 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure], failed: int) 
         )
     skipped = f"; {budget.waiting} skipped" if budget.waiting else ""
     return f"{failed} of {hosts} hosts failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
-
-
-def too_few_healthy(budget: HealthBudget) -> str:
-    """The message where no host failed, and yet none may be taken out."""
-    return (
-        f"only {budget.healthy} of {budget.hosts} hosts {_are(budget.healthy)} healthy and {budget.minimum} must stay "
-        f"so: no healthy host may be taken out, and {budget.waiting} wait"
-    )
 
 
 def minimum_impossible(budget: HealthBudget, config: str) -> str:

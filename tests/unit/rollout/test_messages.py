@@ -1,0 +1,40 @@
+"""The sentences in which the core explains itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.rollout.health import HealthBudget
+from simulator.rollout.messages import Failure, duration, too_many_failed
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"),
+    [
+        (0, "0ms"),
+        (999, "999ms"),
+        (1_000, "1s"),
+        (1_500, "1.5s"),
+        (12_000, "12s"),
+        (59_949, "59.9s"),
+        (60_000, "1m"),
+        (61_000, "1m 1s"),
+        (3_600_000, "1h"),
+        (4_200_000, "1h 10m"),
+        (28_800_000, "8h"),
+        (3_661_000, "1h 1m 1s"),
+    ],
+)
+def test_duration(ms: int, words: str) -> None:
+    assert duration(ms) == words
+
+
+def test_failures_that_are_not_named_are_counted() -> None:
+    budget = HealthBudget(["h1", "h2", "h3"], [], 0)
+    for _ in range(3):
+        budget.take()
+        budget.give_back(succeeded=False)
+    failures = [Failure("h1", "Install", "no disk")]
+    assert too_many_failed(budget, failures) == (
+        "3 of 3 hosts failed (h1 at Install: no disk; and 2 more). 1 had to succeed and 0 did"
+    )

@@ -1,0 +1,70 @@
+"""What a deployment leaves behind, and what undoes it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from simulator.rollout.deployment import Success
+from simulator.rollout.rollback import deployment_id, refusal, rollback
+from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, RollbackEvent
+from tests.support.rollouts import LAST_SUCCESS, Hand, deployment
+
+FAILED, STOPPED, SUCCEEDED = DeploymentStatus.FAILED, DeploymentStatus.STOPPED, DeploymentStatus.SUCCEEDED
+ON_FAILURE, ON_STOP = RollbackEvent.DEPLOYMENT_FAILURE, RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST
+
+
+def test_ids_look_like_codedeploys_and_depend_on_their_seed_alone() -> None:
+    assert re.fullmatch(r"d-[0-9A-Z]{9}", deployment_id("a", 1))
+    assert deployment_id("a", 1) == deployment_id("a", 1)
+    assert len({deployment_id("a", n) for n in range(1000)}) == 1000
+    assert deployment_id("a", "b") != deployment_id("ab")
+
+
+@pytest.mark.parametrize(
+    ("status", "configured", "wanted", "reason"),
+    [
+        (FAILED, [ON_FAILURE], None, None),
+        (FAILED, [ON_STOP], None, "the group does not roll back on DEPLOYMENT_FAILURE"),
+        (FAILED, [], None, "the group does not roll back on DEPLOYMENT_FAILURE"),
+        (STOPPED, [ON_STOP], None, None),
+        (STOPPED, [ON_FAILURE], None, "the group does not roll back on DEPLOYMENT_STOP_ON_REQUEST"),
+        (STOPPED, [], True, None),
+        (STOPPED, [ON_STOP], False, "whoever stopped it asked for none"),
+        (SUCCEEDED, [ON_FAILURE, ON_STOP], True, "it succeeded"),
+    ],
+)
+def test_refusal(status: DeploymentStatus, configured: list[RollbackEvent], wanted: bool | None, reason: str) -> None:
+    assert refusal(deployment(rolls_back=configured), status, wanted) == reason
+
+
+def test_a_rollback_is_never_rolled_back() -> None:
+    again = deployment(rolls_back=[ON_FAILURE, ON_STOP], creator=Creator.ROLLBACK)
+    for status in (FAILED, STOPPED):
+        assert refusal(again, status, True) == "it is a rollback, and a rollback is never rolled back"
+
+
+def test_without_a_success_there_is_nothing_to_go_back_to() -> None:
+    assert refusal(deployment(last_success=None), FAILED, True) == "no earlier deployment of the group has succeeded"
+
+
+def test_the_rollback_is_the_last_success_again_on_the_hosts_as_they_are_now() -> None:
+    success = Success("d-OLD", "v1", FileExistsBehavior.RETAIN)
+    before = replace(deployment(3, rolls_back=[ON_FAILURE]), last_success=success)
+    hand = Hand(before)
+    hand.create()
+    hand.fail("h1", "Install")
+    undo = hand.undo
+    assert undo is not None
+    assert undo == rollback(before, hand.rollout.hosts.values())
+    assert (undo.revision, undo.creator, undo.rollback_of) == ("v1", Creator.ROLLBACK, "d-1")
+    assert undo.file_exists_behavior is FileExistsBehavior.RETAIN
+    assert undo.description == "back from d-1 to v1, deployed by d-OLD"
+    assert [(t.name, t.healthy, t.revision) for t in undo.targets] == [
+        ("h1", False, None),
+        ("h2", True, "v1"),
+        ("h3", True, "v1"),
+    ]
+    assert undo.deployment_id not in (before.deployment_id, LAST_SUCCESS.deployment_id)

@@ -1,0 +1,79 @@
+"""Plans: graphs of stages, and the strategies that put them together."""
+
+from __future__ import annotations
+
+import networkx as nx
+import pytest
+
+from strategies import DEFAULT_CONFIGS, STRATEGIES, in_place, rolling
+from strategies.configuration import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME
+from strategies.plan import Deploy, Plan
+
+
+def stage(name: str, hosts: int = 4) -> Deploy:
+    return Deploy(name, tuple(f"{name}{n}" for n in range(hosts)), HALF_AT_A_TIME.minimum_healthy_hosts)
+
+
+def test_a_stage_knows_its_minimum_and_how_many_at_once() -> None:
+    assert (stage("a", 9).required, stage("a", 9).at_once) == (5, 4)
+    assert str(stage("a", 9)) == "deploy to 9 hosts, 4 at once, 5 stay healthy (at least 50 % healthy)"
+    assert str(stage("a", 2)) == "deploy to 2 hosts, 1 at once, 1 stays healthy (at least 50 % healthy)"
+    assert str(stage("a", 1)) == "deploy to 1 host, 1 at once, 0 stay healthy (at least 50 % healthy)"
+
+
+def test_a_minimum_above_the_fleet_leaves_none_at_once() -> None:
+    minimum = type(HALF_AT_A_TIME.minimum_healthy_hosts)(HALF_AT_A_TIME.minimum_healthy_hosts.type.HOST_COUNT, 7)
+    assert Deploy("a", ("h1", "h2"), minimum).at_once == 0
+
+
+def test_a_chain_is_walked_in_its_order() -> None:
+    plan = Plan.chain(stage("z"), stage("m"), stage("a"))
+    assert [s.name for s in plan] == ["z", "m", "a"]
+    assert list(plan.graph.edges) == [("z", "m"), ("m", "a")]
+
+
+def test_stages_without_an_order_are_walked_by_name() -> None:
+    plan = Plan([stage("z"), stage("b"), stage("a")], [("z", "a")])
+    assert [s.name for s in plan] == ["b", "z", "a"]
+    assert [s.name for s in plan] == [s.name for s in Plan([stage("a"), stage("b"), stage("z")], [("z", "a")])]
+
+
+@pytest.mark.parametrize(
+    ("stages", "edges", "words"),
+    [
+        ([], [], "a plan needs stages"),
+        ([stage("a"), stage("a")], [], "names of their own"),
+        ([stage("a")], [("a", "b")], "edges between them"),
+        ([stage("a"), stage("b")], [("a", "b"), ("b", "a")], "cannot come back"),
+        ([stage("a")], [("a", "a")], "cannot come back"),
+    ],
+)
+def test_what_is_no_plan_is_refused(stages: list[Deploy], edges: list[tuple[str, str]], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Plan(stages, edges)
+
+
+def test_rolling_is_one_stage_within_the_minimum() -> None:
+    (only,) = rolling(["h1", "h2", "h3"])
+    assert (only.hosts, only.required) == (("h1", "h2", "h3"), 2)
+    (half,) = rolling(["h1", "h2", "h3"], HALF_AT_A_TIME)
+    assert half.required == 2
+
+
+def test_in_place_is_every_host_at_once() -> None:
+    (only,) = in_place(["h1", "h2", "h3"])
+    assert (only.at_once, only.required) == (3, 0)
+
+
+@pytest.mark.parametrize("hosts", [["h1"], ["h1", "h2"]])
+def test_in_place_with_a_minimum_is_a_contradiction(hosts: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"CodeDeployDefault.OneAtATime keeps some healthy \(1 at a time\)"):
+        in_place(hosts, ONE_AT_A_TIME)
+
+
+def test_every_strategy_plans_every_host_once() -> None:
+    for name, strategy in STRATEGIES.items():
+        plan = strategy(["h2", "h1"], DEFAULT_CONFIGS[name])
+        assert sorted(host for s in plan for host in s.hosts) == ["h1", "h2"]
+        assert nx.is_directed_acyclic_graph(plan.graph)
+    assert DEFAULT_CONFIGS["in-place"] is ALL_AT_ONCE
