@@ -48,6 +48,15 @@ ConfigOption = Annotated[
         help="With a bundle: the deployment configuration, such as CodeDeployDefault.HalfAtATime.",
     ),
 ]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port", min=1, max=65535, help="With a bundle: where its application listens. Left out: no balancer."
+    ),
+]
+PathOption = Annotated[
+    str | None, typer.Option("--path", help="With a bundle and --port: what the health check asks for. Left out: /.")
+]
 RunningOption = Annotated[
     str | None,
     typer.Option("--running", metavar="BUNDLE", help="With a bundle: the one that the hosts run before."),

@@ -13,6 +13,8 @@ from simulator.cli.options import (
     HostsOption,
     Output,
     OutputOption,
+    PathOption,
+    PortOption,
     RunningOption,
     ScenarioArgument,
     StrategyOption,
@@ -32,6 +34,8 @@ def verb(
     strategy: StrategyOption = None,
     config: ConfigOption = None,
     running: RunningOption = None,
+    port: PortOption = None,
+    path: PathOption = None,
 ) -> None:
     """Show what would be done, before anything is: each deployment's stages, hosts, how many at once."""
     from simulator.cli.sources import BundleOptions, resolve
@@ -40,7 +44,7 @@ def verb(
 
     if mermaid + dot + (output is Output.JSON) > 1:
         raise UsageError("--mermaid, --dot and -o json exclude each other; give one")
-    found = resolve(scenario, BundleOptions(hosts, strategy, config, running)).scenario
+    found = resolve(scenario, BundleOptions(hosts, strategy, config, running, port, path)).scenario
     planned = _planned(found)
     if mermaid:
         sys.stdout.write(graph.mermaid(planned))

@@ -14,6 +14,8 @@ from simulator.cli.options import (
     ConfigOption,
     FleetName,
     HostsOption,
+    PathOption,
+    PortOption,
     RunningOption,
     RunOutput,
     ScenarioArgument,
@@ -60,6 +62,8 @@ def verb(
     strategy: StrategyOption = None,
     config: ConfigOption = None,
     running: RunningOption = None,
+    port: PortOption = None,
+    path: PathOption = None,
 ) -> None:
     """Rehearse a deployment: a scenario's name or file, or a bundle.
 
@@ -74,7 +78,7 @@ def verb(
     if speed is not None and (fleet is not FleetName.VIRTUAL or speed <= 0):
         raise UsageError("--speed takes a number above 0, with --fleet virtual; Docker plays in real time")
     _writable(junit, report)
-    source = resolve(scenario, BundleOptions(hosts, strategy, config, running))
+    source = resolve(scenario, BundleOptions(hosts, strategy, config, running, port, path))
     name = source.scenario.name
     settings = _Settings(fleet, seed, journal or default_path(name, fleet, seed), _limit_ms(time_limit), speed, strict)
     title = f"{name} · {fleet} fleet · seed {seed}"

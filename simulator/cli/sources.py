@@ -24,6 +24,8 @@ class BundleOptions:
     strategy: str | None = None
     config: str | None = None
     running: str | None = None
+    port: int | None = None
+    path: str | None = None
 
     def words(self) -> list[str]:
         """The options as the user may write them."""
@@ -32,6 +34,8 @@ class BundleOptions:
             ("--strategy", self.strategy),
             ("--config", self.config),
             ("--running", self.running),
+            ("--port", self.port),
+            ("--path", self.path),
         )
         return [word for name, value in pairs if value is not None for word in (name, str(value))]
 
@@ -69,6 +73,8 @@ def resolve(word: str, options: BundleOptions | None = None) -> Source:
 def _bundle(word: str, path: Path, options: BundleOptions) -> Source:
     from scenarios import bundle_scenario
 
+    if options.path is not None and options.port is None:
+        raise UsageError("--path says what the balancer asks for, and goes with --port, where it asks")
     running = Path(options.running).expanduser() if options.running else None
     scenario = bundle_scenario(
         path,
@@ -76,6 +82,8 @@ def _bundle(word: str, path: Path, options: BundleOptions) -> Source:
         strategy=options.strategy or "rolling",
         config=options.config,
         running=running,
+        port=options.port,
+        path=options.path or "/",
     )
     # Where the bundle lies is no part of what is rehearsed.
     revisions = {name: r.model_copy(update={"bundle": Path(r.bundle.name)}) for name, r in scenario.revisions.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Final
 
-from simulator.control.result import Finding, RunResult
+from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report import words
 from simulator.report.causes import causes
 from simulator.report.html_timeline import timeline
@@ -59,7 +59,8 @@ def html(result: RunResult) -> str:
     _add(body, "h2", "Deployments")
     for rollout in result.rollouts:
         _deployment(body, rollout)
-    _findings(body, "Expected", result.expectations)
+    if result.status is RunStatus.COMPLETED:
+        _findings(body, "Expected", result.expectations)
     _findings(body, "Safety rules", result.invariants)
     if result.flags:
         _add(body, "h2", "Worth knowing")

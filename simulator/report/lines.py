@@ -88,10 +88,13 @@ def _completed(event: LifecycleEventCompleted, _: Rollout | None) -> Iterator[Li
 
 
 def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Line]:
-    sign = words.SUCCEEDED if event.healthy else words.WARNING
-    opinion = "healthy" if event.healthy else "not healthy"
-    wanted = "" if event.healthy else f", wanted {event.wanted}"
-    yield event.host, sign, f"{opinion} to the balancer: GET {event.path} answered {event.seen}{wanted}"
+    answer = f"GET {event.path} answered {event.seen}"
+    if event.healthy:
+        yield event.host, words.SUCCEEDED, f"healthy to the balancer: {answer}"
+    elif event.seen == event.wanted:
+        yield event.host, words.RUNNING, f"not yet healthy to the balancer: {answer}, which must last"
+    else:
+        yield event.host, words.WARNING, f"not healthy to the balancer: {answer}, wanted {event.wanted}"
     host = rollout.hosts.get(event.host) if rollout else None
     if host is None or host.health is not event or not event.healthy:
         return

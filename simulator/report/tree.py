@@ -205,4 +205,6 @@ def _host(host: Host, rollout: Rollout, now_ms: int, width: int) -> Text:
 
 def _seen(host: Host) -> str:
     health = host.health
-    return f"GET {health.path} answers {health.seen}" if health is not None and not health.healthy else ""
+    if health is None or health.healthy or health.seen == health.wanted:
+        return ""
+    return f"GET {health.path} answers {health.seen}"

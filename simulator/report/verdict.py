@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from simulator.control.result import Finding, RunResult
+from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report import words
 from simulator.report.causes import causes
 from simulator.rollout.host import NEVER
@@ -43,7 +43,11 @@ def verdict(result: RunResult, *, journal: Path | None = None, every: bool = Fal
     yield from _section("What happened", (_happened(rollout) for rollout in result.rollouts))
     yield from _section("Why", _reasons(result))
     yield from _section("What it cost", _cost(result))
-    yield from _section("Expected", _findings(result.expectations, "expectation", every))
+    if result.status is RunStatus.COMPLETED:
+        yield from _section("Expected", _findings(result.expectations, "expectation", every))
+    elif result.expectations:
+        unjudged = f"{words.SKIPPED} what was expected is not judged: the run did not come to its end"
+        yield from _section("Expected", [(2, Text(unjudged, style="dim"))])
     yield from _section("Safe", _findings(result.invariants, "safety rule", every))
     yield from _section(
         "Worth knowing", ((2, Text(f"{words.WARNING} {flag}", style="yellow")) for flag in result.flags)

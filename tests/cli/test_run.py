@@ -152,6 +152,25 @@ def test_bundle_options_do_not_go_with_a_scenario(tmp_path: Path) -> None:
     assert "--hosts goes with a bundle" in done.stderr
 
 
+def test_a_bundle_behind_a_balancer_over_another_bundle(tmp_path: Path) -> None:
+    small_scenario(tmp_path)
+    words = ("bundle", "--running", "bundle", "--port", "8080", "--path", "/health", "--strategy", "in-place")
+    done = drydeploy("run", *words, "-o", "json", state=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["requests"]["total"] > 0
+    assert found["replay"].startswith("drydeploy run bundle --strategy in-place --running bundle --port 8080 --path")
+
+
+def test_mistakes_in_the_options_of_a_bundle(tmp_path: Path) -> None:
+    small_scenario(tmp_path)
+    done = drydeploy("run", "bundle", "--strategy", "roling", "--config", "HalfAtTime", state=tmp_path)
+    assert done.returncode == 2
+    assert "did you mean rolling?" in done.stderr
+    assert "HalfAtATime" in done.stderr
+    assert drydeploy("run", "bundle", "--path", "/", state=tmp_path).returncode == 2
+
+
 def test_a_journal_is_replayed_to_the_same_end(tmp_path: Path) -> None:
     run = drydeploy("run", "health-check-404", "-o", "json", "--journal", "kept.jsonl", state=tmp_path)
     again = drydeploy("replay", "kept.jsonl", "-o", "json", state=tmp_path)

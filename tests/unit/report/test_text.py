@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from simulator.control.result import Finding
+from simulator.control.result import Finding, RunStatus
 from simulator.report.causes import LOG_LINES_MAX, causes
 from simulator.report.lines import Lines
 from simulator.report.tree import LiveTree, final_tree
@@ -94,6 +94,7 @@ def test_every_command_is_told_on_demand() -> None:
         (FaultChanged(1, 5, "", "full disk", (), False), "⚠ full disk is healed"),
         (StopRequested(1, 5, "", "d-1", "ann", False), "॥ stop requested by ann, without a rollback"),
         (HealthCheckReported(1, 5, "", "h1", False, "/", "200", "404"), "GET / answered 404, wanted 200"),
+        (HealthCheckReported(1, 5, "", "h1", False, "/", "200", "200"), "not yet healthy"),
         (TrafficMeasured(1, 5, "", 10, 1, (("v1", 9),), 3, 0), "1 of 10 requests failed so far; answered by v1 9"),
     ],
 )
@@ -171,6 +172,13 @@ def test_the_verdict_names_what_did_not_hold_and_counts_what_did() -> None:
     assert "  ✖ outcome is succeeded  it is rolled_back" in lines
     assert "  ✔ 1 expectation held" in lines
     assert "  ✔ 3 in service  3 were" in judged(start_fails, expectations=findings, every=True)
+
+
+def test_the_expectations_of_a_run_that_did_not_end_are_not_judged() -> None:
+    lines = judged(status=RunStatus.INTERRUPTED, expectations=(Finding("outcome is succeeded", False, "it is not"),))
+    assert lines[0].startswith("⚠ play (virtual fleet, seed 7): interrupted")
+    assert "  – what was expected is not judged: the run did not come to its end" in lines
+    assert "outcome is succeeded" not in "".join(lines)
 
 
 def test_on_a_terminal_the_verdict_is_wrapped_but_for_what_is_copied() -> None:
