@@ -146,7 +146,7 @@ def suggest_key(key: str, known: list[str]) -> str:
     """What to write for a key that nobody knows here: the nearest, or the place where it belongs."""
     if near := _meant(key, known):
         return f"did you mean {near}?"
-    if homes := _homes().get(key):
+    if homes := _homes().get(CAMEL.sub("_", key).lower()):
         return f"it belongs under {either(homes)}"
     return suggest(key, known)
 

@@ -135,17 +135,16 @@ class _Reader:
         self._report = report
         self._construct = SafeConstructor()
         self._nodes = 0
+        self._gave_up = False
 
     def read(self, node: Node, depth: int) -> Tree:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
         self._nodes += 1
-        if self._nodes > NODES_MAX or depth > DEPTH_MAX:
-            if self._nodes <= NODES_MAX or self._nodes == NODES_MAX + 1:
-                self._report(
-                    (line, column),
-                    "the lists and mappings, with their aliases, do not end",
-                    "nest them less deeply",
-                )
+        if self._gave_up or self._nodes > NODES_MAX or depth > DEPTH_MAX:
+            if not self._gave_up:
+                message = "the lists and mappings, with their aliases, do not end"
+                self._report((line, column), message, "nest them less deeply")
+            self._gave_up = True
             return Tree(line, column, None)
         if isinstance(node, MappingNode):
             return self._mapping(node, depth)

@@ -1,0 +1,74 @@
+"""A rehearsal from a bundle alone: `drydeploy run ./my-bundle --hosts 4 --strategy rolling`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import scenarios
+from scenarios import bundle_scenario, library
+from scenarios.problems import ScenarioError
+
+BUNDLES = Path(library.__file__).parent.parent / "bundles"
+
+
+def test_new_hosts_and_one_deployment() -> None:
+    scenario = bundle_scenario(BUNDLES / "web-v1", hosts=3)
+    assert scenario.name == "web-v1"
+    assert len(scenario.fleet.named_hosts()) == 3
+    assert scenario.fleet.running is None
+    assert [deploy.revision for deploy in scenario.deploy] == ["web-v1"]
+    assert scenario.revisions["web-v1"].bundle == BUNDLES / "web-v1"
+    assert scenario.group.deployment_config == "CodeDeployDefault.OneAtATime"
+    assert scenario.group.auto_rollback == ()
+    assert scenario.balancer is None
+    assert scenario.expect is None
+
+
+def test_in_place_is_all_at_once_unless_told_otherwise() -> None:
+    assert bundle_scenario(BUNDLES / "web-v1", hosts=1, strategy="in-place").group.deployment_config == (
+        "CodeDeployDefault.AllAtOnce"
+    )
+    assert bundle_scenario(BUNDLES / "web-v1", hosts=1, config="HalfAtATime").group.deployment_config == "HalfAtATime"
+
+
+def test_what_ran_before_is_what_a_failure_goes_back_to() -> None:
+    scenario = bundle_scenario(BUNDLES / "web-v2", hosts=2, running=BUNDLES / "web-v1", port=80, path="/health")
+    assert scenario.fleet.running == "web-v1"
+    assert scenario.revisions["web-v1"].bundle == BUNDLES / "web-v1"
+    assert scenario.group.auto_rollback == ("DEPLOYMENT_FAILURE",)
+    assert scenario.balancer is not None
+    assert scenario.balancer.health_check.path == "/health"
+
+
+def test_the_same_bundle_may_run_before() -> None:
+    scenario = bundle_scenario(BUNDLES / "web-v1", hosts=2, running=BUNDLES / "web-v1")
+    assert set(scenario.revisions) == {"web-v1", "web-v1-before"}
+
+
+@pytest.mark.parametrize("appspec", [None, "broken: ["])
+@pytest.mark.parametrize("name", ["My Bundle!", "none", "...", "9" * 80])
+def test_what_is_in_it_does_not_matter(tmp_path: Path, name: str, appspec: str | None) -> None:
+    bundle = tmp_path / name
+    bundle.mkdir()
+    if appspec is not None:
+        (bundle / "appspec.yml").write_text(appspec)
+    scenario = bundle_scenario(bundle, hosts=1)
+    assert scenario.revisions[scenario.deploy[0].revision].bundle == bundle
+
+
+def test_all_mistakes_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        bundle_scenario(
+            tmp_path / "a", hosts=0, strategy="roling", config="OneAtTime", running=tmp_path / "b", port=70_000
+        )
+    told = str(caught.value)
+    assert len(caught.value.problems) == 6
+    for word in ("there is no bundle here", "--hosts", "did you mean rolling?", "OneAtATime", "--port"):
+        assert word in told
+
+
+def test_the_package_names_nothing_else() -> None:
+    with pytest.raises(AttributeError):
+        _ = scenarios.nothing
