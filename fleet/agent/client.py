@@ -7,23 +7,26 @@ has no endpoint rules: the endpoint is always given.
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 from fleet.agent.aws import make_client
 from fleet.agent.config import Config
-from fleet.agent.protocol import Command, Diagnostics, Envelope, read_command, read_specification
+from fleet.agent.protocol import Command, Diagnostics, Envelope, ServiceAway, read_command, read_specification
 
 VERSION_HEADER = "x-amz-codedeploy-agent-version"
 _SERVICE = "codedeploycommands"
 _CONNECT_TIMEOUT_S = 5
 _ATTEMPTS = 3
+_SERVER_ERROR = 500
 
 
 class Client:
     """A :class:`fleet.agent.protocol.Service`. May be used from several threads.
 
-    Every call raises what botocore raises (BotoCoreError, HTTPClientError, ClientError), and ProtocolError
-    for a reply that makes no sense.
+    Every call raises ServiceAway where there is no answer or one of the kind 5xx, botocore's ClientError for
+    a refusal, and ProtocolError for a reply that makes no sense.
     """
 
     def __init__(self, config: Config, version: str) -> None:
@@ -37,27 +40,32 @@ class Client:
 
     def poll(self) -> Command | None:
         """Wait for a command, for as long as the service holds the request."""
-        return read_command(self._long.poll_host_command(HostIdentifier=self._host), self._host)
+        return read_command(_call(self._long.poll_host_command, HostIdentifier=self._host), self._host)
 
     def specification(self, command: Command) -> Envelope:
         """The specification of the command's deployment."""
-        reply = self._short.get_deployment_specification(
-            DeploymentExecutionId=command.execution_id, HostIdentifier=self._host
+        reply = _call(
+            self._short.get_deployment_specification,
+            DeploymentExecutionId=command.execution_id,
+            HostIdentifier=self._host,
         )
         return read_specification(reply)
 
     def acknowledge(self, command: Command, *, is_noop: bool) -> str | None:
         """Say that the command was received."""
         payload = '{"IsCommandNoop":true}' if is_noop else '{"IsCommandNoop":false}'
-        reply = self._short.put_host_command_acknowledgement(
-            HostCommandIdentifier=command.id, Diagnostics={"Format": "JSON", "Payload": payload}
+        reply = _call(
+            self._short.put_host_command_acknowledgement,
+            HostCommandIdentifier=command.id,
+            Diagnostics={"Format": "JSON", "Payload": payload},
         )
         status = reply.get("CommandStatus")
         return str(status) if status else None
 
     def complete(self, command_id: str, diagnostics: Diagnostics) -> None:
         """Say how the command ended."""
-        self._short.put_host_command_complete(
+        _call(
+            self._short.put_host_command_complete,
             HostCommandIdentifier=command_id,
             CommandStatus=diagnostics.status,
             Diagnostics={"Format": "JSON", "Payload": diagnostics.payload()},
@@ -65,6 +73,19 @@ class Client:
 
     def _add_version(self, params: dict[str, Any], **_others: object) -> None:
         params["headers"][VERSION_HEADER] = self._version
+
+
+def _call(operation: Callable[..., dict[str, Any]], **arguments: object) -> dict[str, Any]:
+    errors: Any = importlib.import_module("botocore.exceptions")
+    try:
+        return operation(**arguments)
+    except errors.HTTPClientError as error:
+        raise ServiceAway(f"the service does not answer: {error}") from error
+    except errors.ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status >= _SERVER_ERROR:
+            raise ServiceAway(f"the service failed: {error}") from error
+        raise
 
 
 def _make(config: Config, attempts: int) -> Any:

@@ -8,23 +8,35 @@ from __future__ import annotations
 
 import logging
 import time
-from threading import BoundedSemaphore, Condition, Event, Thread, get_ident
+from collections.abc import Callable
+from threading import BoundedSemaphore, Condition, Thread, get_ident
+from typing import TypeVar
 
 from fleet.agent.config import Config
 from fleet.agent.envelope import Opener
 from fleet.agent.executor import Executor
 from fleet.agent.layout import Layout
-from fleet.agent.protocol import NOOP_MESSAGE, Command, Diagnostics, Service, failed, restarted, succeeded
+from fleet.agent.protocol import (
+    NOOP_MESSAGE,
+    Command,
+    Diagnostics,
+    Service,
+    ServiceAway,
+    failed,
+    restarted,
+    succeeded,
+)
 from fleet.agent.specification import Specification
 
 COMMANDS_MAX = 16
 BACKOFF_FIRST_S = 0.1
 EMPTY_POLL_MIN_S = 0.1
+_T = TypeVar("_T")
 _logger = logging.getLogger("fleet.agent")
 
 
 class Stopped(BaseException):
-    """Raised in the polling thread by a signal, to leave a poll that would be held for long."""
+    """Raised in the polling thread by a signal, to leave a poll or a pause that would last."""
 
 
 class Agent:
@@ -39,8 +51,8 @@ class Agent:
         self._executor = executor
         self._opener = opener
         self._layout = layout
-        self._stopping = Event()
-        self._polling_thread: int | None = None
+        self._stopping = False
+        self._waiting_thread: int | None = None
         self._slots = BoundedSemaphore(COMMANDS_MAX)
         self._in_hand: set[str] = set()
         self._changed = Condition()
@@ -52,32 +64,21 @@ class Agent:
         """
         self.recover()
         errors = 0
-        while not self._stopping.is_set():
-            started_s = time.monotonic()
-            try:
-                command = self._poll()
-            except Stopped:
-                break
-            except Exception as error:  # noqa: BLE001 - whatever a poll meets, the next one may not
-                errors += 1
-                wait_s = min(self._config.wait_after_error_s, BACKOFF_FIRST_S * 2 ** min(errors - 1, 20))
-                _logger.error("polling failed (%s in a row), again in %.1f s: %s", errors, wait_s, error)
-                self._stopping.wait(wait_s)
-                continue
-            errors = 0
-            if command is not None:
-                self._begin(command)
-            else:
-                # A service that does not hold its polls must not be asked in a tight loop.
-                self._stopping.wait(max(0.0, started_s + EMPTY_POLL_MIN_S - time.monotonic()))
-            if self._config.wait_between_runs_s:
-                self._stopping.wait(self._config.wait_between_runs_s)
+        try:
+            while not self._stopping:
+                errors = self._turn(errors)
+        except Stopped:
+            _logger.info("stopping")
         return self.drain()
 
     def stop(self) -> None:
-        """Ask the agent to finish what is in hand and leave. Raises Stopped where that interrupts a poll."""
-        self._stopping.set()
-        if self._polling_thread == get_ident():
+        """Ask the agent to finish what is in hand and leave.
+
+        Raises Stopped where that interrupts a wait of the calling thread. Asked from another thread, the agent
+        notices when its poll ends. Takes no lock: a signal handler could wait for one that it holds itself.
+        """
+        self._stopping = True
+        if self._waiting_thread == get_ident():
             raise Stopped
 
     def drain(self) -> bool:
@@ -98,19 +99,42 @@ class Agent:
         """Fail the commands that were in hand when the agent died (code 7)."""
         for deployment, command_id in self._layout.interrupted().items():
             _logger.warning("the agent was restarted during a command of %s; failing it", deployment)
-            if self._stopping.is_set():
+            if self._stopping:
                 return
             if self._complete(command_id, restarted()):
                 self._layout.untrack(deployment)
 
-    def _poll(self) -> Command | None:
-        self._polling_thread = get_ident()
+    def _turn(self, errors: int) -> int:
+        """One poll; how many have failed in a row by now, of which ``errors`` had before."""
+        started_s = time.monotonic()
         try:
-            if self._stopping.is_set():
+            command = self._interruptibly(self._service.poll)
+        except Exception as error:  # noqa: BLE001 - whatever a poll meets, the next one may not
+            wait_s = min(self._config.wait_after_error_s, BACKOFF_FIRST_S * 2 ** min(errors, 20))
+            _logger.error("polling failed (%s in a row), again in %.1f s: %s", errors + 1, wait_s, error)
+            self._pause(wait_s)
+            return errors + 1
+        pause_s = self._config.wait_between_runs_s
+        if command is not None:
+            self._begin(command)
+        else:
+            # A service that does not hold its polls must not be asked in a tight loop.
+            pause_s = max(pause_s, started_s + EMPTY_POLL_MIN_S - time.monotonic())
+        self._pause(pause_s)
+        return 0
+
+    def _interruptibly(self, wait: Callable[[], _T]) -> _T:
+        self._waiting_thread = get_ident()
+        try:
+            if self._stopping:
                 raise Stopped
-            return self._service.poll()
+            return wait()
         finally:
-            self._polling_thread = None
+            self._waiting_thread = None
+
+    def _pause(self, pause_s: float) -> None:
+        if pause_s > 0:
+            self._interruptibly(lambda: time.sleep(pause_s))
 
     def _begin(self, command: Command) -> None:
         with self._changed:
@@ -137,9 +161,9 @@ class Agent:
         """
         _logger.info("received %s of %s", command.name, command.execution_id)
         try:
-            spec = self._specification(command)
+            spec = self._patiently(lambda: self._specification(command))
             is_noop = self._executor.is_noop(command.name, spec)
-            status = self._service.acknowledge(command, is_noop=is_noop)
+            status = self._patiently(lambda: self._service.acknowledge(command, is_noop=is_noop))
         except Exception as error:
             # A parse error, too, is reported without an acknowledgement, as by the open-source agent.
             _logger.exception("%s failed before it was acknowledged", command.name)
@@ -170,20 +194,27 @@ class Agent:
             self._layout.untrack(spec.deployment_id)
 
     def _complete(self, command_id: str, diagnostics: Diagnostics) -> bool:
-        """Report a completion, again and again while the service is away.
+        """Report a completion, whatever goes wrong, for as long as is configured; False if that was in vain."""
+        try:
+            self._patiently(lambda: self._service.complete(command_id, diagnostics), Exception)
+        except Exception as error:  # noqa: BLE001 - a completion that is lost must not end the agent
+            _logger.error("giving up reporting %s: %s", diagnostics.status, error)
+            return False
+        return True
 
-        The answer is False if it stayed away too long.
+    def _patiently(self, call: Callable[[], _T], errors: type[Exception] = ServiceAway) -> _T:
+        """The result of ``call``, tried again after each of ``errors`` until the configured time is over.
+
+        So a controller may die and come back in the middle of an event, and nothing of the event is lost.
         """
         give_up_s = time.monotonic() + self._config.complete_retry_s
         wait_s = BACKOFF_FIRST_S
         while True:
             try:
-                self._service.complete(command_id, diagnostics)
-                return True
-            except Exception as error:  # noqa: BLE001 - a completion must not be lost to any error
+                return call()
+            except errors as error:
                 if time.monotonic() + wait_s > give_up_s:
-                    _logger.error("giving up reporting %s: %s", diagnostics.status, error)
-                    return False
-                _logger.warning("reporting %s failed, again in %.1f s: %s", diagnostics.status, wait_s, error)
+                    raise
+                _logger.warning("again in %.1f s: %s", wait_s, error)
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, self._config.wait_after_error_s)

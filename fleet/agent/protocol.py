@@ -23,6 +23,10 @@ class ProtocolError(AgentError):
     """The service said something that no agent can act on."""
 
 
+class ServiceAway(AgentError):
+    """The service could not be reached, or failed; the same request may do better later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command for this host.
@@ -100,7 +104,7 @@ def restarted() -> Diagnostics:
 
 
 class Service(Protocol):
-    """The service, as the loop needs it. Every call may raise; ``client`` says what."""
+    """The service, as the loop needs it. Every call may raise ServiceAway, and for a refusal anything else."""
 
     def poll(self) -> Command | None:
         """Wait for a command; None when the service had none in the meantime."""

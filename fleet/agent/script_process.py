@@ -165,7 +165,7 @@ class _Watch:
 
     def _read_until(self, deadline: float) -> bool:
         """Read until all has ended (True) or until ``deadline`` (False)."""
-        while self._open or self._process.poll() is None:
+        while self._process.poll() is None or self._open:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return False

@@ -217,6 +217,23 @@ def test_polling_survives_an_endpoint_that_is_away(idle_host: Host) -> None:
         idle_host.service.close()
 
 
+@pytest.mark.parametrize("operation", ["GetDeploymentSpecification", "PutHostCommandAcknowledgement"])
+def test_a_service_that_fails_in_the_middle_of_an_event_loses_nothing(host: Host, operation: str) -> None:
+    host.service.failures[operation] = [(503, {})] * 5
+    spec = host.specification("d-1", host.bundle(APPSPEC))
+    assert host.do("DownloadBundle", spec)["status"] == "Succeeded"
+    assert len(host.service.wait_for(operation)) == 6
+
+
+def test_a_service_that_refuses_the_acknowledgement_is_believed(host: Host) -> None:
+    refusal = {"__type": "ClientException", "message": "no such command"}
+    host.service.failures["PutHostCommandAcknowledgement"] = [(400, refusal)]
+    result = host.do("DownloadBundle", host.specification("d-1", host.bundle(APPSPEC)))
+    assert (result["status"], result["error_code"]) == ("Failed", 5)
+    assert "no such command" in result["message"]
+    assert not host.place("d-1").archive.exists()
+
+
 def test_a_completion_is_repeated_until_the_service_takes_it(host: Host) -> None:
     host.service.failures["PutHostCommandComplete"] = [(500, {})] * 5
     spec = host.specification("d-1", host.bundle(APPSPEC))
