@@ -41,6 +41,17 @@ def test_sigterm_while_idle_ends_the_agent_at_once(idle_host: Host) -> None:
     assert "stopped" in log
 
 
+def test_sigterm_while_the_service_is_away_ends_the_agent_at_once(idle_host: Host) -> None:
+    idle_host.settings["wait_after_error"] = 600
+    log = idle_host.folder / "log" / "codedeploy-agent.log"
+    idle_host.service.close()
+    with agent_process(idle_host) as process:
+        while not (log.exists() and "(6 in a row)" in log.read_text()):
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(EXIT_S) == 0
+
+
 def test_sigterm_lets_the_command_in_hand_finish(idle_host: Host) -> None:
     gate = idle_host.folder / "gate"
     with agent_process(idle_host) as process:
