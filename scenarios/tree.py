@@ -6,6 +6,7 @@ What is wrong with the YAML itself (a key written twice, an unknown tag, a synta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ Place = tuple[int, int]
 Report = Callable[[Place, str, str], None]
 """Tells a mistake: its place, what is wrong, what to do."""
 
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What ends a line in YAML."""
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -92,9 +95,9 @@ def parse(text: str, report: Report) -> Tree | None:
         report(*_syntax(error))
         return None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        column = error.position - text.rfind("\n", 0, error.position)
-        report((line, column), f"a character that YAML does not allow: {error.character!r}", "remove it")
+        before = _LINE_BREAK.split(text[: error.position])
+        message = f"a character that YAML does not allow: {_character(error.character)}"
+        report((len(before), len(before[-1]) + 1), message, "remove it")
         return None
     except RecursionError:
         report((1, 1), "the lists and mappings are nested too deeply to be read", "nest them less deeply")
@@ -102,6 +105,12 @@ def parse(text: str, report: Report) -> Tree | None:
     if node is None:
         return None
     return _Reader(report).read(node, 0)
+
+
+def _character(character: object) -> str:
+    """PyYAML gives a number, or a text of one character."""
+    number = character if isinstance(character, int) else ord(str(character)[:1] or "\0")
+    return f"U+{number:04X}"
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> tuple[Place, str, str]:
