@@ -6,7 +6,7 @@ import os
 from itertools import islice
 from pathlib import Path
 
-from fleet.agent.appspec_model import AppSpec, Mark, Problem, Script
+from fleet.agent.appspec_model import SCRIPT_EVENTS, AppSpec, Mark, Problem, Script
 from fleet.agent.instructions import PlanError
 from fleet.agent.plan import plan_install
 from fleet.agent.tree import DiskTree, clean
@@ -21,8 +21,8 @@ def check_bundle(appspec: AppSpec, bundle: Path) -> list[Problem]:
     Every finding is a warning, at the entry that it concerns.
     """
     problems: list[Problem] = []
-    for event, scripts in appspec.hooks.items():
-        for script in scripts:
+    for event in SCRIPT_EVENTS:
+        for script in appspec.scripts(event):
             problems += _check_script(event, script, bundle)
     for entry in appspec.files:
         place = bundle / clean(entry.source)

@@ -9,38 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.agent.appspec import AppSpec, AppSpecError, examine, load
+from fleet.agent.appspec_words import CONTEXT_KEYS, FILE_KEYS, PERMISSION_KEYS, ROOT_KEYS, SCRIPT_KEYS
 
 SCALARS = st.none() | st.booleans() | st.integers(-9, 9999) | st.floats(allow_nan=False) | st.text(max_size=5)
 KEYS = st.sampled_from(
-    [
-        "version",
-        "os",
-        "files",
-        "hooks",
-        "permissions",
-        "file_exists_behavior",
-        "source",
-        "destination",
-        "location",
-        "timeout",
-        "runas",
-        "sudo",
-        "object",
-        "pattern",
-        "except",
-        "owner",
-        "group",
-        "mode",
-        "acls",
-        "context",
-        "type",
-        "name",
-        "range",
+    (
+        *ROOT_KEYS,
+        *FILE_KEYS,
+        *SCRIPT_KEYS,
+        *PERMISSION_KEYS,
+        *CONTEXT_KEYS,
         "AfterInstall",
         "ApplicationStop",
         "overwrite",
         "<<",
-    ]
+    )
 )
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
 ROOTS = st.dictionaries(KEYS, VALUES, max_size=6).map(lambda root: {"version": 0.0, "os": "linux", **root})
