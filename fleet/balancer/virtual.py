@@ -40,7 +40,7 @@ SILENT = Answer("connection refused", False, None, False)
 class _Server:
     """One host as the balancer knows it."""
 
-    __slots__ = ("answer", "cause", "generation", "healthy", "name", "origin_ms", "registered", "told")
+    __slots__ = ("answer", "cause", "generation", "healthy", "name", "origin_ms", "registered", "streak_ms", "told")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -48,6 +48,8 @@ class _Server:
         self.registered = False
         self.healthy = False
         self.origin_ms = 0
+        self.streak_ms = 0
+        """Since when every check has passed, or every check has failed."""
         self.generation = 0
         self.cause = ""
         self.told: tuple[bool, str] | None = None
@@ -82,7 +84,7 @@ class VirtualBalancer:
         """Take a host in. It gets no request until it has passed `rise` checks."""
         server = self._servers[name]
         self._leave(server, now_ms)
-        server.registered, server.healthy, server.origin_ms = True, False, now_ms
+        server.registered, server.healthy, server.origin_ms, server.streak_ms = True, False, now_ms, now_ms
         server.cause, server.told = cause, None
         self._reconsider(server, now_ms)
 
@@ -102,6 +104,8 @@ class VirtualBalancer:
         if in_service:
             self._settle(now_ms)
             self._count(server, -1)
+        if server.answer.passes != answer.passes:
+            server.streak_ms = now_ms
         server.answer = answer
         if in_service:
             self._count(server, +1)
@@ -120,7 +124,8 @@ class VirtualBalancer:
             self._tell_at(first_ms, server, generation, healthy=False)
         if answer.passes != server.healthy:
             needed = check.rise if answer.passes else check.fall
-            self._tell_at(first_ms + (needed - 1) * check.interval, server, generation, healthy=answer.passes)
+            turns_ms = self._next_check(server, server.streak_ms) + (needed - 1) * check.interval + late_ms
+            self._tell_at(max(turns_ms, now_ms), server, generation, healthy=answer.passes)
 
     def _next_check(self, server: _Server, now_ms: int) -> int:
         interval = self._config.health_check.interval

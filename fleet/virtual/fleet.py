@@ -52,7 +52,7 @@ class VirtualFleet(Fleet):
         self._disks = Disks(scenario.fleet.users)
         self._revisions = {name: read_revision(name, revision) for name, revision in scenario.revisions.items()}
         self._workshops: dict[str, Workshop] = {}
-        self._start_limit_ms = scenario.limits.start
+        self._start_limit_ms = min(scenario.limits.start, scenario.limits.event)
         self._watched_starts: frozenset[str] = frozenset()
         running = self._running()
         self.hosts: dict[str, VirtualHost] = {}
