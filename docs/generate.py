@@ -19,10 +19,8 @@ from docs.blocks import BLOCKS
 
 ROOT = Path(__file__).parent.parent
 
-_BLOCK = re.compile(
-    r"(?P<begin><!-- generated: (?P<name>\S+)(?: (?P<argument>(?!-->)[^\n]+?))? -->\n).*?(?P<end><!-- end of generated -->)",
-    re.DOTALL,
-)
+_BEGIN = r"(?P<begin><!-- generated: (?P<name>\S+)(?: (?P<argument>(?!-->)[^\n]+?))? -->\n)"
+_BLOCK = re.compile(_BEGIN + r".*?(?P<end><!-- end of generated -->)", re.DOTALL)
 
 
 def pages() -> Iterator[Path]:
