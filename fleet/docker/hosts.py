@@ -44,6 +44,8 @@ FAULT_CAPABILITY: Final = "NET_ADMIN"
 To redirect the application's port, within the container's own network.
 """
 
+_PRIVATE: Final = frozenset({f"{BOOT}/agent.yml"})
+
 USER_NAME: Final = re.compile(r"^[a-z_][a-z0-9_-]{0,31}$")
 
 
@@ -110,7 +112,7 @@ class Hosts:
                 ),
             )["Id"]
             self._containers[plan.name] = container
-            api.put_archive(container, "/", tar_of(_boot_files(plan, users, service)).getvalue())
+            api.put_archive(container, "/", tar_of(_boot_files(plan, users, service), private=_PRIVATE).getvalue())
             api.put_archive(container, "/", bundles)
             api.start(container)
 

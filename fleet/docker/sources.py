@@ -101,13 +101,16 @@ def context(files: dict[str, bytes], dockerfile: str) -> io.BytesIO:
     return tar_of({**files, "Dockerfile": dockerfile.encode()})
 
 
-def tar_of(files: dict[str, bytes], *, mode: int = 0o644) -> io.BytesIO:
-    """A tar of these files, owned by root and dated 1970, so that the same files give the same bytes."""
+def tar_of(files: dict[str, bytes], *, private: frozenset[str] = frozenset()) -> io.BytesIO:
+    """A tar of these files, owned by root and dated 1970, so that the same files give the same bytes.
+
+    `private`: those that only root may read.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, content in files.items():
             entry = tarfile.TarInfo(path.lstrip("/"))
-            entry.size, entry.mode = len(content), mode
+            entry.size, entry.mode = len(content), 0o600 if path in private else 0o644
             tar.addfile(entry, io.BytesIO(content))
     buffer.seek(0)
     return buffer

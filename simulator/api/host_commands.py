@@ -78,7 +78,7 @@ class HostCommandEndpoint:
         app.router.add_get("/", self._hello)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
-        site = web.TCPSite(runner, address, port, shutdown_timeout=0.2)
+        site = web.TCPSite(runner, address, port)
         try:
             await site.start()
         except OSError:

@@ -1,0 +1,77 @@
+"""The programs on a host beside the agent, as far as they can be tried without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.docker.hostside import tamper
+from fleet.docker.hostside.health_fault import redirection
+from fleet.docker.hostside.health_proxy import closing, verdict
+
+FLAPPING = {"status": 503, "down_ms": 1000, "up_ms": 3000, "since": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("target", "fault", "now_s", "expected"),
+    [
+        ("/health", {"status": 404}, 0, (404, 0.0)),
+        ("/health?x=1", {"status": 404}, 0, (404, 0.0)),
+        ("/", {"status": 404}, 0, (None, 0.0)),
+        ("/healthy", {"status": 404}, 0, (None, 0.0)),
+        ("/health", {"slow_ms": 1500}, 0, (None, 1.5)),
+        ("/health", FLAPPING, 100.5, (503, 0.0)),
+        ("/health", FLAPPING, 101.5, (None, 0.0)),
+        ("/health", FLAPPING, 104.5, (503, 0.0)),
+    ],
+)
+def test_only_the_health_path_meets_the_fault(
+    target: str, fault: dict[str, Any], now_s: float, expected: tuple[int | None, float]
+) -> None:
+    assert verdict({"path": "/health", "faults": {"f": fault}}, target, now_s) == expected
+
+
+def test_faults_add_up() -> None:
+    state = {"path": "/", "faults": {"a": {"slow_ms": 500}, "b": {"status": 500}}}
+    assert verdict(state, "/", 0) == (500, 0.5)
+
+
+def test_a_request_is_the_last_of_its_connection() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"
+    assert closing(head) == b"GET / HTTP/1.1\r\nConnection: close\r\nHost: a\r\n\r\n"
+
+
+def test_an_upgrade_is_left_alone() -> None:
+    head = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    assert closing(head) == head
+
+
+def test_only_the_applications_port_is_redirected() -> None:
+    assert redirection(8080)[:5] == ["PREROUTING", "-p", "tcp", "--dport", "8080"]
+
+
+@pytest.mark.parametrize("fault", ["missing", "corrupt"])
+def test_a_bundle_is_put_back_as_it_was(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tamper, "ASIDE", tmp_path / "aside")
+    file = tmp_path / "v1.tgz"
+    file.write_bytes(b"0123456789")
+    tamper.bundle(str(file), fault)
+    assert not file.exists() if fault == "missing" else file.read_bytes() == bytes(255 - byte for byte in b"01234")
+    tamper.restore()
+    assert file.read_bytes() == b"0123456789"
+    tamper.restore()
+    assert file.read_bytes() == b"0123456789"
+
+
+def test_what_was_deleted_meanwhile_is_not_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tamper, "ASIDE", tmp_path / "aside")
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    (archive / "a.sh").write_text("exit 0")
+    tamper.keep(archive / "a.sh")
+    archive.rmdir()
+    tamper.restore()
+    assert not archive.exists()
+    assert not list((tmp_path / "aside").iterdir())

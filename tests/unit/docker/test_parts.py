@@ -1,0 +1,154 @@
+"""Bundles, reports, refusals and the engine's absence: what needs no container."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.base import FleetError
+from fleet.docker import images, sources
+from fleet.docker.bundles import pack
+from fleet.docker.doctor import doctor
+from fleet.docker.engine import connect
+from fleet.docker.faults import HOSTS_MAX, refuse
+from fleet.docker.mailbox import Completion
+from fleet.docker.reports import diagnostics_of
+from scenarios.model import Scenario
+
+STARTS = "version: 0.0\nos: linux\nhooks:\n  ApplicationStart: [{location: a.sh}]\n"
+STARTS_NOT = "version: 0.0\nos: linux\n"
+
+
+def scenario(**more: Any) -> Scenario:
+    base = {"name": "x", "fleet": {"hosts": 1}, "revisions": {"v1": "b"}, "deploy": [{"revision": "v1"}]}
+    return Scenario.model_validate({**base, **more})
+
+
+def directory(root: Path, appspec: str) -> Path:
+    (root / "b" / "scripts").mkdir(parents=True)
+    (root / "b" / "appspec.yml").write_text(appspec)
+    (root / "b" / "scripts" / "a.sh").write_text("exit 0")
+    (root / "b" / "scripts" / "a.sh").chmod(0o755)
+    return root / "b"
+
+
+@pytest.mark.parametrize(("appspec", "starts"), [(STARTS, True), (STARTS_NOT, False), ("{", False), ("[]", False)])
+def test_a_directory_becomes_an_archive_the_same_each_time(tmp_path: Path, appspec: str, starts: bool) -> None:
+    root = directory(tmp_path, appspec)
+    packed = pack("v1", root)
+    assert (packed.bundle_type, packed.starts, packed.location) == ("tgz", starts, "/opt/drydeploy/revisions/v1.tgz")
+    path = tmp_path / "again.tgz"
+    path.write_bytes(packed.content)
+    with tarfile.open(path) as tar:
+        modes = {entry.name: (entry.mode & 0o777, entry.uname) for entry in tar}
+    assert modes["scripts/a.sh"] == (0o755, "root")
+
+
+@pytest.mark.parametrize("top", ["", "web/"])
+def test_an_archive_is_taken_as_it_is(tmp_path: Path, top: str) -> None:
+    path = tmp_path / "web.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{top}appspec.yml", STARTS)
+    packed = pack("v1", path)
+    assert (packed.bundle_type, packed.starts, packed.content) == ("zip", True, path.read_bytes())
+
+
+def test_a_broken_archive_is_the_agents_to_refuse(tmp_path: Path) -> None:
+    path = tmp_path / "web.tar.gz"
+    path.write_bytes(b"\x1f\x8bnot really")
+    assert pack("v1", path).starts is False
+
+
+@pytest.mark.parametrize("name", ["missing", "web.rar"])
+def test_what_is_no_bundle_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "web.rar").write_bytes(b"")
+    with pytest.raises(FleetError, match=r"revision v1"):
+        pack("v1", tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("completion", "code"),
+    [
+        (Completion(True, 0, "Succeeded"), None),
+        (Completion(True, 0, "Succeeded", log="said"), "Success"),
+        (Completion(False, 1, "m"), "ScriptMissing"),
+        (Completion(False, 2, "m"), "ScriptNotExecutable"),
+        (Completion(False, 3, "m"), "ScriptTimedOut"),
+        (Completion(False, 4, "m"), "ScriptFailed"),
+        (Completion(False, 5, "m"), "UnknownError"),
+        (Completion(False, 6, "m"), "UnknownError"),
+        (Completion(False, 7, "m"), "UnknownError"),
+        (Completion(False, 0, "m"), "UnknownError"),
+        (Completion(False, 99, "m"), "UnknownError"),
+    ],
+)
+def test_an_agents_numbers_become_the_apis_words(completion: Completion, code: str | None) -> None:
+    diagnostics = diagnostics_of(completion)
+    assert (diagnostics and str(diagnostics.error_code)) == code
+
+
+def test_only_the_tail_of_a_log_is_kept() -> None:
+    diagnostics = diagnostics_of(Completion(False, 4, "m", "a.sh", "é" * 3000))
+    assert diagnostics is not None
+    assert 2040 < len(diagnostics.log_tail.encode()) <= 2048
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({"fleet": {"hosts": HOSTS_MAX + 1}}, "fleet.hosts"),
+        ({"fleet": {"hosts": 1, "users": ["no user"]}}, "fleet.users"),
+        ({"fleet": {"hosts": 1, "files": {"relative": ""}}}, "fleet.files"),
+        ({"fleet": {"hosts": 1, "files": {"/a/../b": ""}}}, "fleet.files"),
+        ({"fleet": {"hosts": [{"name": "a"}, {"name": "A"}]}}, "fleet.hosts"),
+        ({"faults": [{"do": {"health": {"status": 500}}}]}, "faults[0].do.health"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_by_name(more: dict[str, Any], word: str) -> None:
+    (reason,) = refuse(scenario(**more))
+    assert reason.startswith(word)
+
+
+def test_what_can_be_done_is_not_refused() -> None:
+    assert refuse(scenario(balancer={}, faults=[{"do": {"health": {"status": 500}}}])) == []
+
+
+def test_without_an_engine_the_user_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    with pytest.raises(FleetError, match=r"no Docker engine.*Start Docker.*--fleet virtual"):
+        connect()
+    findings = {finding.name: finding for finding in doctor()}
+    assert not findings["engine"].ok
+    assert findings["engine"].remedy.startswith("Start Docker")
+
+
+def test_an_engine_on_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
+    with pytest.raises(FleetError, match="another machine"):
+        connect()
+
+
+def test_without_registry_and_mmdebstrap_both_remedies_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_pull", lambda _: "no such host")
+    monkeypatch.setattr(images.shutil, "which", lambda _: None)
+    with pytest.raises(FleetError, match=r"no such host.*apt-get install mmdebstrap"):
+        images._build_base(None, None, lambda _: None)  # type: ignore[arg-type]
+
+
+def test_the_image_holds_the_agent_and_nothing_else_of_the_project() -> None:
+    files = sources.host_files()
+    assert files["opt/drydeploy/fleet/__init__.py"] == b""
+    assert "opt/drydeploy/fleet/agent/__main__.py" in files
+    assert "opt/drydeploy/hostside/supervisor.sh" in files
+    assert not [path for path in files if path.endswith(".pyc") or "docker" in path.split("/")]
+
+
+def test_the_hash_follows_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sources.host_hash()
+    assert sources.host_hash() == before
+    monkeypatch.setattr(sources, "PACKAGES", (*sources.PACKAGES, "nginx"))
+    assert sources.host_hash() != before
