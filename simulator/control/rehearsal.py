@@ -43,7 +43,7 @@ from simulator.rollout.events import (
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import deployment_id
-from simulator.rollout.statuses import DeploymentStatus, FileExistsBehavior, RollbackEvent
+from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, RollbackEvent
 from strategies import DEFAULT_CONFIGS
 from strategies.configuration import DeploymentConfig, MinimumHealthyHostsType, named
 from strategies.configuration import MinimumHealthyHosts as Minimum
@@ -157,6 +157,8 @@ class Rehearsal:
         deployment = event.deployment
         rollout = Rollout(deployment)
         self.rollouts.append(rollout)
+        if deployment.creator is Creator.USER and self._to_come:
+            self._to_come.pop()
         self._by_id[deployment.deployment_id] = rollout, len(self.rollouts)
         self._active, self._active_id = rollout, deployment.deployment_id
         self._fleet.begin(deployment)
@@ -212,7 +214,7 @@ class Rehearsal:
     # -- deployments one after the other ------------------------------------------------------------------------
 
     def _next_deployment(self) -> None:
-        deployment = self._deployment(self._to_come.pop(), len(self.rollouts) + 1)
+        deployment = self._deployment(self._to_come[-1], len(self.rollouts) + 1)
         self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", deployment))
 
     def _deployment(self, deploy: Deploy, ordinal: int) -> Deployment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
 from typing_extensions import override
 
 from fleet.base import Fleet, MakeEvent
@@ -15,6 +16,8 @@ from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer, RunResult, RunStatus
 from simulator.rollout.commands import Command
 from simulator.rollout.deployment import Deployment
+from simulator.rollout.events import Event, HealthCheckReported
+from simulator.rollout.machine import Rollout
 from simulator.rollout.story import RolloutError
 from simulator.version import VERSION
 
@@ -22,9 +25,10 @@ from simulator.version import VERSION
 class _Past(Fleet):
     """What was commanded has been done, and how it went stands in the journal. It is the driver as well."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, measures: bool) -> None:
         self.name = name
         self.ms = 0
+        self._measures = measures
 
     @override
     def begin(self, deployment: Deployment) -> None: ...
@@ -43,12 +47,38 @@ class _Past(Fleet):
 
     @override
     def measure(self) -> MakeEvent | None:
-        return None
+        return (lambda _id, _at_ms: None) if self._measures else None
 
     def now_ms(self) -> int:
         return self.ms
 
     def at(self, at_ms: int, make: MakeEvent) -> None: ...
+
+
+class _Chain:
+    """How the events of a journal hang together: numbered in their order, never back in time, caused by commands."""
+
+    def __init__(self) -> None:
+        self._commands = [0]
+        """How many commands each event was answered with, by the event's id."""
+        self._at_ms = 0
+
+    def follows(self, event: Event) -> None:
+        """Raises ValueError where the event cannot come now."""
+        if event.id != len(self._commands):
+            raise ValueError(f"It is numbered {event.id}, and {len(self._commands)} is the next.")
+        if event.at_ms < self._at_ms:
+            raise ValueError(f"It came at {event.at_ms} ms, before the last one at {self._at_ms} ms.")
+        self._at_ms = event.at_ms
+        # A balancer's opinion may be due to what was done before the run; whatever else has a cause has it here.
+        if event.cause and not isinstance(event, HealthCheckReported):
+            number, _, place = event.cause.partition(".")
+            if not 0 < int(number) < event.id or not 0 <= int(place) < self._commands[int(number)]:
+                raise ValueError(f"It was caused by command {event.cause}, which was never given.")
+
+    def answered(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:  # noqa: ARG002
+        """An observer: so many commands came of the event."""
+        self._commands.append(len(commands))
 
 
 def replay(path: Path, observers: Sequence[Observer] = ()) -> RunResult:
@@ -58,17 +88,22 @@ def replay(path: Path, observers: Sequence[Observer] = ()) -> RunResult:
     journal that was edited, or written by a core that decided otherwise.
     """
     header, events = read(path)
-    scenario = Scenario.model_validate(header.scenario)
-    past = _Past(header.fleet)
+    try:
+        scenario = Scenario.model_validate(header.scenario)
+    except ValidationError as error:
+        raise JournalError(f"{path}:1: the scenario in this journal is none that can be read: {error}") from error
+    past = _Past(header.fleet, measures=scenario.balancer is not None)
     book = Journal(header, None)
-    rehearsal = Rehearsal(scenario, header.seed, past, past, book, observers)
+    chain = _Chain()
+    rehearsal = Rehearsal(scenario, header.seed, past, past, book, (chain.answered, *observers))
     for event in events:
-        past.ms = event.at_ms
         try:
+            chain.follows(event)
+            past.ms = event.at_ms
             rehearsal.handle(event)
-        except (RolloutError, KeyError) as error:
+        except (RolloutError, KeyError, ValueError) as error:
             raise JournalError(
-                f"{path}:{book.events + 1}: this event cannot follow upon those before it. The journal was written by "
+                f"{path}:{event.id + 1}: this event cannot follow upon those before it. The journal was written by "
                 f"drydeploy {header.drydeploy}, and this is {VERSION}; or it was edited. {error}"
             ) from error
     status = RunStatus.COMPLETED if rehearsal.done else RunStatus.INTERRUPTED
