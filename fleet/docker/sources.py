@@ -101,10 +101,10 @@ def context(files: dict[str, bytes], dockerfile: str) -> io.BytesIO:
     return tar_of({**files, "Dockerfile": dockerfile.encode()})
 
 
-def tar_of(files: dict[str, bytes], *, private: frozenset[str] = frozenset()) -> io.BytesIO:
+def tar_of(files: dict[str, bytes], *, private: frozenset[str] = frozenset(), ended: bool = True) -> io.BytesIO:
     """A tar of these files, owned by root and dated 1970, so that the same files give the same bytes.
 
-    `private`: those that only root may read.
+    `private`: those that only root may read. Without `ended` the mark of its end is left out: another tar follows.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -112,5 +112,8 @@ def tar_of(files: dict[str, bytes], *, private: frozenset[str] = frozenset()) ->
             entry = tarfile.TarInfo(path.lstrip("/"))
             entry.size, entry.mode = len(content), 0o600 if path in private else 0o644
             tar.addfile(entry, io.BytesIO(content))
+        end = tar.offset
+    if not ended:
+        buffer.truncate(end)
     buffer.seek(0)
     return buffer
