@@ -30,6 +30,7 @@ from simulator.rollout.events import (
     LifecycleEventStarted,
     TrafficMeasured,
 )
+from simulator.rollout.quick import quick
 from simulator.rollout.statuses import EventStatus
 
 _DRAINING_MS = (20, 400)
@@ -37,6 +38,9 @@ _DRAINING_MS = (20, 400)
 _RESTART_MS = 1_000
 _USER_TIMEOUT_MS = 10_000
 """A user who waits longer than this for an answer has none."""
+_CHANGES_A_HOST = frozenset({lifecycle.APPLICATION_STOP, lifecycle.INSTALL, lifecycle.APPLICATION_START})
+_SUCCEEDED = EventStatus.SUCCEEDED
+_lifecycle_event_completed = quick(LifecycleEventCompleted)
 
 
 class VirtualFleet(Fleet):
@@ -120,7 +124,8 @@ class VirtualFleet(Fleet):
 
     def _take_up(self, host: VirtualHost) -> None:
         """The agent begins the command in hand."""
-        command = cast(RunLifecycleEvent, host.command)
+        command = host.command
+        assert command is not None, "an agent takes up what it was given"
         host.taken_up = True
         work = self._workshops[command.deployment_id].work(host, command.name)
         began_ms = self._now_ms
@@ -131,36 +136,35 @@ class VirtualFleet(Fleet):
     def _complete_at(
         self, at_ms: int, host: VirtualHost, command: RunLifecycleEvent, work: Work, began_ms: int
     ) -> None:
-        generation = host.generation
+        self._schedule(at_ms, partial(self._complete, host, host.generation, command, work, began_ms))
 
-        def complete(event_id: int, now_ms: int) -> Event | None:
-            if host.generation != generation:
-                return None
-            if host.paused:
-                host.frozen = (began_ms, at_ms - host.paused_ms, work)
-                return None
-            if host.command is command:
-                host.command = None
-            if (diagnostics := work.diagnostics) is None:
-                self._succeeded(host, command)
-                status = EventStatus.SUCCEEDED
-            else:
-                status = EventStatus.FAILED
-            if work.disk is not None:
-                host.disk = work.disk
-            return LifecycleEventCompleted(
-                event_id,
-                now_ms,
-                command.id,
-                command.deployment_id,
-                host.name,
-                command.name,
-                status,
-                began_ms,
-                diagnostics,
-            )
-
-        self._schedule(at_ms, complete)
+    def _complete(
+        self,
+        host: VirtualHost,
+        generation: int,
+        command: RunLifecycleEvent,
+        work: Work,
+        began_ms: int,
+        event_id: int,
+        now_ms: int,
+    ) -> Event | None:
+        if host.generation != generation:
+            return None
+        if host.paused:
+            host.frozen = (began_ms, now_ms - host.paused_ms, work)
+            return None
+        if host.command is command:
+            host.command = None
+        status, name, diagnostics = _SUCCEEDED, command.name, work.diagnostics
+        if diagnostics is not None:
+            status = EventStatus.FAILED
+        elif name in _CHANGES_A_HOST:
+            self._succeeded(host, command)
+        if work.disk is not None:
+            host.disk = work.disk
+        return _lifecycle_event_completed(
+            event_id, now_ms, command.id, command.deployment_id, host.name, name, status, began_ms, diagnostics
+        )
 
     def _succeeded(self, host: VirtualHost, command: RunLifecycleEvent) -> None:
         """What a lifecycle event changes on a host."""

@@ -6,6 +6,7 @@ Nothing here asks the core's health budget: the checks watch the events that go 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from simulator.control.result import Finding
 from simulator.rollout.commands import AllowTraffic, BlockTraffic, Command, Finish, RunLifecycleEvent
@@ -36,6 +37,8 @@ _HELD = {
     NO_CHAIN: "no rollback brought about another",
     HELD_OUT: "no stray request was seen",
 }
+
+_HostCommand = RunLifecycleEvent | BlockTraffic | AllowTraffic
 
 
 class Invariants:
@@ -71,23 +74,26 @@ class Invariants:
 
     def check(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         """One event was handled, and answered with these commands. O(commands)."""
-        if type(event) is LifecycleEventCompleted or type(event) is HealthCheckReported:
-            self._heard_of(event.host, event, rollout)
+        if type(event) is LifecycleEventCompleted:
+            if self._busy.get(event.host) == event.cause:
+                del self._busy[event.host]
+            self._heard_of(event.host, rollout)
+        elif type(event) is HealthCheckReported:
+            self._heard_of(event.host, rollout)
         elif type(event) is TrafficMeasured and event.strays:
             self._violate(HELD_OUT, f"{event.strays} requests reached hosts that were held out")
         for command in commands:
-            if isinstance(command, RunLifecycleEvent | BlockTraffic | AllowTraffic):
-                self._commanded(command, event)
+            kind = type(command)
+            if kind is RunLifecycleEvent or kind is BlockTraffic or kind is AllowTraffic:
+                self._commanded(cast(_HostCommand, command), event)
             elif type(command) is Finish and rollout is not None:
                 self._finished(command, rollout)
 
-    def _heard_of(self, host: str, event: Event, rollout: Rollout | None) -> None:
-        if type(event) is LifecycleEventCompleted and self._busy.get(host) == event.cause:
-            del self._busy[host]
+    def _heard_of(self, host: str, rollout: Rollout | None) -> None:
         if rollout is not None and (state := rollout.hosts.get(host)) and state.status is TargetStatus.SUCCEEDED:
             self._healthy.add(host)
 
-    def _commanded(self, command: RunLifecycleEvent | BlockTraffic | AllowTraffic, event: Event) -> None:
+    def _commanded(self, command: _HostCommand, event: Event) -> None:
         host = command.host
         if command.deployment_id in self._over:
             self._violate(TERMINAL, f"command {command.id} for {host} came after the end of {command.deployment_id}")

@@ -20,7 +20,8 @@ from simulator.rollout.events import EVENTS, Event
 FORMAT = 1
 JOURNAL_MAX_BYTES = 4 * 1024**3
 """A journal that grows beyond this ends the run: something repeats itself for ever."""
-_BUFFER_BYTES = 1 << 16
+_BATCH_EVENTS = 256
+"""So many events are turned to text at once, and wait for it where the journal is not durable."""
 
 
 class JournalError(Exception):
@@ -50,17 +51,16 @@ class Journal:
     """Writes events as they come, and keeps their SHA-256; `path` None keeps only that.
 
     `durable` hands every event to the operating system before its commands are carried out, so that a run that is
-    killed has told all; without it the last 64 KiB may be missing after a kill.
+    killed has told all; without it the last 256 events may be missing after a kill.
     """
 
     def __init__(self, header: Header, path: Path | None, *, durable: bool = False) -> None:
         self._encode = msgspec.json.Encoder().encode
         self._sha256 = hashlib.sha256()
-        self._limit_bytes = _BUFFER_BYTES if not durable else 0
-        self._lines: list[bytes] = []
-        self._pending_bytes = 0
+        self._batch = 1 if durable else _BATCH_EVENTS
+        self._pending: list[Event] = []
         self._written_bytes = 0
-        self.events = 0
+        self._written_events = 0
         self.path = path
         self._file: IO[bytes] | None = None
         if path is not None:
@@ -74,22 +74,27 @@ class Journal:
         self._names = {kind: b'{"event":"%s",' % name.encode() for name, kind in EVENTS.items()}
         self._put(self._encode(header) + b"\n")
 
-    def write(self, event: Event) -> None:
-        """Record one event. O(its size)."""
-        self.events += 1
-        self._put(self._names[type(event)] + self._encode(event)[1:] + b"\n")
+    @property
+    def events(self) -> int:
+        """How many events were recorded."""
+        return self._written_events + len(self._pending)
 
-    def _put(self, line: bytes) -> None:
-        self._lines.append(line)
-        self._pending_bytes += len(line)
-        if self._pending_bytes > self._limit_bytes:
+    def write(self, event: Event) -> None:
+        """Record one event. O(its size), amortised."""
+        self._pending.append(event)
+        if len(self._pending) >= self._batch:
             self.flush()
 
     def flush(self) -> None:
         """Hand what was recorded to the operating system."""
-        block = b"".join(self._lines)
-        self._lines.clear()
-        self._pending_bytes = 0
+        names, encode = self._names, self._encode
+        lines = [names[type(event)] + encode(event)[1:] for event in self._pending]
+        if lines:
+            self._written_events += len(lines)
+            self._pending.clear()
+            self._put(b"\n".join(lines) + b"\n")
+
+    def _put(self, block: bytes) -> None:
         self._written_bytes += len(block)
         if self._written_bytes > JOURNAL_MAX_BYTES:
             raise JournalError(f"the journal grew beyond {JOURNAL_MAX_BYTES:,} bytes; the run repeats itself")

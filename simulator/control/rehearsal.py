@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from fleet.base import Fleet, MakeEvent
 from fleet.virtual.draws import stream
@@ -25,6 +26,7 @@ from simulator.rollout.commands import (
     BlockTraffic,
     Command,
     CreateDeployment,
+    Finish,
     Notify,
     RunLifecycleEvent,
     StartTimer,
@@ -110,6 +112,15 @@ class Rehearsal:
         self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
         self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._emit, self._later)
         self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
+        self._carriers: dict[type[Command], Callable[[Any], None]] = {
+            RunLifecycleEvent: self._perform,
+            BlockTraffic: self._perform,
+            AllowTraffic: self._perform,
+            StartTimer: self._start_timer,
+            Notify: self.notifications.append,
+            CreateDeployment: self._create_later,
+            Finish: lambda _: None,
+        }
         self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
 
     # -- the fold -----------------------------------------------------------------------------------------------
@@ -131,7 +142,7 @@ class Rehearsal:
         for observer in self._observers:
             observer(event, commands, rollout)
         for command in commands:
-            self._carry_out(command)
+            self._carriers[type(command)](command)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
         if rollout is not None and rollout.ended and rollout is self._active:
@@ -170,30 +181,24 @@ class Rehearsal:
 
     # -- commands -----------------------------------------------------------------------------------------------
 
-    def _carry_out(self, command: Command) -> None:
-        kind = type(command)
-        if kind is RunLifecycleEvent or kind is BlockTraffic or kind is AllowTraffic:
-            if self._watched:
-                self._entering(command)
-            self._fleet.perform(command)
-        elif isinstance(command, StartTimer):
-            self._start_timer(command)
-        elif isinstance(command, Notify):
-            self.notifications.append(command)
-        elif isinstance(command, CreateDeployment):
-            deployment = command.deployment
-            self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, deployment))
+    def _perform(self, command: Command) -> None:
+        if self._watched:
+            self._entering(command)
+        self._fleet.perform(command)
+
+    def _create_later(self, command: CreateDeployment) -> None:
+        deployment = command.deployment
+        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, deployment))
 
     def _start_timer(self, command: StartTimer) -> None:
-        key = (command.deployment_id, command.timer)
-        self._timers[key] = command.id
+        self._timers[command.deployment_id, command.timer] = command.id
+        self._driver.at(command.at_ms, partial(self._fire, command))
 
-        def fire(event_id: int, at_ms: int) -> Event | None:
-            if self._timers.get(key) != command.id or self._by_id[command.deployment_id][0].ended:
-                return None
-            return TimerFired(event_id, at_ms, command.id, command.deployment_id, command.timer)
-
-        self._driver.at(command.at_ms, fire)
+    def _fire(self, command: StartTimer, event_id: int, at_ms: int) -> Event | None:
+        running = self._timers.get((command.deployment_id, command.timer))
+        if running != command.id or self._by_id[command.deployment_id][0].ended:
+            return None
+        return TimerFired(event_id, at_ms, command.id, command.deployment_id, command.timer)
 
     def _entering(self, command: Command) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""

@@ -23,6 +23,8 @@ from simulator.version import VERSION
 
 STEPS_MAX = 500_000_000
 """A run that takes more steps than this repeats itself for ever, and is aborted."""
+_STEPS_UNWATCHED = 256
+"""So many steps are taken from one look at the limits to the next."""
 
 
 class VirtualLoop:
@@ -46,21 +48,22 @@ class VirtualLoop:
         self, rehearsal: Rehearsal, fleet: VirtualFleet, *, deadline_s: float | None, speed: float | None
     ) -> RunStatus:
         """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
-        heap, pop, event_id, began_s = self._heap, heapq.heappop, 0, time.monotonic()
+        heap, pop, handle, now_ms, event_id = self._heap, heapq.heappop, rehearsal.handle, self._now_ms, 0
+        began_s = time.monotonic()
         while not rehearsal.done:
             at_ms, _, make = pop(heap)
-            if at_ms > self._now_ms:
-                self._now_ms = at_ms
+            if at_ms > now_ms:
+                self._now_ms = now_ms = at_ms
+                fleet.at(now_ms)
                 if speed is not None:
                     time.sleep(max(began_s + at_ms / 1000 / speed - time.monotonic(), 0))
-            fleet.at(self._now_ms)
-            event = make(event_id + 1, self._now_ms)
+            event = make(event_id + 1, now_ms)
             if event is None:
                 continue
             event_id += 1
-            rehearsal.handle(event)
-            if event_id > STEPS_MAX or (
-                deadline_s is not None and event_id % 256 == 0 and time.monotonic() > deadline_s
+            handle(event)
+            if event_id % _STEPS_UNWATCHED == 0 and (
+                event_id > STEPS_MAX or (deadline_s is not None and time.monotonic() > deadline_s)
             ):
                 return RunStatus.ABORTED
         return RunStatus.COMPLETED

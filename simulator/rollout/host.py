@@ -31,6 +31,7 @@ class Host:
         "deadline_ms",
         "event",
         "health",
+        "name",
         "records",
         "revision",
         "sent_ms",
@@ -42,6 +43,7 @@ class Host:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.name = target.name
         self.status = TargetStatus.PENDING
         self.revision = target.revision
         """What is installed, as far as the core knows; None: nothing, or nobody can tell."""
@@ -59,11 +61,6 @@ class Host:
         self.health: HealthCheckReported | None = None
         """The balancer's last word on this host in this deployment."""
         self.records: list[Record] = []
-
-    @property
-    def name(self) -> str:
-        """The host's name."""
-        return self.target.name
 
     def copy(self) -> Host:
         """The same state, apart."""

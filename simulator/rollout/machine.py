@@ -24,6 +24,7 @@ and is set again when it fires too soon.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from simulator.rollout import lifecycle, messages, rollback
 from simulator.rollout.commands import (
@@ -50,6 +51,7 @@ from simulator.rollout.events import (
 )
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host, Record
+from simulator.rollout.quick import quick
 from simulator.rollout.state import Phase, RolloutState
 from simulator.rollout.statuses import (
     DeploymentStatus,
@@ -69,6 +71,11 @@ _SUCCEEDED = EventStatus.SUCCEEDED
 _SKIPPED = EventStatus.SKIPPED
 _NEXT = "the event before it succeeded"
 _FORGIVEN = "the event before it failed, and ignoreApplicationStopFailures forgives that"
+
+_BALANCER_COMMANDS = {lifecycle.BLOCK_TRAFFIC: BlockTraffic, lifecycle.ALLOW_TRAFFIC: AllowTraffic}
+_run_lifecycle_event = quick(RunLifecycleEvent)
+_notify = quick(Notify)
+_new_record = partial(tuple.__new__, Record)  # `Record(…)` without the call in between
 
 
 class Rollout(RolloutState):
@@ -178,23 +185,20 @@ class Rollout(RolloutState):
 
     def _send(self, host: Host, event: Event, why: str) -> None:
         """Give a host its next lifecycle event."""
-        name = self.sequence[host.step]
-        now = event.at_ms
-        host.event = name
-        host.sent_ms = now
-        host.command = command_id = f"{self._event_id}.{len(self._commands)}"
-        if name == lifecycle.BLOCK_TRAFFIC or name == lifecycle.ALLOW_TRAFFIC:
-            kind = BlockTraffic if name == lifecycle.BLOCK_TRAFFIC else AllowTraffic
-            self._commands.append(kind(command_id, self.deployment.deployment_id, why, host.target.name))
-            host.started_ms = now
-            host.deadline_ms = now + self.deployment.limits.event_ms
-        else:
-            self._commands.append(
-                RunLifecycleEvent(command_id, self.deployment.deployment_id, why, host.target.name, name)
-            )
+        deployment, commands = self.deployment, self._commands
+        host.event = name = self.sequence[host.step]
+        host.sent_ms = now = event.at_ms
+        host.command = command_id = f"{self._event_id}.{len(commands)}"
+        kind = _BALANCER_COMMANDS.get(name)
+        if kind is None:
+            commands.append(_run_lifecycle_event(command_id, deployment.deployment_id, why, host.name, name))
             host.started_ms = NEVER
-            host.deadline_ms = now + self.deployment.limits.start_ms
-        if host.armed_ms == NEVER or host.armed_ms > host.deadline_ms:
+            host.deadline_ms = deadline_ms = now + deployment.limits.start_ms
+        else:
+            commands.append(kind(command_id, deployment.deployment_id, why, host.name))
+            host.started_ms = now
+            host.deadline_ms = deadline_ms = now + deployment.limits.event_ms
+        if host.armed_ms == NEVER or host.armed_ms > deadline_ms:
             self._arm(host)
 
     def _end_event(
@@ -202,7 +206,7 @@ class Rollout(RolloutState):
     ) -> None:
         """A lifecycle event has ended on a host, one way or another."""
         name = host.event
-        host.records.append(Record(name, status, started_ms, event.at_ms, diagnostics))
+        host.records.append(_new_record((name, status, started_ms, event.at_ms, diagnostics)))
         host.command = host.event = ""
         if name == lifecycle.INSTALL and (host.started_ms != NEVER or type(event) is LifecycleEventCompleted):
             # An Install that fails has already removed what the revision before it had put there.
@@ -355,7 +359,7 @@ class Rollout(RolloutState):
         return f"{self._event_id}.{len(self._commands)}"
 
     def _notify(self, trigger: Trigger, why: str, host: str | None = None) -> None:
-        self._commands.append(Notify(self._next_id(), self.deployment_id, why, trigger, host))
+        self._commands.append(_notify(self._next_id(), self.deployment_id, why, trigger, host))
 
     def _start_timer(self, timer: str, at_ms: int, why: str) -> None:
         self._commands.append(StartTimer(self._next_id(), self.deployment_id, why, timer, at_ms))
