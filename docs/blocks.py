@@ -177,6 +177,8 @@ _LIMITS = (
     "simulator.rollout.story:STORY_EVENTS_MAX",
     "simulator.rollout.messages:FAILURES_NAMED_MAX",
     "simulator.rollout.events:LOG_TAIL_BYTES",
+    "fleet.agent.archive:UNPACKED_MAX_BYTES",
+    "fleet.agent.archive:MEMBERS_MAX",
     "fleet.agent.bundle:MAX_REVISIONS",
     "fleet.agent.loop:COMMANDS_MAX",
     "fleet.docker.faults:HOSTS_MAX",
