@@ -1,0 +1,191 @@
+"""The virtual fleet: what each fault comes to on a host, told by the events that it reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.control.result import Outcome, RunResult
+from simulator.rollout.commands import AllowTraffic, BlockTraffic, RunLifecycleEvent
+from simulator.rollout.events import (
+    HealthCheckReported,
+    LifecycleEventCompleted,
+    LifecycleEventStarted,
+    TrafficMeasured,
+)
+from simulator.rollout.statuses import TargetStatus
+from tests.support.rehearsals import BUNDLES, Watcher, broken, run, scenario
+
+INSTALL_FIRST = {"event": "Install", "nth": 1, "deployment": 1}
+
+
+def rehearse(*faults: dict[str, Any], **parts: Any) -> tuple[RunResult, Watcher]:
+    watcher = Watcher()
+    result = run(scenario(faults=list(faults), **parts), 3, observers=[watcher])
+    assert broken(result) == []
+    return result, watcher
+
+
+def first_failure(result: RunResult) -> tuple[str, str, str]:
+    """Of the first deployment: the event that failed, its error code, and why."""
+    host = next(h for h in result.rollouts[0].hosts.values() if h.status is TargetStatus.FAILED)
+    record = next(r for r in host.records if r.status == "Failed")
+    assert record.diagnostics is not None
+    return record.name, record.diagnostics.error_code, record.diagnostics.message
+
+
+@pytest.mark.parametrize(
+    ("do", "name", "code", "words"),
+    [
+        ({"script": {"exit": 7}}, "ApplicationStart", "ScriptFailed", "ended with exit code 7"),
+        ({"script": "missing"}, "ApplicationStart", "ScriptMissing", "v2 has no script at"),
+        ({"script": "hang"}, "ApplicationStart", "UnknownError", "did not end within"),
+        ({"bundle": "missing"}, "DownloadBundle", "UnknownError", "is not where the deployment says"),
+        ({"bundle": "corrupt"}, "DownloadBundle", "UnknownError", "cannot be unpacked"),
+        ({"agent": "stop"}, "ApplicationStart", "UnknownError", "the agent did not begin ApplicationStart"),
+        ({"host": "crash"}, "ApplicationStart", "UnknownError", "did not end within"),
+        ({"host": "pause"}, "ApplicationStart", "UnknownError", "did not end within"),
+    ],
+)
+def test_what_a_fault_comes_to(do: dict[str, Any], name: str, code: str, words: str) -> None:
+    event = "DownloadBundle" if "bundle" in do else "ApplicationStart"
+    result, _ = rehearse({"when": {"event": event, "nth": 1, "deployment": 1}, "do": do})
+    found = first_failure(result)
+    assert found[:2] == (name, code)
+    assert words in found[2]
+
+
+def test_a_script_that_hangs_longer_than_its_own_timeout_is_timed_out_by_the_agent() -> None:
+    slow = {"when": {"event": "ApplicationStart", "nth": 1, "deployment": 1}, "do": {"script": "hang"}}
+    result, _ = rehearse(slow, limits={"start": "5m", "event": "1h"})
+    assert first_failure(result)[1] == "ScriptTimedOut"
+
+
+def test_an_agent_that_restarts_reports_what_it_was_at_as_lost() -> None:
+    result, watcher = rehearse({"when": INSTALL_FIRST, "do": {"agent": "restart"}})
+    assert result.outcome is Outcome.ROLLED_BACK
+    name, code, message = first_failure(result)
+    assert (name, code) == ("Install", "UnknownError")
+    assert "restarted while this lifecycle event was in progress" in message
+    started = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventStarted))
+    lost = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventCompleted) and e.cause == started.cause)
+    assert lost.at_ms == started.at_ms + 1_000
+
+
+def test_an_agent_that_was_stopped_and_runs_again_in_time_takes_up_what_it_was_given() -> None:
+    result, _ = rehearse({"when": INSTALL_FIRST, "do": {"agent": "stop"}, "for": "2s"})
+    assert result.outcome is Outcome.SUCCEEDED
+    assert result.rollouts[0].counts[TargetStatus.SUCCEEDED] == 4
+
+
+def test_a_pause_delays_what_was_under_way_by_as_long_as_it_lasts() -> None:
+    """The frozen Install goes on where it was."""
+
+    def installed_ms(*faults: dict[str, Any]) -> int:
+        _, watcher = rehearse(*faults)
+        return next(e for e, _ in watcher.seen if getattr(e, "name", "") == "Install").at_ms
+
+    def ended_ms(*faults: dict[str, Any]) -> int:
+        result, watcher = rehearse(*faults)
+        assert result.outcome is Outcome.SUCCEEDED
+        ends = [e for e, _ in watcher.seen if isinstance(e, LifecycleEventCompleted) and e.name == "Install"]
+        return ends[0].at_ms
+
+    assert installed_ms() == ended_ms()
+    assert ended_ms({"when": INSTALL_FIRST, "do": {"host": "pause"}, "for": "3s"}) == ended_ms() + 3_000
+
+
+def test_hosts_that_crash_serve_nothing_even_after_they_have_booted() -> None:
+    result, watcher = rehearse({"when": {"at": "100ms"}, "do": {"host": "crash"}, "for": "1s"}, group={})
+    seen = {e.host: e.seen for e, _ in reversed(watcher.seen) if isinstance(e, HealthCheckReported)}
+    assert sorted(seen.values()) == ["200", *["connection refused"] * 3], "the first was out of the balancer already"
+    assert result.traffic is not None
+    assert result.traffic.failed > 0
+    assert result.in_service_min == 0
+
+
+@pytest.mark.parametrize(
+    ("health", "seen"),
+    [
+        ({"status": 404}, "404"),
+        ({"slow": "450ms"}, "timed out after 400ms"),
+        ({"flapping": {"up": "100ms", "down": "10s", "status": 502}}, "502"),
+    ],
+)
+def test_what_the_health_check_sees(health: dict[str, Any], seen: str) -> None:
+    result, watcher = rehearse({"where": {"revision": "v2"}, "do": {"health": health}})
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert seen in {e.seen for e, _ in watcher.seen if isinstance(e, HealthCheckReported) and not e.healthy}
+    assert seen in first_failure(result)[2]
+
+
+def test_a_slow_check_within_the_timeout_passes() -> None:
+    result, _ = rehearse({"where": {"revision": "v2"}, "do": {"health": {"slow": "350ms"}}})
+    assert result.outcome is Outcome.SUCCEEDED
+
+
+def test_users_notice_a_health_fault_only_where_they_ask_for_the_same_path() -> None:
+    fault = {"do": {"health": {"status": 503}}, "for": "900ms"}
+    elsewhere = {"health_check": {"path": "/health", "interval": "500ms", "timeout": "400ms", "rise": 2, "fall": 2}}
+    same, _ = rehearse(fault)
+    other, _ = rehearse(fault, balancer=elsewhere)
+    assert same.traffic is not None
+    assert other.traffic is not None
+    assert same.traffic.failed > 0 == other.traffic.failed
+
+
+def test_a_strangers_file_in_the_way_of_an_install() -> None:
+    page = "/home/ec2-user/web/server.py"
+    assert "destination: /home/ec2-user/web\n" in (BUNDLES / "web-v2" / "appspec.yml").read_text()
+    result, _ = rehearse({"do": {"file": {"path": page}}}, fleet={"hosts": 2})
+    assert page in first_failure(result)[2]
+    assert result.outcome is Outcome.FAILED
+    assert first_failure(result)[0] == "Install"
+
+
+def test_events_are_told_to_have_started_where_they_may_outlast_the_limit() -> None:
+    _, watcher = rehearse(limits={"start": "5m", "event": "1h"})
+    assert not [e for e, _ in watcher.seen if isinstance(e, LifecycleEventStarted)]
+    lasts = {"scripts": {"scripts/run_process.sh": {"lasts": "8s"}}}
+    revisions = {"v1": str(BUNDLES / "web-v1"), "v2": {"bundle": str(BUNDLES / "web-v2"), "behaves": lasts}}
+    result, watcher = rehearse(limits={"start": "5s", "event": "10s"}, revisions=revisions)
+    assert {e.name for e, _ in watcher.seen if isinstance(e, LifecycleEventStarted)} == {"ApplicationStart"}
+    assert result.outcome is Outcome.SUCCEEDED
+
+
+def test_an_event_that_outlasts_its_own_limit_fails_even_where_more_time_is_given_to_begin_it() -> None:
+    lasts = {"scripts": {"scripts/run_process.sh": {"lasts": "8s"}}}
+    revisions = {"v1": str(BUNDLES / "web-v1"), "v2": {"bundle": str(BUNDLES / "web-v2"), "behaves": lasts}}
+    result, _ = rehearse(limits={"start": "60s", "event": "5s"}, revisions=revisions)
+    assert first_failure(result)[0] == "ApplicationStart"
+    assert "did not end within 5s" in first_failure(result)[2]
+
+
+def test_a_bundle_without_an_appspec_fails_where_an_agent_meets_it(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result, _ = rehearse(revisions={"v1": str(BUNDLES / "web-v1"), "v2": str(tmp_path / "empty")})
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert "no readable appspec.yml" in first_failure(result)[2]
+
+
+def test_a_bundle_that_is_no_archive_fails_its_download(tmp_path: Path) -> None:
+    (tmp_path / "v2.zip").write_bytes(b"no zip at all")
+    result, _ = rehearse(revisions={"v1": str(BUNDLES / "web-v1"), "v2": str(tmp_path / "v2.zip")})
+    assert first_failure(result)[0] == "DownloadBundle"
+
+
+def test_without_a_balancer_there_is_no_traffic() -> None:
+    result, watcher = rehearse(balancer=None)
+    assert result.traffic is None
+    assert result.in_service_min is None
+    assert not [e for e, _ in watcher.seen if isinstance(e, TrafficMeasured | HealthCheckReported)]
+    assert not [c for _, cs in watcher.seen for c in cs if isinstance(c, BlockTraffic | AllowTraffic)]
+
+
+def test_every_command_is_carried_out_once_and_answered_once() -> None:
+    _, watcher = rehearse()
+    given = [c.id for _, cs in watcher.seen for c in cs if isinstance(c, RunLifecycleEvent | BlockTraffic)]
+    ended = [e.cause for e, _ in watcher.seen if isinstance(e, LifecycleEventCompleted)]
+    assert sorted(given) == sorted(ended)
