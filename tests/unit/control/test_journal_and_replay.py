@@ -80,7 +80,10 @@ def test_a_durable_journal_has_every_event_at_once_and_another_has_not(tmp_path:
     for book in (durable, buffered):
         book.write(TimerFired(1, 0, "", "d-1", "deployment"))
     assert len((tmp_path / "a").read_bytes().splitlines()) == 2
-    assert (tmp_path / "b").read_bytes() == b""
+    assert len((tmp_path / "b").read_bytes().splitlines()) < 2
+    for book in (durable, buffered):
+        book.close()
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_a_journal_that_grows_for_ever_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,9 +49,10 @@ def test_a_time_limit_aborts() -> None:
 
 def test_too_many_steps_abort(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearse, "STEPS_MAX", 10)
+    monkeypatch.setattr(rehearse, "_STEPS_UNWATCHED", 4)
     result = run(scenario())
     assert result.status is RunStatus.ABORTED
-    assert result.events == 11
+    assert result.events == 12
 
 
 def test_a_keyboard_interrupt_keeps_the_journal(tmp_path: Path) -> None:
@@ -123,6 +124,9 @@ def test_what_is_due_at_once_comes_in_the_order_in_which_it_was_asked_for() -> N
         @property
         def done(self) -> bool:
             return len(happened) == 4
+
+        def handle(self, event: Event) -> None:
+            raise AssertionError("nothing here makes an event")
 
     fleet = VirtualFleet(scenario(), 0, loop.at)
     assert loop.run(Done(), fleet, deadline_s=None, speed=None) is RunStatus.COMPLETED  # type: ignore[arg-type]
