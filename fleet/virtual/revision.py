@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from fleet.agent.appspec import AppSpec, AppSpecError, load
+from fleet.agent.appspec import AppSpec, AppSpecError, Script, load
 from fleet.agent.archive import unpack
 from fleet.agent.errors import AgentError
 from fleet.agent.tree import BundleTree, DiskTree, Kind, MemoryTree
 from scenarios.model import Behaves, Revision, ScriptBehaves
+from simulator.rollout.lifecycle import SCRIPT_EVENTS
 
 _KINDS = {".zip": "zip", ".tar": "tar", ".tgz": "tgz", ".tar.gz": "tgz"}
 _NO_BEHAVIOUR = ScriptBehaves()
+
+
+class VirtualScript(NamedTuple):
+    """A script that a lifecycle event runs, and what it does."""
+
+    location: str
+    runas: str | None
+    timeout_ms: int
+    exists: bool
+    lasts_ms: int | None
+    """None: drawn by the seed."""
+    hangs: bool
+    exit: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,18 +41,28 @@ class VirtualRevision:
     behaves: Behaves
     download_failure: str | None = None
     appspec_failure: str | None = None
+    scripts: dict[str, tuple[VirtualScript, ...]] = field(init=False, default_factory=dict)
+    """By the lifecycle event; one without scripts is not in it."""
+
+    def __post_init__(self) -> None:
+        if self.appspec is not None:
+            for event in SCRIPT_EVENTS:
+                if scripts := self.appspec.scripts(event):
+                    self.scripts[event] = tuple(self._script(script) for script in scripts)
+
+    def _script(self, script: Script) -> VirtualScript:
+        behaves = self.behaves.scripts.get(script.location, _NO_BEHAVIOUR)
+        exists = self.tree.kind(script.location) == "file"
+        does = (behaves.lasts, behaves.hangs, behaves.exit)
+        return VirtualScript(script.location, script.runas, script.timeout_s * 1000, exists, *does)
 
     def answers(self, path: str) -> int:
         """The status code with which this revision answers `path`."""
         return self.behaves.answers.get(path, 200)
 
-    def script(self, location: str) -> ScriptBehaves:
-        """What the scenario says of a script; unless it says something, it succeeds."""
-        return self.behaves.scripts.get(location, _NO_BEHAVIOUR)
-
     def has_scripts(self, event: str) -> bool:
         """Whether the AppSpec names scripts for this lifecycle event."""
-        return self.appspec is not None and bool(self.appspec.scripts(event))
+        return event in self.scripts
 
 
 def bundle_kind(bundle: Path) -> str:

@@ -6,11 +6,10 @@ meets on the disk. Scripts do what the scenario says of them, and succeed where 
 
 from __future__ import annotations
 
-from fleet.agent.appspec import Script
 from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
 from fleet.virtual.host import VirtualHost, Work
-from fleet.virtual.revision import VirtualRevision
+from fleet.virtual.revision import VirtualRevision, VirtualScript
 from scenarios.model import ScriptExit
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment
@@ -54,10 +53,10 @@ class Workshop:
             return Work(agent_ms)
         if revision.appspec is None:
             return Work(agent_ms, _unknown(revision.appspec_failure or ""))
-        scripts = revision.appspec.hooks.get(name)
-        if not scripts:
+        scripts = revision.scripts.get(name)
+        if scripts is None:
             return Work(agent_ms)
-        return self._scripts(host, name, revision, scripts, agent_ms, draw >> 16)
+        return _run(host, name, revision, scripts, agent_ms, draw >> 16)
 
     def _download(self, host: VirtualHost, lasts_ms: int) -> Work:
         failure = self.revision.download_failure
@@ -74,37 +73,34 @@ class Workshop:
         installed = self._disks.install(host.disk, revision.name, revision.appspec, revision.tree, self._behaviour)
         return Work(lasts_ms, _unknown(installed.failure) if installed.failure else None, installed.disk)
 
-    def _scripts(
-        self,
-        host: VirtualHost,
-        name: str,
-        revision: VirtualRevision,
-        scripts: tuple[Script, ...],
-        agent_ms: int,
-        draw: int,
-    ) -> Work:
-        lasts_ms = agent_ms
-        fault = host.script_faults.pop(name, None)
-        for number, script in enumerate(scripts):
-            behaves = revision.script(script.location)
-            if fault == "missing" or revision.tree.kind(script.location) != "file":
-                code, message = (
-                    LifecycleErrorCode.SCRIPT_MISSING,
-                    f"{revision.name} has no script at {script.location}",
-                )
-                return Work(lasts_ms, Diagnostics(code, message, script.location))
-            took_ms = _between(_SCRIPT_MS, mix(draw, number)) if behaves.lasts is None else behaves.lasts
-            if fault == "hang" or behaves.hangs or took_ms > script.timeout_s * 1000:
-                code = LifecycleErrorCode.SCRIPT_TIMED_OUT
-                message = f"{script.location} did not end within {script.timeout_s} seconds"
-                return Work(lasts_ms + script.timeout_s * 1000, Diagnostics(code, message, script.location))
-            lasts_ms += took_ms
-            status = fault.exit if isinstance(fault, ScriptExit) else behaves.exit
-            if status:
-                user = f" (run as {script.runas})" if script.runas else ""
-                message = f"{script.location} ended with exit code {status}{user}"
-                return Work(lasts_ms, Diagnostics(LifecycleErrorCode.SCRIPT_FAILED, message, script.location))
-        return Work(lasts_ms)
+
+def _run(
+    host: VirtualHost,
+    name: str,
+    revision: VirtualRevision,
+    scripts: tuple[VirtualScript, ...],
+    agent_ms: int,
+    draw: int,
+) -> Work:
+    """Run the scripts of a lifecycle event, one after the other, until one fails."""
+    lasts_ms = agent_ms
+    fault = host.script_faults.pop(name, None) if host.script_faults else None
+    for number, script in enumerate(scripts):
+        if fault == "missing" or not script.exists:
+            code, message = LifecycleErrorCode.SCRIPT_MISSING, f"{revision.name} has no script at {script.location}"
+            return Work(lasts_ms, Diagnostics(code, message, script.location))
+        took_ms = _between(_SCRIPT_MS, mix(draw, number)) if script.lasts_ms is None else script.lasts_ms
+        if fault == "hang" or script.hangs or took_ms > script.timeout_ms:
+            code = LifecycleErrorCode.SCRIPT_TIMED_OUT
+            message = f"{script.location} did not end within {script.timeout_ms // 1000} seconds"
+            return Work(lasts_ms + script.timeout_ms, Diagnostics(code, message, script.location))
+        lasts_ms += took_ms
+        status = fault.exit if isinstance(fault, ScriptExit) else script.exit
+        if status:
+            user = f" (run as {script.runas})" if script.runas else ""
+            message = f"{script.location} ended with exit code {status}{user}"
+            return Work(lasts_ms, Diagnostics(LifecycleErrorCode.SCRIPT_FAILED, message, script.location))
+    return Work(lasts_ms)
 
 
 def restarted() -> Diagnostics:

@@ -6,10 +6,9 @@ Nothing here asks the core's health budget: the checks watch the events that go 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from simulator.control.result import Finding
-from simulator.rollout.commands import AllowTraffic, BlockTraffic, Command, Finish, RunLifecycleEvent
+from simulator.rollout.commands import Command, Finish, HostCommand
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     Event,
@@ -37,8 +36,6 @@ _HELD = {
     NO_CHAIN: "no rollback brought about another",
     HELD_OUT: "no stray request was seen",
 }
-
-_HostCommand = RunLifecycleEvent | BlockTraffic | AllowTraffic
 
 
 class Invariants:
@@ -83,17 +80,16 @@ class Invariants:
         elif type(event) is TrafficMeasured and event.strays:
             self._violate(HELD_OUT, f"{event.strays} requests reached hosts that were held out")
         for command in commands:
-            kind = type(command)
-            if kind is RunLifecycleEvent or kind is BlockTraffic or kind is AllowTraffic:
-                self._commanded(cast(_HostCommand, command), event)
-            elif type(command) is Finish and rollout is not None:
+            if isinstance(command, HostCommand):
+                self._commanded(command, event)
+            elif isinstance(command, Finish) and rollout is not None:
                 self._finished(command, rollout)
 
     def _heard_of(self, host: str, rollout: Rollout | None) -> None:
         if rollout is not None and (state := rollout.hosts.get(host)) and state.status is TargetStatus.SUCCEEDED:
             self._healthy.add(host)
 
-    def _commanded(self, command: _HostCommand, event: Event) -> None:
+    def _commanded(self, command: HostCommand, event: Event) -> None:
         host = command.host
         if command.deployment_id in self._over:
             self._violate(TERMINAL, f"command {command.id} for {host} came after the end of {command.deployment_id}")

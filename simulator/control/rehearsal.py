@@ -27,6 +27,7 @@ from simulator.rollout.commands import (
     Command,
     CreateDeployment,
     Finish,
+    HostCommand,
     Notify,
     RunLifecycleEvent,
     StartTimer,
@@ -52,6 +53,9 @@ from strategies.configuration import MinimumHealthyHosts as Minimum
 
 BEFORE_THE_RUN = "before-the-run"
 """The deployment that is said to have put `fleet.running` there."""
+
+_TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
+"""The lifecycle events that the balancer carries out, by the command."""
 
 
 class Driver(Protocol):
@@ -112,16 +116,17 @@ class Rehearsal:
         self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
         self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._emit, self._later)
         self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
+        self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
+        perform = self._enter_and_perform if self._watched else fleet.perform
         self._carriers: dict[type[Command], Callable[[Any], None]] = {
-            RunLifecycleEvent: self._perform,
-            BlockTraffic: self._perform,
-            AllowTraffic: self._perform,
+            RunLifecycleEvent: perform,
+            BlockTraffic: perform,
+            AllowTraffic: perform,
             StartTimer: self._start_timer,
             Notify: self.notifications.append,
             CreateDeployment: self._create_later,
             Finish: lambda _: None,
         }
-        self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -181,9 +186,8 @@ class Rehearsal:
 
     # -- commands -----------------------------------------------------------------------------------------------
 
-    def _perform(self, command: Command) -> None:
-        if self._watched:
-            self._entering(command)
+    def _enter_and_perform(self, command: HostCommand) -> None:
+        self._entering(command)
         self._fleet.perform(command)
 
     def _create_later(self, command: CreateDeployment) -> None:
@@ -200,14 +204,10 @@ class Rehearsal:
             return None
         return TimerFired(event_id, at_ms, command.id, command.deployment_id, command.timer)
 
-    def _entering(self, command: Command) -> None:
+    def _entering(self, command: HostCommand) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
-        if isinstance(command, RunLifecycleEvent):
-            name, host = command.name, command.host
-        elif isinstance(command, BlockTraffic | AllowTraffic):
-            name, host = (BLOCK_TRAFFIC if isinstance(command, BlockTraffic) else ALLOW_TRAFFIC), command.host
-        else:
-            return
+        name = command.name if isinstance(command, RunLifecycleEvent) else _TRAFFIC[type(command)]
+        host = command.host
         if name not in self._watched:
             return
         rollout, ordinal = self._by_id[command.deployment_id]

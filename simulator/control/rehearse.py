@@ -1,4 +1,4 @@
-"""The virtual loop: time is a heap, and a run takes as long as its decisions take.
+"""The virtual loop: time is a heap of milliseconds, and a run takes as long as its decisions take.
 
 Actions of the same millisecond are taken in the order in which they were put there, so nothing depends on hashing,
 on threads, or on the machine.
@@ -31,8 +31,9 @@ class VirtualLoop:
     """A clock that jumps: `run` takes what is due next, until nothing more is wanted."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, MakeEvent]] = []
-        self._sequence = 0
+        self._heap: list[int] = []
+        self._due: dict[int, list[MakeEvent]] = {}
+        """What is to be done at each millisecond of the heap, in order: a large fleet makes no larger heap."""
         self._now_ms = 0
 
     def now_ms(self) -> int:
@@ -40,32 +41,39 @@ class VirtualLoop:
         return self._now_ms
 
     def at(self, at_ms: int, make: MakeEvent) -> None:
-        """Do this then; O(log n)."""
-        self._sequence += 1
-        heapq.heappush(self._heap, (at_ms, self._sequence, make))
+        """Do this then, or now if that is past; O(log n), or O(1) where that millisecond has something to do."""
+        due = self._due.get(at_ms)
+        if due is not None:
+            due.append(make)
+        elif at_ms < self._now_ms:
+            self.at(self._now_ms, make)
+        else:
+            self._due[at_ms] = [make]
+            heapq.heappush(self._heap, at_ms)
 
     def run(
         self, rehearsal: Rehearsal, fleet: VirtualFleet, *, deadline_s: float | None, speed: float | None
     ) -> RunStatus:
         """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
-        heap, pop, handle, now_ms, event_id = self._heap, heapq.heappop, rehearsal.handle, self._now_ms, 0
-        began_s = time.monotonic()
+        handle, event_id, began_s = rehearsal.handle, 0, time.monotonic()
         while not rehearsal.done:
-            at_ms, _, make = pop(heap)
-            if at_ms > now_ms:
-                self._now_ms = now_ms = at_ms
-                fleet.at(now_ms)
-                if speed is not None:
-                    time.sleep(max(began_s + at_ms / 1000 / speed - time.monotonic(), 0))
-            event = make(event_id + 1, now_ms)
-            if event is None:
-                continue
-            event_id += 1
-            handle(event)
-            if event_id % _STEPS_UNWATCHED == 0 and (
-                event_id > STEPS_MAX or (deadline_s is not None and time.monotonic() > deadline_s)
-            ):
-                return RunStatus.ABORTED
+            self._now_ms = now_ms = heapq.heappop(self._heap)
+            fleet.at(now_ms)
+            if speed is not None:
+                time.sleep(max(began_s + now_ms / 1000 / speed - time.monotonic(), 0))
+            for make in self._due[now_ms]:  # it grows meanwhile: what is wanted at once comes last
+                event = make(event_id + 1, now_ms)
+                if event is None:
+                    continue
+                event_id += 1
+                handle(event)
+                if event_id % _STEPS_UNWATCHED == 0 and (
+                    event_id > STEPS_MAX or (deadline_s is not None and time.monotonic() > deadline_s)
+                ):
+                    return RunStatus.ABORTED
+                if rehearsal.done:
+                    break
+            del self._due[now_ms]
         return RunStatus.COMPLETED
 
 

@@ -22,25 +22,27 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class RunLifecycleEvent(Command):
-    """Have a host's agent carry out one lifecycle event."""
+class HostCommand(Command):
+    """Something to be done at one host, by its agent or by the balancer: a lifecycle event."""
 
     host: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunLifecycleEvent(HostCommand):
+    """Have a host's agent carry out one lifecycle event."""
+
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class BlockTraffic(Command):
+class BlockTraffic(HostCommand):
     """Have the balancer take a host out: no new requests, then wait for those under way. It reports completion."""
-
-    host: str
 
 
 @dataclass(frozen=True, slots=True)
-class AllowTraffic(Command):
+class AllowTraffic(HostCommand):
     """Have the balancer register a host. It reports what its health check sees; the core decides when that will do."""
-
-    host: str
 
 
 @dataclass(frozen=True, slots=True)
