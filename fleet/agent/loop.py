@@ -160,16 +160,21 @@ class Agent:
         Never raises for a command that fails.
         """
         _logger.info("received %s of %s", command.name, command.execution_id)
+        spec: Specification | None = None
         try:
             spec = self._patiently(lambda: self._specification(command))
             is_noop = self._executor.is_noop(command.name, spec)
+            # Before the acknowledgement: whatever the service takes for begun, the next start knows of.
+            self._layout.track(spec.deployment_id, command.id)
             status = self._patiently(lambda: self._service.acknowledge(command, is_noop=is_noop))
         except Exception as error:
             # A parse error, too, is reported without an acknowledgement, as by the open-source agent.
             _logger.exception("%s failed before it was acknowledged", command.name)
-            self._complete(command.id, failed(error))
+            if self._complete(command.id, failed(error)) and spec is not None:
+                self._layout.untrack(spec.deployment_id)
             return
         if status in ("Succeeded", "Failed"):
+            self._layout.untrack(spec.deployment_id)
             _logger.info("%s is not wanted any more: the service has it as %s", command.name, status)
             if status == "Failed" and is_noop:
                 self._complete(command.id, succeeded(NOOP_MESSAGE))
@@ -182,7 +187,6 @@ class Agent:
 
     def _execute(self, command: Command, spec: Specification) -> None:
         try:
-            self._layout.track(spec.deployment_id, command.id)
             self._executor.execute(command.name, spec)
         except Exception as error:
             _logger.exception("%s of %s failed", command.name, spec.deployment_id)

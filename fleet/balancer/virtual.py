@@ -200,5 +200,14 @@ class VirtualBalancer:
             if not well:
                 failed += share
         total = round(Fraction(now_ms * rate, 1000))
-        named = tuple((name, round(by_revision[name] * rate / 1000)) for name in sorted(by_revision))
-        return total, round(failed * rate / 1000), named
+        shares = {name: by_revision[name] * rate / 1000 for name in sorted(by_revision)}
+        return total, round(failed * rate / 1000), tuple(whole(shares).items())
+
+
+def whole(shares: dict[str, Fraction]) -> dict[str, int]:
+    """Fractions as whole numbers that add up to their rounded sum: what is left over goes to the largest remainders."""
+    rounded = {name: int(share) for name, share in shares.items()}
+    left = round(sum(shares.values(), Fraction())) - sum(rounded.values())
+    for name in sorted(shares, key=lambda name: rounded[name] - shares[name])[:left]:
+        rounded[name] += 1
+    return rounded

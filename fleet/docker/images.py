@@ -100,7 +100,7 @@ def _build_base(client: DockerClient, base: Base | None, say: Say) -> Base:
             return "registry"
         if base == "registry":
             raise FleetError(
-                f"{sources.DEBIAN_IMAGE} cannot be pulled: {reason}. Try: drydeploy image build --base packages"
+                f"{sources.DEBIAN_IMAGE} cannot be pulled: {reason}. Try: drydeploy image build --no-registry"
             )
         say(f"no registry answers ({reason})")
     if shutil.which("mmdebstrap") is None:

@@ -30,6 +30,7 @@ from simulator.rollout.events import (
     LifecycleEventStarted,
     TrafficMeasured,
 )
+from simulator.rollout.messages import duration
 from simulator.rollout.quick import quick
 from simulator.rollout.statuses import EventStatus
 
@@ -337,4 +338,4 @@ def _started(command: RunLifecycleEvent, event_id: int, at_ms: int) -> Event:
 
 
 def _timed_out(timeout_ms: int) -> str:
-    return f"timed out after {timeout_ms}ms"
+    return f"timed out after {duration(timeout_ms)}"

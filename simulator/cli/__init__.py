@@ -36,7 +36,8 @@ _OPTIONS: Final = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out a command line, and give its exit code. No traceback reaches the user."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    # The verb `list` is a module of this package, and hides the built-in once it was imported.
+    arguments = [*(sys.argv[1:] if argv is None else argv)]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without ✔ shows \u2714, and no error

@@ -144,9 +144,9 @@ def presenter(output: RunOutput, title: str, *, pace: float | None, quiet: bool,
         case RunOutput.NDJSON:
             return NdJson()
         case RunOutput.TEXT:
-            from rich.console import Console
+            from simulator.cli.screen import Screen
 
-            console = Console(highlight=False)
+            console = Screen(highlight=False)
             if console.is_terminal and not console.is_dumb_terminal and not quiet:
                 return TerminalText(console, title, pace=pace, every=every)
             return PlainText(console, title, quiet=quiet, every=every)

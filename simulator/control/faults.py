@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
-from scenarios.model import Fault, Host
+from scenarios.model import NO_REVISION, Fault, Host
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
 from simulator.rollout.events import FaultChanged
@@ -41,7 +41,7 @@ class _Scripted:
         by_agent = event is not None and CARRIED_OUT_BY[event] is not CarriedOutBy.BALANCER
         return by_agent and (effect.host is not None or effect.agent == "restart")
 
-    def selects(self, host: str, revision: str | None) -> bool:
+    def selects(self, host: str, revision: str) -> bool:
         """Whether the fault is for a host that carries this revision."""
         wanted = self.fault.where.revision
         return host in self.selected and (wanted is None or wanted == revision)
@@ -63,7 +63,7 @@ class Faults:
         self._fleet = fleet
         self._emit = emit
         self._later = later
-        self._carries: dict[str, str | None] = {host.name: running for host in hosts} if faults else {}
+        self._carries: dict[str, str] = {host.name: running or NO_REVISION for host in hosts} if faults else {}
         self._scripted = [
             _Scripted(fault.name or _name(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
             for number, fault in enumerate(faults)

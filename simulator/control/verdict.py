@@ -39,7 +39,7 @@ def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
             hosts, needed = len(rollout.hosts), rollout.budget.needed
             words.append(
                 f"{rollout.deployment_id} Succeeded although {failed} of {hosts} hosts failed: CodeDeploy asks for "
-                f"{needed} that succeed ({rollout.deployment.config.name}). With --strict this would have failed"
+                f"{needed} that succeed ({rollout.deployment.config.name}); --strict asks for all of them"
             )
     return tuple(words)
 
