@@ -1,13 +1,26 @@
 """Strategies: each is a plan, as data. `STRATEGIES` has them by the name that a scenario gives."""
 
+from strategies.canary import canary, linear
 from strategies.configuration import ALL_AT_ONCE, ONE_AT_A_TIME, DeploymentConfig
 from strategies.in_place import in_place
-from strategies.plan import Plan, Strategy
+from strategies.options import Options
+from strategies.plan import Member, Plan, Strategy
 from strategies.rolling import rolling
+from strategies.steps import steps
+from strategies.zonal import zonal
 
-STRATEGIES: dict[str, Strategy] = {"in-place": in_place, "rolling": rolling}
+STRATEGIES: dict[str, Strategy] = {
+    "in-place": in_place,
+    "rolling": rolling,
+    "canary": canary,
+    "linear": linear,
+    "zonal": zonal,
+    "steps": steps,
+}
 
-DEFAULT_CONFIGS: dict[str, DeploymentConfig] = {"in-place": ALL_AT_ONCE, "rolling": ONE_AT_A_TIME}
+DEFAULT_CONFIGS: dict[str, DeploymentConfig] = {
+    name: ALL_AT_ONCE if name == "in-place" else ONE_AT_A_TIME for name in STRATEGIES
+}
 """The configuration that a strategy has where none is named."""
 
-__all__ = ["DEFAULT_CONFIGS", "STRATEGIES", "DeploymentConfig", "Plan", "Strategy", "in_place", "rolling"]
+__all__ = ["DEFAULT_CONFIGS", "STRATEGIES", "DeploymentConfig", "Member", "Options", "Plan", "Strategy"]

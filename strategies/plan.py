@@ -1,8 +1,8 @@
 """A plan: what a deployment is going to do, as data.
 
-A strategy is a function from hosts and a deployment configuration to a plan, a directed acyclic graph of stages.
-The engine in `simulator.rollout` walks any plan; `drydeploy plan` draws it. A new strategy is a new short file
-that puts stages together.
+A strategy is a function from hosts, a deployment configuration and the strategy's own options to a plan, a directed
+acyclic graph of stages. The engine in `simulator.rollout` walks any plan; `drydeploy plan` draws it. A new strategy is
+a new short file that puts stages together.
 """
 
 from __future__ import annotations
@@ -10,40 +10,89 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import networkx as nx
 
-from strategies.configuration import DeploymentConfig, MinimumHealthyHosts
+from strategies.configuration import DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType
+from strategies.options import Options
+
+NO_MINIMUM = MinimumHealthyHosts(MinimumHealthyHostsType.HOST_COUNT, 0)
+
+
+class Member(NamedTuple):
+    """A host as a strategy sees it."""
+
+    name: str
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """Deploy to these hosts, where they stand, never with fewer healthy than the minimum."""
+    """Deploy to these hosts, where they stand, never with fewer of the fleet healthy than the minimum.
+
+    `fleet` is how many hosts the minimum is counted over. `own_minimum` holds among the stage's hosts alone, as a zone
+    has one; without it, one of them must succeed.
+    """
 
     name: str
     hosts: tuple[str, ...]
     minimum_healthy_hosts: MinimumHealthyHosts
+    fleet: int
+    own_minimum: MinimumHealthyHosts = NO_MINIMUM
 
     @property
     def required(self) -> int:
-        """How many of the hosts must stay healthy."""
-        return self.minimum_healthy_hosts.required(len(self.hosts))
+        """How many hosts of the fleet must stay healthy."""
+        return self.minimum_healthy_hosts.required(self.fleet)
+
+    @property
+    def own_required(self) -> int:
+        """How many of the stage's hosts must stay healthy."""
+        return self.own_minimum.required(len(self.hosts))
 
     @property
     def at_once(self) -> int:
         """How many hosts may be under deployment at the same time."""
-        return max(len(self.hosts) - self.required, 0)
+        return max(min(self.fleet - self.required, len(self.hosts) - self.own_required), 0)
 
     def __str__(self) -> str:
         hosts = len(self.hosts)
-        return (
+        required = self.required
+        words = (
             f"deploy to {hosts} host{'s' * (hosts != 1)}, {self.at_once} at once, "
-            f"{self.required} stay{'s' * (self.required == 1)} healthy ({self.minimum_healthy_hosts})"
+            f"{required} stay{'s' * (required == 1)} healthy ({self.minimum_healthy_hosts})"
         )
+        return words + (f", {self.own_required} of these {hosts}" if self.own_required else "")
 
 
-Stage = Deploy
+@dataclass(frozen=True, slots=True)
+class Bake:
+    """Wait, and watch what was deployed to so far: a host that turns unhealthy meanwhile fails the deployment."""
+
+    name: str
+    lasts_ms: int
+
+    def __str__(self) -> str:
+        return f"bake for {seconds(self.lasts_ms)}: a host that turns unhealthy fails the deployment"
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Wait for a person to say yes. `waits_ms` None: as long as the deployment may last."""
+
+    name: str
+    waits_ms: int | None
+    then_continue: bool = False
+    """What happens when nobody has answered: go on, or stop."""
+
+    def __str__(self) -> str:
+        then = "goes on" if self.then_continue else "stops"
+        limit = "" if self.waits_ms is None else f"; without an answer within {seconds(self.waits_ms)} it {then}"
+        return f"wait until somebody says continue{limit}"
+
+
+Stage = Deploy | Bake | Approve
 """What a plan is made of."""
 
 
@@ -74,8 +123,13 @@ class Plan:
 
 
 class Strategy(Protocol):
-    """What every strategy is."""
+    """What every strategy is. Raises ValueError, in words for a user, for options that do not fit."""
 
-    def __call__(self, hosts: Sequence[str], config: DeploymentConfig) -> Plan:
+    def __call__(self, members: Sequence[Member], config: DeploymentConfig, options: Options) -> Plan:
         """The plan for these hosts under this configuration."""
         ...
+
+
+def seconds(ms: int) -> str:
+    """A duration in a stage's description: `90s`, `1.5s`."""
+    return f"{ms / 1000:g}s"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from strategies.configuration import ONE_AT_A_TIME, DeploymentConfig
-from strategies.plan import Deploy, Plan
+from strategies.options import NONE, Options
+from strategies.plan import Deploy, Member, Plan
 
 
-def rolling(hosts: Sequence[str], config: DeploymentConfig = ONE_AT_A_TIME) -> Plan:
+def rolling(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, options: Options = NONE) -> Plan:
     """One stage that walks the fleet within the configuration's minimum."""
-    return Plan.chain(Deploy("deploy", tuple(hosts), config.minimum_healthy_hosts))
+    del options
+    names = tuple(member.name for member in members)
+    return Plan.chain(Deploy("deploy", names, config.minimum_healthy_hosts, len(names)))

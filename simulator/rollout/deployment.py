@@ -7,6 +7,7 @@ from typing import Final
 
 from simulator.rollout.statuses import Creator, FileExistsBehavior, RollbackEvent
 from strategies.configuration import DeploymentConfig
+from strategies.options import NONE, Options
 
 HOSTS_MAX: Final = 1_000_000
 """More hosts than this are refused: a slip of the keyboard, not a fleet."""
@@ -59,6 +60,7 @@ class Deployment:
     config: DeploymentConfig
     targets: tuple[Target, ...]
     with_balancer: bool
+    options: Options = NONE
     creator: Creator = Creator.USER
     description: str = ""
     ignore_application_stop_failures: bool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.statuses import EventStatus, LifecycleErrorCode
+from simulator.rollout.statuses import EventStatus, LifecycleErrorCode, OperatorVerb
 
 LOG_TAIL_BYTES = 2048
 """The agent keeps this much of a script's output for its diagnostics."""
@@ -102,6 +102,14 @@ class StopRequested(DeploymentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorSpoke(DeploymentEvent):
+    """A person said something to the deployment. What is impossible at the time is recorded and changes nothing."""
+
+    verb: OperatorVerb
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class FaultChanged(Event):
     """A scripted fault began (`active`) or was healed at these hosts. The core decides nothing by it."""
 
@@ -136,6 +144,7 @@ EVENTS: dict[str, type[Event]] = {
         HealthCheckReported,
         TimerFired,
         StopRequested,
+        OperatorSpoke,
         FaultChanged,
         TrafficMeasured,
     )

@@ -21,10 +21,24 @@ Every question is answered from counters: O(1), however large the fleet.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Standing(NamedTuple):
+    """The rest of the fleet as a stage begins: `hosts` that are not the stage's, and how they stand."""
+
+    hosts: int = 0
+    healthy: int = 0
+    succeeded: int = 0
+    failed: int = 0
 
 
 class HealthBudget:
-    """The counters of one stage. `unhealthy` and `healthy` are names, in the order in which they are taken."""
+    """The counters of one stage, and of the fleet that it is a part of.
+
+    `unhealthy` and `healthy` are the stage's hosts, in the order in which they are taken. `minimum` holds in the whole
+    fleet (`others` being the rest of it), `own_minimum` among the stage's hosts alone.
+    """
 
     __slots__ = (
         "_healthy_next",
@@ -35,31 +49,69 @@ class HealthBudget:
         "hosts",
         "in_flight",
         "minimum",
+        "others",
+        "own_minimum",
         "succeeded",
     )
 
-    def __init__(self, unhealthy: Iterable[str], healthy: Iterable[str], minimum: int) -> None:
+    def __init__(
+        self,
+        unhealthy: Iterable[str],
+        healthy: Iterable[str],
+        minimum: int,
+        *,
+        own_minimum: int = 0,
+        others: Standing | None = None,
+    ) -> None:
         self._order = list(unhealthy)
         self._phase_a = len(self._order)
         self._order.extend(healthy)
         self._healthy_next = 0
         self.hosts = len(self._order)
+        """Hosts of the stage."""
         self.minimum = minimum
+        self.own_minimum = own_minimum
+        self.others = others or Standing()
         self.healthy = self.hosts - self._phase_a
-        """Hosts that are healthy and not taken out."""
+        """Hosts of the stage that are healthy and not taken out."""
         self.in_flight = 0
         self.succeeded = 0
         self.failed = 0
 
     @property
+    def fleet(self) -> int:
+        """Hosts of the whole fleet."""
+        return self.hosts + self.others.hosts
+
+    @property
+    def fleet_healthy(self) -> int:
+        """Hosts of the whole fleet that are healthy and not taken out."""
+        return self.healthy + self.others.healthy
+
+    @property
+    def fleet_failed(self) -> int:
+        """Hosts of the whole fleet to which this deployment has failed."""
+        return self.failed + self.others.failed
+
+    @property
+    def fleet_succeeded(self) -> int:
+        """Hosts of the whole fleet to which this deployment has succeeded."""
+        return self.succeeded + self.others.succeeded
+
+    @property
     def needed(self) -> int:
-        """How many hosts must succeed."""
+        """How many hosts of the fleet must succeed."""
         return max(self.minimum, 1)
 
     @property
+    def own_needed(self) -> int:
+        """How many hosts of the stage must succeed."""
+        return max(self.own_minimum, 1)
+
+    @property
     def impossible(self) -> bool:
-        """Whether the minimum cannot be met while even one host is taken out."""
-        return self.minimum >= self.hosts
+        """Whether a minimum cannot be met while even one host is taken out."""
+        return self.minimum >= self.fleet or self.own_minimum >= self.hosts
 
     @property
     def waiting(self) -> int:
@@ -69,21 +121,23 @@ class HealthBudget:
     @property
     def hopeless(self) -> bool:
         """Whether so many have failed that the rest cannot make up for it."""
-        return self.failed > self.hosts - self.needed
+        return self.failed + self.others.failed > self.fleet - self.needed or self.failed > self.hosts - self.own_needed
 
     def take(self) -> tuple[str, str] | None:
         """The next host and the reason why it may be taken now; None while none may. O(1)."""
         index = self._healthy_next
-        if index == self.hosts or self.in_flight >= self.hosts - self.minimum or self.hopeless:
+        if index == self.hosts or self.hopeless:
+            return None
+        if self.in_flight >= self.fleet - self.minimum or self.in_flight >= self.hosts - self.own_minimum:
             return None
         if index < self._phase_a:
             why = "not healthy yet, so deploying to it costs no health"
         elif index - self._phase_a == 0 and self.in_flight:
             return None  # the unhealthy ones come first, to their end
-        elif self.healthy - 1 < self.minimum:
+        elif self.fleet_healthy - 1 < self.minimum or self.healthy - 1 < self.own_minimum:
             return None
         else:
-            why = f"{self.healthy} of {self.hosts} healthy and {self.minimum} needed, so one may be taken out"
+            why = f"{self.fleet_healthy} of {self.fleet} healthy and {self.minimum} needed, so one may be taken out"
             self.healthy -= 1
         self._healthy_next = index + 1
         self.in_flight += 1
@@ -106,7 +160,7 @@ class HealthBudget:
     @property
     def success(self) -> bool:
         """Whether the stage, once ended, has succeeded."""
-        return self.waiting == 0 and self.succeeded >= self.needed
+        return self.waiting == 0 and not self.hopeless
 
     def rest(self) -> list[str]:
         """The hosts that were never taken."""
@@ -129,4 +183,6 @@ class HealthBudget:
             self.failed,
             self._healthy_next,
             self._phase_a,
+            self.own_minimum,
+            *self.others,
         )

@@ -24,19 +24,13 @@ and is set again when it fires too soon.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from simulator.rollout import lifecycle, messages, rollback
 from simulator.rollout.commands import (
-    AllowTraffic,
-    BlockTraffic,
     Command,
     CreateDeployment,
     Error,
     Finish,
-    Notify,
-    RunLifecycleEvent,
-    StartTimer,
 )
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
@@ -46,13 +40,13 @@ from simulator.rollout.events import (
     HealthCheckReported,
     LifecycleEventCompleted,
     LifecycleEventStarted,
+    OperatorSpoke,
     StopRequested,
     TimerFired,
 )
-from simulator.rollout.health import HealthBudget
-from simulator.rollout.host import NEVER, Host, Record
-from simulator.rollout.quick import quick
-from simulator.rollout.state import Phase, RolloutState
+from simulator.rollout.host import NEVER, Record
+from simulator.rollout.stages import STAGE_TIMER, StageWalk
+from simulator.rollout.state import Phase
 from simulator.rollout.statuses import (
     DeploymentStatus,
     ErrorCode,
@@ -62,23 +56,14 @@ from simulator.rollout.statuses import (
     Trigger,
 )
 from simulator.rollout.story import RolloutError
-from strategies import STRATEGIES
+from simulator.rollout.walk import HOST_TIMER
+from strategies import STRATEGIES, Member
 
 DEPLOYMENT_TIMER = "deployment"
-_HOST_TIMER = "host:"
-
-_SUCCEEDED = EventStatus.SUCCEEDED
 _SKIPPED = EventStatus.SKIPPED
-_NEXT = "the event before it succeeded"
-_FORGIVEN = "the event before it failed, and ignoreApplicationStopFailures forgives that"
-
-_BALANCER_COMMANDS = {lifecycle.BLOCK_TRAFFIC: BlockTraffic, lifecycle.ALLOW_TRAFFIC: AllowTraffic}
-_run_lifecycle_event = quick(RunLifecycleEvent)
-_notify = quick(Notify)
-_new_record = partial(tuple.__new__, Record)  # `Record(…)` without the call in between
 
 
-class Rollout(RolloutState):
+class Rollout(StageWalk):
     """The state of one deployment. `handle` is the only thing that changes it."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -120,7 +105,8 @@ class Rollout(RolloutState):
             return
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
-        self.stages = tuple(STRATEGIES[deployment.strategy](tuple(self.hosts), deployment.config))
+        members = [Member(target.name, target.zone) for target in deployment.targets]
+        self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
         hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
         why = f"deploy {deployment.revision} to {hosts}, {deployment.strategy}, {deployment.config.name}"
         self._notify(Trigger.DEPLOYMENT_START, why)
@@ -158,14 +144,22 @@ class Rollout(RolloutState):
             self.ignored += 1
             return
         host.health = event
-        if event.healthy and host.event == lifecycle.ALLOW_TRAFFIC:
-            self._end_event(host, event, _SUCCEEDED, host.started_ms, None)
+        if event.healthy:
+            self.sick.pop(event.host, None)
+            if host.event == lifecycle.ALLOW_TRAFFIC:
+                self._end_event(host, event, EventStatus.SUCCEEDED, host.started_ms, None)
+        elif host.status is TargetStatus.SUCCEEDED:
+            self.sick[event.host] = event
+            self._turned_sick(event)
 
     def _timer_fired(self, event: TimerFired) -> None:
         if event.timer == DEPLOYMENT_TIMER:
             self._out_of_time(event)
             return
-        host = self._host(event.timer.removeprefix(_HOST_TIMER))
+        if event.timer.startswith(STAGE_TIMER):
+            self._stage_timer_fired(event)
+            return
+        host = self._host(event.timer.removeprefix(HOST_TIMER))
         host.armed_ms = NEVER
         if not host.command:
             return
@@ -179,114 +173,14 @@ class Rollout(RolloutState):
 
     def _stop_requested(self, event: StopRequested) -> None:
         self.stop = event
-        self._enter(Phase.STOPPING)  # something is under way, and the end of the last of it ends the deployment
+        self._enter(Phase.STOPPING)
+        self._host_ended(event)
 
-    # -- a host's way through its lifecycle ---------------------------------------------------------------------
-
-    def _send(self, host: Host, event: Event, why: str) -> None:
-        """Give a host its next lifecycle event."""
-        deployment, commands = self.deployment, self._commands
-        host.event = name = self.sequence[host.step]
-        host.sent_ms = now = event.at_ms
-        host.command = command_id = f"{self._event_id}.{len(commands)}"
-        kind = _BALANCER_COMMANDS.get(name)
-        if kind is None:
-            commands.append(_run_lifecycle_event(command_id, deployment.deployment_id, why, host.name, name))
-            host.started_ms = NEVER
-            host.deadline_ms = deadline_ms = now + deployment.limits.start_ms
-        else:
-            commands.append(kind(command_id, deployment.deployment_id, why, host.name))
-            host.started_ms = now
-            host.deadline_ms = deadline_ms = now + deployment.limits.event_ms
-        if host.armed_ms == NEVER or host.armed_ms > deadline_ms:
-            self._arm(host)
-
-    def _end_event(
-        self, host: Host, event: Event, status: EventStatus, started_ms: int, diagnostics: Diagnostics | None
-    ) -> None:
-        """A lifecycle event has ended on a host, one way or another."""
-        name = host.event
-        host.records.append(_new_record((name, status, started_ms, event.at_ms, diagnostics)))
-        host.command = host.event = ""
-        if name == lifecycle.INSTALL and (host.started_ms != NEVER or type(event) is LifecycleEventCompleted):
-            # An Install that fails has already removed what the revision before it had put there.
-            host.revision = self.deployment.revision if status is _SUCCEEDED else None
-        why = _NEXT
-        if status is not _SUCCEEDED:
-            if not (
-                self.deployment.ignore_application_stop_failures and name in lifecycle.FORGIVEN_WITH_APPLICATION_STOP
-            ):
-                self._end_host(host, event, name, diagnostics)
-                return
-            why = _FORGIVEN
-        host.step += 1
-        if host.step == len(self.sequence):
-            self._end_host(host, event, None, None)
-        elif self.phase is Phase.STOPPING:
-            waiting = self.sequence[host.step]
-            stopped = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, f"the deployment was stopped before {waiting}")
-            self._end_host(host, event, waiting, stopped)
-        else:
-            self._send(host, event, why)
-
-    def _end_host(self, host: Host, event: Event, failed_at: str | None, diagnostics: Diagnostics | None) -> None:
-        """A host is through with this deployment: all went well, or it failed at an event and skips the rest."""
-        if failed_at is None:
-            self._move(host, TargetStatus.SUCCEEDED)
-            self._notify(Trigger.INSTANCE_SUCCESS, "every lifecycle event succeeded", host.name)
-        else:
-            message = diagnostics.message if diagnostics else "no reason was given"
-            for name in self.sequence[len(host.records) :]:
-                host.records.append(Record(name, _SKIPPED, None, event.at_ms, None))
-            if len(self.failures) < messages.FAILURES_NAMED_MAX:
-                self.failures.append(messages.Failure(host.name, failed_at, message))
-            self._move(host, TargetStatus.FAILED)
-            self._notify(Trigger.INSTANCE_FAILURE, f"{failed_at}: {message}", host.name)
-        self.budget.give_back(succeeded=failed_at is None)
-        if self.phase is Phase.STOPPING:
-            if self.budget.ended:
-                self._stopped(event)
-        else:
+    def _host_ended(self, event: Event) -> None:
+        if self.phase is not Phase.STOPPING:
             self._fill(event)
-
-    # -- a stage's way through its hosts ------------------------------------------------------------------------
-
-    def _begin_stage(self, event: Event) -> None:
-        stage = self.stages[self.stage]
-        hosts = [self.hosts[name] for name in stage.hosts]
-        unhealthy = [host.name for host in hosts if not host.target.healthy]
-        # Unknown before old before current: None sorts first, then what is not the revision to come.
-        wanted = self.deployment.revision
-        healthy = sorted(
-            (h for h in hosts if h.target.healthy), key=lambda h: _revision_rank(h.target.revision, wanted)
-        )
-        self.budget = HealthBudget(unhealthy, [host.name for host in healthy], stage.required)
-        self.failures = []
-        if self.budget.impossible:
-            message = messages.minimum_impossible(self.budget, self.deployment.config.name)
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, message)
-        else:
-            self._fill(event)
-
-    def _fill(self, event: Event) -> None:
-        """Take as many hosts as the budget gives; where it gives none and none is under way, the stage has ended."""
-        budget = self.budget
-        while taken := budget.take():
-            name, why = taken
-            host = self.hosts[name]
-            self._move(host, TargetStatus.IN_PROGRESS)
-            self._notify(Trigger.INSTANCE_START, why, name)
-            self._send(host, event, why)
-        if not budget.ended:
-            return
-        if not budget.success:
-            message = messages.too_many_failed(budget, self.failures)
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
-        elif self.stage + 1 < len(self.stages):
-            self.stage += 1
-            self._begin_stage(event)
-        else:
-            self._finish(event, DeploymentStatus.SUCCEEDED)
+        elif self.budget.ended:
+            self._stopped(event)
 
     # -- the deployment's end -----------------------------------------------------------------------------------
 
@@ -331,47 +225,13 @@ class Rollout(RolloutState):
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
         if rollback.refusal(self.deployment, status, wanted) is None:
-            undo = rollback.rollback(self.deployment, self.hosts.values())
+            undo = rollback.rollback(self.deployment, self.aftermath)
             self._notify(Trigger.DEPLOYMENT_ROLLBACK, undo.description)
             self._commands.append(CreateDeployment(self._next_id(), self.deployment_id, undo.description, undo))
-
-    # -- small change -------------------------------------------------------------------------------------------
-
-    def _host(self, name: str) -> Host:
-        host = self.hosts.get(name)
-        if host is None:
-            raise RolloutError(f"{self.deployment_id} has no host {name}", self._recent)
-        return host
-
-    def _astray(self, host: Host, name: str) -> RolloutError:
-        return RolloutError(f"{host.name} reports {name} and is at {host.event or 'nothing'}", self._recent, host)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
         self._handlers = _TABLE[phase]
-
-    def _move(self, host: Host, status: TargetStatus) -> None:
-        self.counts[host.status] -= 1
-        self.counts[status] += 1
-        host.status = status
-
-    def _next_id(self) -> str:
-        return f"{self._event_id}.{len(self._commands)}"
-
-    def _notify(self, trigger: Trigger, why: str, host: str | None = None) -> None:
-        self._commands.append(_notify(self._next_id(), self.deployment_id, why, trigger, host))
-
-    def _start_timer(self, timer: str, at_ms: int, why: str) -> None:
-        self._commands.append(StartTimer(self._next_id(), self.deployment_id, why, timer, at_ms))
-
-    def _arm(self, host: Host) -> None:
-        host.armed_ms = host.deadline_ms
-        self._start_timer(_HOST_TIMER + host.name, host.deadline_ms, "a lifecycle event may not take longer")
-
-
-def _revision_rank(revision: str | None, wanted: str) -> int:
-    """CodeDeploy's order among healthy hosts: unknown, old, current."""
-    return 0 if revision is None else 2 if revision == wanted else 1
 
 
 _END_TRIGGER = {
@@ -390,7 +250,11 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
 
 _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
     Phase.CREATED: {DeploymentCreated: Rollout._created},
-    Phase.ROLLING: {**_WORKING, StopRequested: Rollout._stop_requested},
+    Phase.ROLLING: {
+        **_WORKING,
+        OperatorSpoke: Rollout._operator_spoke,
+        StopRequested: Rollout._stop_requested,
+    },
     Phase.STOPPING: _WORKING,
     Phase.ENDED: {},
 }

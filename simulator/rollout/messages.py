@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Limits
+from simulator.rollout.events import HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
+from strategies.plan import Bake
 
 FAILURES_NAMED_MAX = 3
 """A deployment's message names so many failed hosts; the others are counted."""
@@ -39,8 +41,7 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
         health = host.health
         if health is None:
             return f"the balancer's health check reported nothing for {waited}"
-        seen = f" answered {health.seen}" if health.seen.isdigit() else f": {health.seen}"
-        return f"GET {health.path}{seen}, wanted {health.wanted}; not healthy within {waited}"
+        return f"{_seen(health)}; not healthy within {waited}"
     if host.event == lifecycle.BLOCK_TRAFFIC:
         return f"the balancer did not let go of the host within {waited}: requests were still under way"
     if host.started_ms == NEVER:
@@ -57,25 +58,41 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
 def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
     """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was."""
     named = "; ".join(f"{f.host} at {f.event}: {f.message}" for f in failures)
-    failed = budget.failed
+    failed = budget.fleet_failed
     more = failed - len(failures)
     named += f"; and {more} more" if more > 0 else ""
-    hosts = budget.hosts
-    if budget.hopeless or budget.waiting == 0:
-        rule = f"{budget.needed} had to succeed and {budget.succeeded} did"
+    hosts = budget.fleet
+    if budget.failed > budget.hosts - budget.own_needed:
+        rule = f"{budget.own_needed} of the stage's {budget.hosts} had to succeed and {budget.succeeded} did"
+        if budget.hosts == hosts:
+            rule = f"{budget.needed} had to succeed and {budget.succeeded} did"
+    elif budget.hopeless:
+        rule = f"{budget.needed} had to succeed and {budget.fleet_succeeded} did"
     else:
-        rule = (
-            f"{budget.healthy} healthy {_are(budget.healthy)} left and {budget.minimum} must stay so, "
-            "so no other may be taken out"
-        )
+        healthy = budget.fleet_healthy
+        rule = f"{healthy} healthy {_are(healthy)} left and {budget.minimum} must stay so, so no other may be taken out"
     skipped = f"; {budget.waiting} skipped" if budget.waiting else ""
     return f"{failed} of {hosts} hosts failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
+
+
+def turned_sick(health: HealthCheckReported, stage: Bake) -> str:
+    """The message where a host turned unhealthy in a bake."""
+    return (
+        f"{health.host} had passed every check and turned unhealthy later: {_seen(health)}. Without the bake "
+        f"({stage.name}) nobody would have noticed"
+    )
+
+
+def _seen(health: HealthCheckReported) -> str:
+    """What a health check saw: `GET / answered 404, wanted 200`."""
+    seen = f" answered {health.seen}" if health.seen.isdigit() else f": {health.seen}"
+    return f"GET {health.path}{seen}, wanted {health.wanted}"
 
 
 def minimum_impossible(budget: HealthBudget, config: str) -> str:
     """The message of HEALTH_CONSTRAINTS_INVALID."""
     return (
-        f"{config} keeps {budget.minimum} of {budget.hosts} hosts healthy, so none may ever be taken out. No host was "
+        f"{config} keeps {budget.minimum} of {budget.fleet} hosts healthy, so none may ever be taken out. No host was "
         "touched. Lower the minimum, or add hosts"
     )
 

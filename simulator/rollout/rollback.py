@@ -7,12 +7,13 @@ deployment with CodeDeploy"), with the file-exists behaviour of that deployment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.host import Host
 from simulator.rollout.statuses import Creator, DeploymentStatus, RollbackEvent, TargetStatus
+from strategies.options import NONE
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -32,10 +33,17 @@ def deployment_id(*seed: object) -> str:
     return "d-" + "".join(digits)
 
 
-def aftermath(hosts: Iterable[Host]) -> tuple[Target, ...]:
-    """The group's hosts after a deployment: those that were attempted are healthy by their own outcome."""
+def aftermath(hosts: Iterable[Host], sick: Container[str] = ()) -> tuple[Target, ...]:
+    """The group's hosts after a deployment: those that were attempted are healthy by their own outcome.
+
+    `sick` are hosts that succeeded and turned unhealthy later.
+    """
     return tuple(
-        replace(host.target, healthy=host.status is TargetStatus.SUCCEEDED, revision=host.revision)
+        replace(
+            host.target,
+            healthy=host.status is TargetStatus.SUCCEEDED and host.name not in sick,
+            revision=host.revision,
+        )
         if host.status in (TargetStatus.SUCCEEDED, TargetStatus.FAILED)
         else host.target
         for host in hosts
@@ -57,8 +65,11 @@ def refusal(deployment: Deployment, status: DeploymentStatus, wanted: bool | Non
     return None
 
 
-def rollback(deployment: Deployment, hosts: Iterable[Host]) -> Deployment:
-    """The deployment that brings the last successful revision back. Ask `refusal` first."""
+def rollback(deployment: Deployment, targets: tuple[Target, ...]) -> Deployment:
+    """The deployment that brings the last successful revision back to these hosts. Ask `refusal` first.
+
+    It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one.
+    """
     success = deployment.last_success
     assert success is not None, "refusal() answers for a group without a success"
     return replace(
@@ -66,7 +77,9 @@ def rollback(deployment: Deployment, hosts: Iterable[Host]) -> Deployment:
         deployment_id=deployment_id(deployment.deployment_id, "rollback"),
         revision=success.revision,
         file_exists_behavior=success.file_exists_behavior,
-        targets=aftermath(hosts),
+        targets=targets,
+        strategy=deployment.strategy if deployment.options == NONE else "rolling",
+        options=NONE,
         creator=Creator.ROLLBACK,
         description=f"back from {deployment.deployment_id} to {success.revision}, deployed by {success.deployment_id}",
         rollback_of=deployment.deployment_id,

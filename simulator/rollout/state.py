@@ -9,7 +9,7 @@ from typing import Self
 from simulator.rollout import lifecycle, messages, rollback
 from simulator.rollout.commands import Command, Error
 from simulator.rollout.deployment import HOSTS_MAX, Deployment, Target
-from simulator.rollout.events import Event, StopRequested
+from simulator.rollout.events import Event, HealthCheckReported, StopRequested
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.statuses import DeploymentStatus, TargetStatus
@@ -48,6 +48,16 @@ class RolloutState:
         self.budget = HealthBudget((), (), 0)
         self.phase = Phase.CREATED
         self.stop: StopRequested | None = None
+        self.paused = False
+        """Whether an operator holds the deployment: no host is taken, no stage begins."""
+        self.promoted = False
+        """Whether an operator has waived every wait that is still to come."""
+        self.stage_over = False
+        """Whether the stage has ended, and only the pause holds the next one."""
+        self.untouched_healthy = sum(target.healthy for target in deployment.targets)
+        """Healthy hosts of stages that have not begun."""
+        self.sick: dict[str, HealthCheckReported] = {}
+        """Hosts that succeeded, and that the balancer has found unhealthy since; with its last word."""
         self.failures: list[messages.Failure] = []
         self._recent: deque[Event] = deque(maxlen=STORY_EVENTS_MAX)
         self._commands: list[Command] = []
@@ -66,7 +76,7 @@ class RolloutState:
     @property
     def aftermath(self) -> tuple[Target, ...]:
         """The group's hosts as this deployment leaves them."""
-        return rollback.aftermath(self.hosts.values())
+        return rollback.aftermath(self.hosts.values(), self.sick)
 
     def copy(self) -> Self:
         """The same state, apart: what happens to one does not happen to the other."""
@@ -75,6 +85,7 @@ class RolloutState:
         twin.hosts = {name: host.copy() for name, host in self.hosts.items()}
         twin.counts = self.counts.copy()
         twin.budget = self.budget.copy()
+        twin.sick = self.sick.copy()
         twin.failures = self.failures.copy()
         twin._recent = self._recent.copy()
         twin._commands = []
@@ -87,6 +98,10 @@ class RolloutState:
             self.phase.name,
             self.status,
             self.stage,
+            self.paused,
+            self.promoted,
+            self.stage_over,
+            len(self.sick),
             self.budget.key(),
             tuple(sorted((host.key() for host in self.hosts.values()), key=repr)),
         )

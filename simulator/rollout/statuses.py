@@ -66,6 +66,7 @@ class LifecycleErrorCode(StrEnum):
 class ErrorCode(StrEnum):
     """Why a deployment failed or stopped: those of the API's codes that the core gives."""
 
+    CUSTOMER_APPLICATION_UNHEALTHY = "CUSTOMER_APPLICATION_UNHEALTHY"
     HEALTH_CONSTRAINTS = "HEALTH_CONSTRAINTS"
     HEALTH_CONSTRAINTS_INVALID = "HEALTH_CONSTRAINTS_INVALID"
     MANUAL_STOP = "MANUAL_STOP"
@@ -87,6 +88,16 @@ class RollbackEvent(StrEnum):
     DEPLOYMENT_STOP_ON_REQUEST = "DEPLOYMENT_STOP_ON_REQUEST"
 
 
+class OperatorVerb(StrEnum):
+    """What a person says to a deployment under way, in Argo's words; `continue` is CodeDeploy's."""
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    PROMOTE_FULL = "promote-full"
+
+
 class FileExistsBehavior(StrEnum):
     """What Install does where a file that it did not put there already stands."""
 
@@ -103,6 +114,7 @@ class Trigger(StrEnum):
     DEPLOYMENT_FAILURE = "DeploymentFailure"
     DEPLOYMENT_STOP = "DeploymentStop"
     DEPLOYMENT_ROLLBACK = "DeploymentRollback"
+    DEPLOYMENT_READY = "DeploymentReady"
     INSTANCE_START = "InstanceStart"
     INSTANCE_SUCCESS = "InstanceSuccess"
     INSTANCE_FAILURE = "InstanceFailure"

@@ -11,7 +11,7 @@ from strategies.plan import Deploy, Plan
 
 
 def stage(name: str, hosts: int = 4) -> Deploy:
-    return Deploy(name, tuple(f"{name}{n}" for n in range(hosts)), HALF_AT_A_TIME.minimum_healthy_hosts)
+    return Deploy(name, tuple(f"{name}{n}" for n in range(hosts)), HALF_AT_A_TIME.minimum_healthy_hosts, hosts)
 
 
 def test_a_stage_knows_its_minimum_and_how_many_at_once() -> None:

@@ -1,0 +1,47 @@
+"""Canary and linear: a share of the hosts first, watched for a while, before the others follow.
+
+In place, a host is in or out of the new version, so the share of the users who see it is the share of the hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from strategies.configuration import ONE_AT_A_TIME, DeploymentConfig
+from strategies.options import NONE, Options, Share
+from strategies.plan import Bake, Deploy, Member, Plan, Stage
+
+_NEEDS_SHARE = "a {} needs a share of the fleet: hosts, or percent"
+
+
+def canary(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, options: Options = NONE) -> Plan:
+    """The canary, a bake, and then the rest. A canary that is the whole fleet is no canary: ValueError."""
+    share = options.share or Share(hosts=1)
+    first = share.of(len(members))
+    if first >= len(members):
+        raise ValueError(
+            f"a canary of {first} of {len(members)} hosts leaves nobody to compare it with; take a smaller share"
+        )
+    return Plan.chain(*_waves(members, config, [first, len(members)], options.bake_ms))
+
+
+def linear(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, options: Options = NONE) -> Plan:
+    """The same share again and again, with a bake between."""
+    if options.share is None:
+        raise ValueError(_NEEDS_SHARE.format("linear deployment"))
+    each = options.share.of(len(members))
+    ends = [*range(each, len(members), each), len(members)]
+    return Plan.chain(*_waves(members, config, ends, options.bake_ms))
+
+
+def _waves(members: Sequence[Member], config: DeploymentConfig, ends: Sequence[int], bake_ms: int) -> list[Stage]:
+    """A stage for each wave; `ends` are how many hosts are done after it."""
+    stages: list[Stage] = []
+    done = 0
+    for number, end in enumerate(ends, start=1):
+        names = tuple(member.name for member in members[done:end])
+        stages.append(Deploy(f"wave {number:02}", names, config.minimum_healthy_hosts, len(members)))
+        if bake_ms and end < len(members):
+            stages.append(Bake(f"wave {number:02} bakes", bake_ms))
+        done = end
+    return stages
