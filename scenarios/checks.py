@@ -20,10 +20,9 @@ from scenarios.facts import (
     traffic_event,
 )
 from scenarios.faults import EFFECTS, HEALTH_EFFECTS, TRIGGERS
-from scenarios.model import FLEET_PERCENT_MAX
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
-from scenarios.words import NO_REVISION
+from scenarios.words import FLEET_PERCENT_MAX, NO_REVISION
 
 EVENTS_WITHOUT_SCRIPTS = frozenset({"BlockTraffic", "DownloadBundle", "Install", "AllowTraffic"})
 

@@ -163,5 +163,9 @@ class OperatorAction(Model):
     """What a person does during the run."""
 
     when: When
-    do: Literal["stop"]
-    auto_rollback: bool | None = Field(None, description="As in StopDeployment; left out: as the group is configured.")
+    do: Literal["stop", "abort", "continue", "pause", "resume", "promote", "promote-full"] = Field(
+        description="`abort` stops and rolls back; the others are said to a deployment that goes on."
+    )
+    auto_rollback: bool | None = Field(
+        None, description="With stop, as in StopDeployment; left out: as the group is configured."
+    )

@@ -24,6 +24,7 @@ from scenarios.faults import (
     When,
     Where,
 )
+from scenarios.strategies import MinimumHealthyHosts, Strategy
 from scenarios.words import (
     DEPLOYMENTS_MAX,
     FAULTS_MAX,
@@ -87,8 +88,6 @@ __all__ = [
     "Where",
     "duration_ms",
 ]
-
-FLEET_PERCENT_MAX = 99
 
 
 class Host(Model):
@@ -194,19 +193,6 @@ class Revision(Model):
         return {"bundle": value} if isinstance(value, str) else value
 
 
-class MinimumHealthyHosts(Model):
-    """As CreateDeploymentConfig takes it."""
-
-    type: Literal["HOST_COUNT", "FLEET_PERCENT"] = Field(description="What `value` counts.")
-    value: int = Field(ge=0, description="So many hosts, or percent of the fleet (0 to 99), must stay healthy.")
-
-    @model_validator(mode="after")
-    def _percent(self) -> Self:
-        if self.type == "FLEET_PERCENT" and self.value > FLEET_PERCENT_MAX:
-            raise RuleError(f"FLEET_PERCENT takes 0 to {FLEET_PERCENT_MAX}, found {self.value}")
-        return self
-
-
 DeploymentConfig = Annotated[
     Annotated[str, Tag("<name>")] | Annotated[MinimumHealthyHosts, Tag("<minimum>")],
     Discriminator(lambda value: "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"),
@@ -220,7 +206,7 @@ class Group(Model):
     """The deployment group: what its deployments have in common."""
 
     name: str = Field("production", pattern=RESOURCE_NAME)
-    strategy: Literal["in-place", "rolling"] = "rolling"
+    strategy: Strategy = Field("rolling", description="A strategy's name, or its name and what it is told.")
     deployment_config: DeploymentConfig | None = Field(
         None,
         description="How much of the fleet must stay healthy meanwhile. Left out: CodeDeployDefault.OneAtATime, "
@@ -233,7 +219,7 @@ class Deploy(Model):
     """One deployment. What is left out is the group's."""
 
     revision: str
-    strategy: Literal["in-place", "rolling"] | None = None
+    strategy: Strategy | None = None
     deployment_config: DeploymentConfig | None = None
     file_exists_behavior: FileExistsBehavior = Field(
         "DISALLOW", description="What Install does where a file that it did not put there already stands."

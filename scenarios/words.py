@@ -14,6 +14,7 @@ FAULTS_MAX: Final = 100
 HOST_NAME: Final = r"^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?$"
 RESOURCE_NAME: Final = r"^[A-Za-z0-9+=,.@_-]{1,100}$"
 """CodeDeploy's own rule for the names of applications, groups and configurations."""
+FLEET_PERCENT_MAX: Final = 99
 NO_REVISION: Final = "none"
 """What a scenario calls the revision of a host that carries none; no revision may have this name."""
 
@@ -32,14 +33,22 @@ LifecycleEvent = Literal[
     "AllowTraffic",
     "AfterAllowTraffic",
 ]
-DeploymentStatus = Literal["InProgress", "Succeeded", "Failed", "Stopped"]
-ErrorCode = Literal["HEALTH_CONSTRAINTS", "HEALTH_CONSTRAINTS_INVALID", "MANUAL_STOP", "NO_INSTANCES", "TIMEOUT"]
+DeploymentStatus = Literal["InProgress", "Ready", "Baking", "Succeeded", "Failed", "Stopped"]
+ErrorCode = Literal[
+    "CUSTOMER_APPLICATION_UNHEALTHY",
+    "HEALTH_CONSTRAINTS",
+    "HEALTH_CONSTRAINTS_INVALID",
+    "MANUAL_STOP",
+    "NO_INSTANCES",
+    "TIMEOUT",
+]
 Trigger = Literal[
     "DeploymentStart",
     "DeploymentSuccess",
     "DeploymentFailure",
     "DeploymentStop",
     "DeploymentRollback",
+    "DeploymentReady",
     "InstanceStart",
     "InstanceSuccess",
     "InstanceFailure",

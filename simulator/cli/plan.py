@@ -60,15 +60,15 @@ def verb(
 
 
 def _planned(scenario: Scenario) -> list[PlannedDeployment]:
-    from simulator.control.rehearsal import deployment_config
+    from simulator.control.request import deployment_config, strategy_of
     from simulator.report.graph import PlannedDeployment
-    from strategies import STRATEGIES
+    from strategies import STRATEGIES, Member
 
-    hosts = [host.name for host in scenario.fleet.named_hosts()]
+    members = [Member(host.name, host.zone) for host in scenario.fleet.named_hosts()]
     planned = []
     for number, deploy in enumerate(scenario.deploy, 1):
-        strategy = deploy.strategy or scenario.group.strategy
+        strategy, options = strategy_of(scenario, deploy)
         config = deployment_config(scenario, deploy)
-        plan = STRATEGIES[strategy](hosts, config)
+        plan = STRATEGIES[strategy](members, config, options)
         planned.append(PlannedDeployment(number, deploy.revision, strategy, config, plan))
     return planned

@@ -8,7 +8,6 @@ import sys
 def verb() -> None:
     """Print the JSON Schema of scenarios, for editors."""
     from scenarios.schema import json_schema
-
     from simulator.report.document import dumps
 
     sys.stdout.write(dumps(json_schema()))

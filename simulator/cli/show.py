@@ -24,16 +24,20 @@ def verb(
     if file:
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
         return
+    from scenarios.strategies import strategy_name
+    from simulator.control.request import deployment_config
+
     found = load(path)
     typer.secho(f"{found.name}: {found.title}" if found.title else found.name, bold=True)
     if found.about:
         typer.echo("\n" + textwrap.fill(" ".join(found.about.split()), _WIDTH))
     hosts = len(found.fleet.named_hosts())
     deploys = ", ".join(deploy.revision for deploy in found.deploy)
+    strategy, config = strategy_name(found.group.strategy), deployment_config(found, found.deploy[0]).name
     running = f", running {found.fleet.running}" if found.fleet.running else ", new"
     typer.echo()
     typer.echo(f"  hosts    {hosts}{running}" + (", behind a balancer" if found.balancer else ""))
-    typer.echo(f"  deploys  {deploys} ({found.group.strategy}, {found.group.deployment_config})")
+    typer.echo(f"  deploys  {deploys} ({strategy}, {config})")
     for fault in found.faults:
         typer.echo(f"  fault    {fault.name or fault.do.kind}")
     if found.expect and found.expect.outcome:

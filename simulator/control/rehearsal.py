@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 from fleet.base import Fleet, MakeEvent
 from fleet.virtual.draws import stream
-from scenarios.model import Deploy, MinimumHealthyHosts, OperatorAction, Scenario
+from scenarios.model import Deploy, OperatorAction, Scenario
 from simulator.control.faults import Faults
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
+from simulator.control.request import deployment_config, strategy_of
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
 from simulator.rollout.commands import (
@@ -39,6 +40,7 @@ from simulator.rollout.events import (
     Event,
     HealthCheckReported,
     LifecycleEventStarted,
+    OperatorSpoke,
     StopRequested,
     TimerFired,
     TrafficMeasured,
@@ -46,10 +48,7 @@ from simulator.rollout.events import (
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import deployment_id
-from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, RollbackEvent
-from strategies import DEFAULT_CONFIGS
-from strategies.configuration import DeploymentConfig, MinimumHealthyHostsType, named
-from strategies.configuration import MinimumHealthyHosts as Minimum
+from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, OperatorVerb, RollbackEvent
 
 BEFORE_THE_RUN = "before-the-run"
 """The deployment that is said to have put `fleet.running` there."""
@@ -104,6 +103,7 @@ class Rehearsal:
         self._observers = tuple(observers)
         self._active: Rollout | None = None
         self._active_id = ""
+        self._status = DeploymentStatus.CREATED
         self._by_id: dict[str, tuple[Rollout, int]] = {}
         self._to_come = list(reversed(scenario.deploy))
         self._timers: dict[tuple[str, str], str] = {}
@@ -150,8 +150,16 @@ class Rehearsal:
             self._carriers[type(command)](command)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
-        if rollout is not None and rollout.ended and rollout is self._active:
+        if rollout is not None and rollout is self._active and rollout.status is not self._status:
+            self._status_changed(rollout, commands)
+
+    def _status_changed(self, rollout: Rollout, commands: Sequence[Command]) -> None:
+        self._status = rollout.status
+        ordinal = self._by_id[rollout.deployment_id][1]
+        if rollout.ended:
             self._end_deployment(rollout, commands)
+        else:
+            self._reached(rollout.status, ordinal)
 
     def _fold(self, event: Event) -> tuple[Rollout | None, tuple[Command, ...]]:
         if isinstance(event, DeploymentEvent):
@@ -179,10 +187,8 @@ class Rehearsal:
         self._active, self._active_id = rollout, deployment.deployment_id
         self._fleet.begin(deployment)
         self.invariants.begin(deployment)
-        commands = rollout.handle(event)
-        if rollout.status is DeploymentStatus.IN_PROGRESS:
-            self._reached(rollout.status, len(self.rollouts))
-        return rollout, commands
+        self._status = rollout.status
+        return rollout, rollout.handle(event)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -224,7 +230,7 @@ class Rehearsal:
 
     def _deployment(self, deploy: Deploy, ordinal: int) -> Deployment:
         scenario = self.scenario
-        strategy = deploy.strategy or scenario.group.strategy
+        strategy, options = strategy_of(scenario, deploy)
         return Deployment(
             deployment_id=deployment_id(scenario.name, self._seed, ordinal),
             application=scenario.application,
@@ -234,6 +240,7 @@ class Rehearsal:
             config=deployment_config(scenario, deploy),
             targets=self._targets,
             with_balancer=scenario.balancer is not None,
+            options=options,
             description=deploy.description,
             ignore_application_stop_failures=deploy.ignore_application_stop_failures,
             file_exists_behavior=FileExistsBehavior(deploy.file_exists_behavior),
@@ -270,8 +277,13 @@ class Rehearsal:
         if operator.done or self._active is None:
             return
         operator.done = True
-        deployment, wanted = self._active_id, operator.action.auto_rollback
-        self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, "the operator", wanted))
+        verb, deployment, by = operator.action.do, self._active_id, "the operator"
+        if verb in ("stop", "abort"):
+            wanted = True if verb == "abort" else operator.action.auto_rollback
+            self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, by, wanted))
+        else:
+            spoken = OperatorVerb(verb)
+            self._emit(lambda event_id, at_ms: OperatorSpoke(event_id, at_ms, "", deployment, spoken, by))
 
     def _emit(self, make: MakeEvent) -> None:
         self._driver.at(self._driver.now_ms(), make)
@@ -281,19 +293,3 @@ class Rehearsal:
             call()
 
         self._driver.at(self._driver.now_ms() + delay_ms, due)
-
-
-def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:
-    """The configuration of one deployment: its own, or the group's, or what the strategy has by default."""
-    group = scenario.group
-    strategy = deploy.strategy or group.strategy
-    written = deploy.deployment_config or (group.deployment_config if strategy == group.strategy else None)
-    if written is None:
-        return DEFAULT_CONFIGS[strategy]
-    if isinstance(written, MinimumHealthyHosts):
-        name = f"{written.type} {written.value}"
-        return DeploymentConfig(name, Minimum(MinimumHealthyHostsType(written.type), written.value))
-    config = named(written)
-    if config is None:
-        raise ValueError(f"there is no deployment configuration {written}; the scenario's loader tells that beforehand")
-    return config

@@ -13,7 +13,7 @@ from rich.tree import Tree
 from simulator.report.words import count, named
 from simulator.rollout import lifecycle
 from strategies.configuration import DeploymentConfig
-from strategies.plan import Plan
+from strategies.plan import Approve, Bake, Deploy, Plan, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ def plan_tree(title: str, deployments: Sequence[PlannedDeployment], *, with_bala
         for stage in planned.plan:
             after = sorted(planned.plan.graph.predecessors(stage.name))
             leaf = branch.add(Text(f"{stage.name}: {stage}" + (f", after {', '.join(after)}" if after else "")))
+            if not isinstance(stage, Deploy):
+                continue
             leaf.add(Text(f"hosts: {named(list(stage.hosts), 8)}", style="dim"))
             leaf.add(Text(f"each: {' → '.join(events)}", style="dim"))
             if stage.at_once == 0:
@@ -68,10 +70,10 @@ def plan_document(name: str, deployments: Sequence[PlannedDeployment]) -> dict[s
                 "stages": [
                     {
                         "name": stage.name,
+                        "kind": type(stage).__name__.lower(),
+                        "what": str(stage),
                         "after": sorted(planned.plan.graph.predecessors(stage.name)),
-                        "hosts": list(stage.hosts),
-                        "at_once": stage.at_once,
-                        "minimum_healthy_hosts": stage.required,
+                        **_numbers(stage),
                     }
                     for stage in planned.plan
                 ],
@@ -79,6 +81,21 @@ def plan_document(name: str, deployments: Sequence[PlannedDeployment]) -> dict[s
             for planned in deployments
         ],
     }
+
+
+def _numbers(stage: Stage) -> dict[str, Any]:
+    """What a kind of stage has for a program to read."""
+    match stage:
+        case Deploy():
+            return {
+                "hosts": list(stage.hosts),
+                "at_once": stage.at_once,
+                "minimum_healthy_hosts": stage.required,
+            }
+        case Bake():
+            return {"lasts_ms": stage.lasts_ms}
+        case Approve():
+            return {"waits_ms": stage.waits_ms, "then_continue": stage.then_continue}
 
 
 def mermaid(deployments: Sequence[PlannedDeployment]) -> str:

@@ -1,0 +1,131 @@
+"""Strategies as a scenario writes them: a name alone, or a name with what the strategy is to be told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+
+from scenarios.words import FLEET_PERCENT_MAX, Duration, Model, RuleError, SomeTime, exactly_one
+
+StrategyName = Literal["in-place", "rolling", "canary", "zonal"]
+"""Strategies that need be told nothing."""
+STEPS_MAX = 100
+
+
+class MinimumHealthyHosts(Model):
+    """As CreateDeploymentConfig takes it."""
+
+    type: Literal["HOST_COUNT", "FLEET_PERCENT"] = Field(description="What `value` counts.")
+    value: int = Field(ge=0, description="So many hosts, or percent of the fleet (0 to 99), must stay healthy.")
+
+    @model_validator(mode="after")
+    def _percent(self) -> Self:
+        if self.type == "FLEET_PERCENT" and self.value > FLEET_PERCENT_MAX:
+            raise RuleError(f"FLEET_PERCENT takes 0 to {FLEET_PERCENT_MAX}, found {self.value}")
+        return self
+
+
+class Canary(Model):
+    """Some hosts first, watched for a while; then the others."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one(("hosts", "percent")))
+
+    hosts: int | None = Field(None, ge=1, description="So many hosts.")
+    percent: int | None = Field(None, ge=1, le=99, description="So much of the fleet, at least one host.")
+    bake: Duration = Field(0, description="How long the canary is watched.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.hosts is None) == (self.percent is None):
+            raise RuleError("expected exactly one of hosts, percent")
+        return self
+
+
+class Linear(Model):
+    """The same share again and again."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one(("hosts", "percent")))
+
+    hosts: int | None = Field(None, ge=1, description="So many hosts each time.")
+    percent: int | None = Field(None, ge=1, le=99, description="So much of the fleet each time, at least one host.")
+    every: Duration = Field(0, description="How long is watched before the next ones follow.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.hosts is None) == (self.percent is None):
+            raise RuleError("expected exactly one of hosts, percent")
+        return self
+
+
+class Zonal(Model):
+    """CodeDeploy's zonal configuration: one availability zone after the other."""
+
+    first_zone_monitor_duration: Duration | None = Field(
+        None, description="How long the first zone is watched; left out: as long as the others."
+    )
+    monitor_duration: Duration = Field(0, description="How long every zone is watched before the next one begins.")
+    minimum_healthy_hosts_per_zone: MinimumHealthyHosts | None = Field(
+        None, description="How much of a zone must stay healthy, beside the configuration's minimum for all."
+    )
+
+
+class Pause(Model):
+    """Wait: for a while, or, without a duration, until somebody says continue."""
+
+    duration: SomeTime | None = None
+
+
+class Step(Model):
+    """One step, in Argo's words. Exactly one."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one(("setHosts", "setWeight", "pause")))
+
+    set_hosts: int | None = Field(None, ge=1, alias="setHosts", description="Go on until so many hosts are done.")
+    set_weight: int | None = Field(
+        None, ge=1, le=100, alias="setWeight", description="Go on until this percentage of the hosts is done."
+    )
+    pause: Pause | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(part is not None for part in (self.set_hosts, self.set_weight, self.pause)) != 1:
+            raise RuleError("expected exactly one of setHosts, setWeight, pause")
+        return self
+
+
+STRATEGIES_WITH_OPTIONS = ("canary", "linear", "zonal", "steps")
+
+
+class StrategyOptions(Model):
+    """A strategy and what it is told. Exactly one."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one(STRATEGIES_WITH_OPTIONS))
+
+    canary: Canary | None = None
+    linear: Linear | None = None
+    zonal: Zonal | None = None
+    steps: tuple[Step, ...] | None = Field(None, min_length=1, max_length=STEPS_MAX)
+
+    @property
+    def name(self) -> str:
+        """The strategy's name."""
+        return next(name for name in STRATEGIES_WITH_OPTIONS if getattr(self, name) is not None)
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(getattr(self, name) is not None for name in STRATEGIES_WITH_OPTIONS) != 1:
+            raise RuleError(f"expected exactly one of {', '.join(STRATEGIES_WITH_OPTIONS)}")
+        return self
+
+
+Strategy = Annotated[
+    Annotated[StrategyName, Tag("<name>")] | Annotated[StrategyOptions, Tag("<options>")],
+    Discriminator(lambda value: "<options>" if isinstance(value, dict | StrategyOptions) else "<name>"),
+]
+"""A strategy by its name, or as a mapping from its name to its options."""
+
+
+def strategy_name(strategy: StrategyName | StrategyOptions) -> str:
+    """A strategy's name, whichever way it was written."""
+    return strategy if isinstance(strategy, str) else strategy.name
