@@ -1,5 +1,6 @@
 """Strategies: each is a plan, as data. `STRATEGIES` has them by the name that a scenario gives."""
 
+from strategies.blue_green import back_to_blue, blue_green
 from strategies.canary import canary, linear
 from strategies.configuration import ALL_AT_ONCE, ONE_AT_A_TIME, DeploymentConfig
 from strategies.in_place import in_place
@@ -16,6 +17,8 @@ STRATEGIES: dict[str, Strategy] = {
     "linear": linear,
     "zonal": zonal,
     "steps": steps,
+    "blue-green": blue_green,
+    "back-to-blue": back_to_blue,
 }
 
 DEFAULT_CONFIGS: dict[str, DeploymentConfig] = {

@@ -36,11 +36,11 @@ def linear(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, 
 
 def _waves(members: Sequence[Member], config: DeploymentConfig, ends: Sequence[int], bake_ms: int) -> list[Stage]:
     """A stage for each wave; `ends` are how many hosts are done after it."""
+    everybody = tuple(member.name for member in members)
     stages: list[Stage] = []
     done = 0
     for number, end in enumerate(ends, start=1):
-        names = tuple(member.name for member in members[done:end])
-        stages.append(Deploy(f"wave {number:02}", names, config.minimum_healthy_hosts, len(members)))
+        stages.append(Deploy(f"wave {number:02}", everybody[done:end], config.minimum_healthy_hosts, everybody))
         if bake_ms and end < len(members):
             stages.append(Bake(f"wave {number:02} bakes", bake_ms))
         done = end

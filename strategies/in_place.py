@@ -18,4 +18,4 @@ def in_place(members: Sequence[Member], config: DeploymentConfig = ALL_AT_ONCE, 
             f"({config.minimum_healthy_hosts}); take the strategy rolling, or the configuration {ALL_AT_ONCE.name}"
         )
     names = tuple(member.name for member in members)
-    return Plan.chain(Deploy("deploy", names, config.minimum_healthy_hosts, len(names)))
+    return Plan.chain(Deploy("deploy", names, config.minimum_healthy_hosts, names))

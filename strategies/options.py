@@ -35,6 +35,28 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class BlueGreen:
+    """A blue/green deployment (`BlueGreenDeploymentConfiguration`), or the way back from one.
+
+    `green`: the replacement hosts where they exist already (DISCOVER_EXISTING); empty: they are provisioned.
+    `waits`: whether the deployment stands Ready until somebody continues it (STOP_DEPLOYMENT), `ready_wait_ms` long.
+    `shift`: shares of the traffic in percent, rising, each followed by a bake; empty: rerouted at once.
+    `terminate_after_ms`: the wait before the original hosts are terminated; None: they are kept alive.
+    `held_out`: (the way back) original hosts that are out of traffic. `let_in`: replacement hosts that are in it.
+    """
+
+    green: tuple[str, ...] = ()
+    waits: bool = False
+    ready_wait_ms: int | None = None
+    shift: tuple[int, ...] = ()
+    terminate_after_ms: int | None = 0
+    held_out: tuple[str, ...] = ()
+    let_in: tuple[str, ...] = ()
+    doomed: tuple[str, ...] = ()
+    """(the way back) Replacement hosts that are to be terminated."""
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Durations are milliseconds.
 
@@ -42,6 +64,7 @@ class Options:
     linear: `share` every `bake_ms`.
     zonal: `minimum_per_zone`, and `first_bake_ms` after the first zone, `bake_ms` after the others.
     steps: `steps`.
+    blue-green: `blue_green`, and `bake_ms` after each shift.
     """
 
     share: Share | None = None
@@ -49,6 +72,7 @@ class Options:
     first_bake_ms: int | None = None
     minimum_per_zone: MinimumHealthyHosts | None = None
     steps: tuple[Step, ...] = ()
+    blue_green: BlueGreen | None = None
 
 
 NONE = Options()

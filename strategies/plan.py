@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -27,19 +28,42 @@ class Member(NamedTuple):
     zone: str = ""
 
 
+class Part(StrEnum):
+    """Which part of its lifecycle a host goes through in a stage."""
+
+    WHOLE = "whole"
+    """All of it, where it stands."""
+    INSTALL = "install"
+    """From ApplicationStop to ValidateService, out of traffic. The host is Ready then."""
+    ALLOW = "allow"
+    """Into traffic."""
+    BLOCK = "block"
+    """Out of traffic."""
+
+
+_PART_WORDS = {Part.WHOLE: "deploy to", Part.INSTALL: "install on", Part.ALLOW: "let in", Part.BLOCK: "take out"}
+
+
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """Deploy to these hosts, where they stand, never with fewer of the fleet healthy than the minimum.
+    """Take these hosts through a part of their lifecycle, never with fewer healthy than the minimum.
 
-    `fleet` is how many hosts the minimum is counted over. `own_minimum` holds among the stage's hosts alone, as a zone
-    has one; without it, one of them must succeed.
+    `among` are the hosts over which the minimum is counted. `own_minimum` holds among the stage's hosts alone, as a
+    zone has one; without it one of them must succeed, and with `every` all of them.
     """
 
     name: str
     hosts: tuple[str, ...]
     minimum_healthy_hosts: MinimumHealthyHosts
-    fleet: int
+    among: tuple[str, ...]
     own_minimum: MinimumHealthyHosts = NO_MINIMUM
+    part: Part = Part.WHOLE
+    every: bool = False
+
+    @property
+    def fleet(self) -> int:
+        """How many hosts the minimum is counted over."""
+        return len(self.among)
 
     @property
     def required(self) -> int:
@@ -60,7 +84,7 @@ class Deploy:
         hosts = len(self.hosts)
         required = self.required
         words = (
-            f"deploy to {hosts} host{'s' * (hosts != 1)}, {self.at_once} at once, "
+            f"{_PART_WORDS[self.part]} {hosts} host{'s' * (hosts != 1)}, {self.at_once} at once, "
             f"{required} stay{'s' * (required == 1)} healthy ({self.minimum_healthy_hosts})"
         )
         return words + (f", {self.own_required} of these {hosts}" if self.own_required else "")
@@ -92,7 +116,45 @@ class Approve:
         return f"wait until somebody says continue{limit}"
 
 
-Stage = Deploy | Bake | Approve
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """Bring up new hosts, alike to those that they are to replace, and out of traffic."""
+
+    name: str
+    hosts: tuple[Member, ...]
+
+    def __str__(self) -> str:
+        return f"provision {len(self.hosts)} new host{'s' * (len(self.hosts) != 1)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Let these hosts together have this share of the traffic, and the others the rest."""
+
+    name: str
+    hosts: tuple[str, ...]
+    percent: int
+
+    def __str__(self) -> str:
+        return f"shift traffic: {self.percent} % to the new hosts, {100 - self.percent} % to the old"
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """After a wait, end these hosts; with `keep` they only leave the group, and run on."""
+
+    name: str
+    hosts: tuple[str, ...]
+    after_ms: int = 0
+    keep: bool = False
+
+    def __str__(self) -> str:
+        wait = f"after {seconds(self.after_ms)}, " if self.after_ms else ""
+        what = "leave running" if self.keep else "terminate"
+        return f"{wait}{what} {len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+
+
+Stage = Deploy | Bake | Approve | Provision | Shift | Terminate
 """What a plan is made of."""
 
 

@@ -13,4 +13,4 @@ def rolling(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME,
     """One stage that walks the fleet within the configuration's minimum."""
     del options
     names = tuple(member.name for member in members)
-    return Plan.chain(Deploy("deploy", names, config.minimum_healthy_hosts, len(names)))
+    return Plan.chain(Deploy("deploy", names, config.minimum_healthy_hosts, names))

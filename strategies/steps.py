@@ -11,6 +11,7 @@ from strategies.plan import Approve, Bake, Deploy, Member, Plan, Stage
 
 def steps(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, options: Options = NONE) -> Plan:
     """A stage a step; what the last step leaves undone follows at the end. ValueError where the shares fall."""
+    everybody = tuple(member.name for member in members)
     stages: list[Stage] = []
     done = 0
     for number, step in enumerate((*options.steps, Step()), start=1):
@@ -23,8 +24,7 @@ def steps(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, o
                 f"step {number} asks for {end} hosts, and {done} have been deployed to by then: shares rise"
             )
         if end > done:
-            names = tuple(member.name for member in members[done:end])
-            stages.append(Deploy(f"step {number:02}", names, config.minimum_healthy_hosts, len(members)))
+            stages.append(Deploy(f"step {number:02}", everybody[done:end], config.minimum_healthy_hosts, everybody))
         done = end
     return Plan.chain(*stages)
 

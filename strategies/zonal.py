@@ -19,11 +19,12 @@ def zonal(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, o
     if "" in zones:
         homeless = next(member.name for member in members if not member.zone)
         raise ValueError(f"zone by zone needs a zone for every host; {homeless} has none")
+    everybody = tuple(member.name for member in members)
     stages: list[Stage] = []
     for number, zone in enumerate(zones, start=1):
         names = tuple(member.name for member in members if member.zone == zone)
         minimum = options.minimum_per_zone or NO_MINIMUM
-        stages.append(Deploy(f"{number:02} {zone}", names, config.minimum_healthy_hosts, len(members), minimum))
+        stages.append(Deploy(f"{number:02} {zone}", names, config.minimum_healthy_hosts, everybody, minimum))
         bake_ms = options.first_bake_ms if number == 1 and options.first_bake_ms is not None else options.bake_ms
         if bake_ms and number < len(zones):
             stages.append(Bake(f"{number:02} {zone} bakes", bake_ms))

@@ -19,7 +19,7 @@ from simulator.rollout.events import (
     TrafficMeasured,
 )
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus, Label, TargetStatus
 
 MINIMUM = "the core never takes the fleet below its minimum"
 ONE_COMMAND = "a host is given one command at a time"
@@ -116,7 +116,11 @@ class Invariants:
         if deployment.creator is Creator.ROLLBACK and command.status is DeploymentStatus.SUCCEEDED:
             promised = deployment.last_success.revision if deployment.last_success else None
             for host in rollout.hosts.values():
-                if host.status is TargetStatus.SUCCEEDED and host.revision != promised:
+                if (
+                    host.label is not Label.GREEN
+                    and host.status is TargetStatus.SUCCEEDED
+                    and host.revision != promised
+                ):
                     self._violate(PROMISE, f"{host.name} ended on {host.revision}, and {promised} was promised")
 
     def _violate(self, name: str, why: str) -> None:

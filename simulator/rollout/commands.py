@@ -46,6 +46,33 @@ class AllowTraffic(HostCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class ProvisionHost(Command):
+    """Bring up a new host in this zone, alike to the others, out of traffic. The fleet answers with HostProvisioned."""
+
+    host: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateHost(Command):
+    """End a host; with `keep` it only leaves the group. The fleet answers with HostTerminated."""
+
+    host: str
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftTraffic(Command):
+    """Let these hosts together have `percent` of the traffic, as far as they are in service, and the others the rest.
+
+    The balancer answers with TrafficShifted.
+    """
+
+    hosts: tuple[str, ...]
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartTimer(Command):
     """Report TimerFired at `at_ms`. A timer of the same name that is still running is replaced."""
 
@@ -86,6 +113,17 @@ class Finish(Command):
 
 COMMANDS: dict[str, type[Command]] = {
     kind.__name__: kind
-    for kind in (RunLifecycleEvent, BlockTraffic, AllowTraffic, StartTimer, Notify, CreateDeployment, Finish)
+    for kind in (
+        RunLifecycleEvent,
+        BlockTraffic,
+        AllowTraffic,
+        ProvisionHost,
+        TerminateHost,
+        ShiftTraffic,
+        StartTimer,
+        Notify,
+        CreateDeployment,
+        Finish,
+    )
 }
 """Every kind of command by its name."""

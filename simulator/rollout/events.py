@@ -110,6 +110,25 @@ class OperatorSpoke(DeploymentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class HostProvisioned(DeploymentEvent):
+    """The new host that the command `cause` asked for is there, and its agent runs."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostTerminated(DeploymentEvent):
+    """The host that the command `cause` spoke of is gone, or has left the group."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficShifted(DeploymentEvent):
+    """The balancer sends traffic as the command `cause` asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class FaultChanged(Event):
     """A scripted fault began (`active`) or was healed at these hosts. The core decides nothing by it."""
 
@@ -145,6 +164,9 @@ EVENTS: dict[str, type[Event]] = {
         TimerFired,
         StopRequested,
         OperatorSpoke,
+        HostProvisioned,
+        HostTerminated,
+        TrafficShifted,
         FaultChanged,
         TrafficMeasured,
     )

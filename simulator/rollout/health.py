@@ -44,6 +44,7 @@ class HealthBudget:
         "_healthy_next",
         "_order",
         "_phase_a",
+        "every",
         "failed",
         "healthy",
         "hosts",
@@ -61,6 +62,7 @@ class HealthBudget:
         minimum: int,
         *,
         own_minimum: int = 0,
+        every: bool = False,
         others: Standing | None = None,
     ) -> None:
         self._order = list(unhealthy)
@@ -71,6 +73,7 @@ class HealthBudget:
         """Hosts of the stage."""
         self.minimum = minimum
         self.own_minimum = own_minimum
+        self.every = every
         self.others = others or Standing()
         self.healthy = self.hosts - self._phase_a
         """Hosts of the stage that are healthy and not taken out."""
@@ -106,7 +109,7 @@ class HealthBudget:
     @property
     def own_needed(self) -> int:
         """How many hosts of the stage must succeed."""
-        return max(self.own_minimum, 1)
+        return self.hosts if self.every else max(self.own_minimum, 1)
 
     @property
     def impossible(self) -> bool:
@@ -184,5 +187,6 @@ class HealthBudget:
             self._healthy_next,
             self._phase_a,
             self.own_minimum,
+            self.every,
             *self.others,
         )

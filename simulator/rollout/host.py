@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from simulator.rollout.deployment import Target
 from simulator.rollout.events import Diagnostics, HealthCheckReported
-from simulator.rollout.statuses import EventStatus, TargetStatus
+from simulator.rollout.statuses import EventStatus, Label, TargetStatus
 
 NEVER = -1
 """A time that has not come, in milliseconds."""
@@ -30,7 +30,9 @@ class Host:
         "command",
         "deadline_ms",
         "event",
+        "gone",
         "health",
+        "label",
         "name",
         "records",
         "revision",
@@ -39,6 +41,7 @@ class Host:
         "status",
         "step",
         "target",
+        "unborn",
     )
 
     def __init__(self, target: Target) -> None:
@@ -47,6 +50,11 @@ class Host:
         self.status = TargetStatus.PENDING
         self.revision = target.revision
         """What is installed, as far as the core knows; None: nothing, or nobody can tell."""
+        self.label = Label.NONE
+        self.unborn = False
+        """Whether the host is still to be provisioned."""
+        self.gone = False
+        """Whether the host was terminated, or has left the group."""
         self.step = 0
         """Index of the lifecycle event in hand."""
         self.event = ""
@@ -75,6 +83,9 @@ class Host:
         health = self.health
         return (
             self.target.zone,
+            self.label,
+            self.gone,
+            self.unborn,
             self.target.healthy,
             self.target.revision or "",
             self.status,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from strategies.plan import Part
+
 BEFORE_BLOCK_TRAFFIC: Final = "BeforeBlockTraffic"
 BLOCK_TRAFFIC: Final = "BlockTraffic"
 AFTER_BLOCK_TRAFFIC: Final = "AfterBlockTraffic"
@@ -63,6 +65,15 @@ FORGIVEN_WITH_APPLICATION_STOP: Final = frozenset({BEFORE_BLOCK_TRAFFIC, AFTER_B
 """The events whose failure `ignoreApplicationStopFailures` forgives: those that run the previous revision's scripts."""
 
 
-def sequence(*, with_balancer: bool) -> tuple[str, ...]:
-    """The events of an in-place deployment on one host, in order."""
-    return IN_PLACE_WITH_BALANCER if with_balancer else IN_PLACE
+PARTS: Final[dict[Part, tuple[str, ...]]] = {
+    Part.WHOLE: IN_PLACE_WITH_BALANCER,
+    Part.INSTALL: _INSTALLATION,
+    Part.ALLOW: _ALLOWING,
+    Part.BLOCK: _BLOCKING,
+}
+"""The events of each part of a lifecycle, behind a balancer."""
+
+
+def sequence(*, with_balancer: bool, part: Part = Part.WHOLE) -> tuple[str, ...]:
+    """The events of a part of the lifecycle on one host, in order. Without a balancer there is only the whole."""
+    return PARTS[part] if with_balancer else IN_PLACE

@@ -38,11 +38,14 @@ from simulator.rollout.events import (
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostProvisioned,
+    HostTerminated,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
     StopRequested,
     TimerFired,
+    TrafficShifted,
 )
 from simulator.rollout.host import NEVER, Record
 from simulator.rollout.stages import STAGE_TIMER, StageWalk
@@ -60,7 +63,6 @@ from simulator.rollout.walk import HOST_TIMER
 from strategies import STRATEGIES, Member
 
 DEPLOYMENT_TIMER = "deployment"
-_SKIPPED = EventStatus.SKIPPED
 
 
 class Rollout(StageWalk):
@@ -107,7 +109,8 @@ class Rollout(StageWalk):
         self._enter(Phase.ROLLING)
         members = [Member(target.name, target.zone) for target in deployment.targets]
         self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
-        hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        self._label_hosts()
+        hosts = f"{len(deployment.targets)} host{'s' * (len(deployment.targets) != 1)}"
         why = f"deploy {deployment.revision} to {hosts}, {deployment.strategy}, {deployment.config.name}"
         self._notify(Trigger.DEPLOYMENT_START, why)
         self._start_timer(
@@ -198,9 +201,7 @@ class Rollout(StageWalk):
                         Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message),
                     )
                 )
-                host.records.extend(
-                    Record(name, _SKIPPED, None, event.at_ms, None) for name in self.sequence[len(host.records) :]
-                )
+                self._skip_rest(host, event)
                 if host.event == lifecycle.INSTALL and host.started_ms != NEVER:
                     host.revision = None
                 host.command = host.event = ""
@@ -225,7 +226,7 @@ class Rollout(StageWalk):
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
         if rollback.refusal(self.deployment, status, wanted) is None:
-            undo = rollback.rollback(self.deployment, self.aftermath)
+            undo = rollback.rollback(self.deployment, self.hosts, self.sick)
             self._notify(Trigger.DEPLOYMENT_ROLLBACK, undo.description)
             self._commands.append(CreateDeployment(self._next_id(), self.deployment_id, undo.description, undo))
 
@@ -246,6 +247,9 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
     LifecycleEventCompleted: Rollout._event_completed,
     HealthCheckReported: Rollout._health_reported,
     TimerFired: Rollout._timer_fired,
+    HostProvisioned: Rollout._awaited_came,
+    HostTerminated: Rollout._awaited_came,
+    TrafficShifted: Rollout._awaited_came,
 }
 
 _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {

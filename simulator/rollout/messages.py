@@ -9,7 +9,7 @@ from simulator.rollout.deployment import Limits
 from simulator.rollout.events import HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
-from strategies.plan import Bake
+from strategies.plan import Bake, Stage
 
 FAILURES_NAMED_MAX = 3
 """A deployment's message names so many failed hosts; the others are counted."""
@@ -73,6 +73,14 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
         rule = f"{healthy} healthy {_are(healthy)} left and {budget.minimum} must stay so, so no other may be taken out"
     skipped = f"; {budget.waiting} skipped" if budget.waiting else ""
     return f"{failed} of {hosts} hosts failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
+
+
+def never_came(stage: Stage, hosts: list[str], limits: Limits) -> str:
+    """The message where hosts were not provisioned or terminated, or traffic not shifted, in time."""
+    which = (
+        f" ({', '.join(hosts[:FAILURES_NAMED_MAX])}{', …' * (len(hosts) > FAILURES_NAMED_MAX)})" if any(hosts) else ""
+    )
+    return f"“{stage}” did not end within {duration(limits.event_ms)}{which}"
 
 
 def turned_sick(health: HealthCheckReported, stage: Bake) -> str:

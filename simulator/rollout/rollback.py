@@ -7,13 +7,17 @@ deployment with CodeDeploy"), with the file-exists behaviour of that deployment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
+from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.host import Host
-from simulator.rollout.statuses import Creator, DeploymentStatus, RollbackEvent, TargetStatus
-from strategies.options import NONE
+from simulator.rollout.statuses import Creator, DeploymentStatus, EventStatus, Label, RollbackEvent, TargetStatus
+from strategies.options import NONE, BlueGreen, Options
+
+BLUE_GREEN = "blue-green"
+BACK_TO_BLUE = "back-to-blue"
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -38,6 +42,8 @@ def aftermath(hosts: Iterable[Host], sick: Container[str] = ()) -> tuple[Target,
 
     `sick` are hosts that succeeded and turned unhealthy later.
     """
+    hosts = tuple(hosts)
+    stays = _side_that_stays(hosts)
     return tuple(
         replace(
             host.target,
@@ -47,7 +53,19 @@ def aftermath(hosts: Iterable[Host], sick: Container[str] = ()) -> tuple[Target,
         if host.status in (TargetStatus.SUCCEEDED, TargetStatus.FAILED)
         else host.target
         for host in hosts
+        if host.label is stays
     )
+
+
+def _side_that_stays(hosts: Iterable[Host]) -> Label:
+    """Which side of a blue/green deployment is the group afterwards: the new hosts once the old ones have gone."""
+    label, gone = Label.NONE, False
+    for host in hosts:
+        if host.label is Label.BLUE:
+            label, gone = Label.BLUE, gone or host.gone
+        elif host.label is Label.GREEN and label is Label.NONE:
+            label = Label.BLUE
+    return Label.GREEN if gone else label
 
 
 def refusal(deployment: Deployment, status: DeploymentStatus, wanted: bool | None) -> str | None:
@@ -65,22 +83,49 @@ def refusal(deployment: Deployment, status: DeploymentStatus, wanted: bool | Non
     return None
 
 
-def rollback(deployment: Deployment, targets: tuple[Target, ...]) -> Deployment:
-    """The deployment that brings the last successful revision back to these hosts. Ask `refusal` first.
+def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[str]) -> Deployment:
+    """The deployment that brings the last successful revision back. Ask `refusal` first.
 
     It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one.
+    A blue/green deployment is undone by giving the traffic back to the original hosts as long as they stand, and by
+    another blue/green deployment once they are gone.
     """
     success = deployment.last_success
     assert success is not None, "refusal() answers for a group without a success"
+    strategy, options = deployment.strategy, deployment.options
+    targets = aftermath(hosts.values(), sick)
+    if strategy == BLUE_GREEN:
+        if any(host.gone for host in hosts.values() if host.label is Label.BLUE):
+            options = replace(options, blue_green=replace(options.blue_green or BlueGreen(), green=()))
+        else:
+            strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
+            targets = tuple(host.target for host in hosts.values() if host.label is Label.BLUE or not host.unborn)
+    elif options != NONE:
+        strategy, options = "rolling", NONE
     return replace(
         deployment,
         deployment_id=deployment_id(deployment.deployment_id, "rollback"),
         revision=success.revision,
         file_exists_behavior=success.file_exists_behavior,
         targets=targets,
-        strategy=deployment.strategy if deployment.options == NONE else "rolling",
-        options=NONE,
+        strategy=strategy,
+        options=options,
         creator=Creator.ROLLBACK,
         description=f"back from {deployment.deployment_id} to {success.revision}, deployed by {success.deployment_id}",
         rollback_of=deployment.deployment_id,
     )
+
+
+def _back(options: Options, hosts: Iterable[Host]) -> Options:
+    """What the way back has to undo: who is out of traffic, who is in it, who is not to stay."""
+    told = options.blue_green or BlueGreen()
+    held_out, let_in, doomed = [], [], []
+    for host in hosts:
+        began = {record.name for record in host.records if record.status is not EventStatus.SKIPPED}
+        if host.label is Label.BLUE:
+            held_out += [host.name] if lifecycle.BLOCK_TRAFFIC in began else []
+        elif not host.unborn:
+            let_in += [host.name] if lifecycle.ALLOW_TRAFFIC in began else []
+            doomed += [] if told.green else [host.name]
+    way = replace(told, held_out=tuple(held_out), let_in=tuple(let_in), doomed=tuple(doomed))
+    return Options(blue_green=way)

@@ -8,14 +8,26 @@ and between stages, and cut a wait short.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from simulator.rollout import messages
-from simulator.rollout.events import Event, HealthCheckReported, OperatorSpoke, TimerFired
+from simulator.rollout import lifecycle, messages
+from simulator.rollout.commands import Command, ProvisionHost, ShiftTraffic, TerminateHost
+from simulator.rollout.deployment import Target
+from simulator.rollout.events import (
+    Event,
+    HealthCheckReported,
+    HostProvisioned,
+    HostTerminated,
+    OperatorSpoke,
+    TimerFired,
+    TrafficShifted,
+)
 from simulator.rollout.health import HealthBudget, Standing
-from simulator.rollout.statuses import DeploymentStatus, ErrorCode, OperatorVerb, TargetStatus, Trigger
+from simulator.rollout.host import Host
+from simulator.rollout.state import Phase
+from simulator.rollout.statuses import DeploymentStatus, ErrorCode, Label, OperatorVerb, TargetStatus, Trigger
 from simulator.rollout.walk import HostWalk
-from strategies.plan import Approve, Bake, Deploy, Stage
+from strategies.plan import Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
 
 STAGE_TIMER = "stage:"
 
@@ -44,21 +56,44 @@ class StageWalk(HostWalk):
         else:
             self._finish(event, DeploymentStatus.SUCCEEDED)
 
+    def _label_hosts(self) -> None:
+        """Add the hosts that the plan provisions, and tell the old ones from the new."""
+        for stage in self.stages:
+            if isinstance(stage, Provision):
+                for member in stage.hosts:
+                    self.hosts[member.name] = host = Host(Target(member.name, member.zone))
+                    host.unborn = True
+                self.counts[TargetStatus.PENDING] += len(stage.hosts)
+        green = {
+            name
+            for stage in self.stages
+            if isinstance(stage, Deploy) and stage.part is Part.INSTALL
+            for name in stage.hosts
+        }
+        told = self.deployment.options.blue_green
+        green.update((*told.let_in, *told.doomed) if told else ())
+        if green:
+            for host in self.hosts.values():
+                host.label = Label.GREEN if host.name in green else Label.BLUE
+
     def _begin_deploy(self, stage: Deploy, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
-        hosts = [self.hosts[name] for name in stage.hosts]
-        unhealthy = [host.name for host in hosts if not host.target.healthy]
+        self.sequence = lifecycle.sequence(with_balancer=self.deployment.with_balancer, part=stage.part)
+        self.ready_is_enough = stage.part is Part.INSTALL
+        hosts = [host for name in stage.hosts if (host := self.hosts[name]).status in _TO_COME]
+        unhealthy = [host.name for host in hosts if not self._in_health(host)]
         # Unknown before old before current: None sorts first, then what is not the revision to come.
         wanted = self.deployment.revision
         healthy = sorted(
-            (h for h in hosts if h.target.healthy), key=lambda h: _revision_rank(h.target.revision, wanted)
+            (host for host in hosts if self._in_health(host)), key=lambda h: _revision_rank(h.target.revision, wanted)
         )
         self.budget = HealthBudget(
             unhealthy,
             [host.name for host in healthy],
             stage.required,
             own_minimum=stage.own_required,
-            others=self._standing(len(hosts), len(healthy)),
+            every=stage.every,
+            others=self._standing(stage, hosts),
         )
         if self.budget.impossible:
             message = messages.minimum_impossible(self.budget, self.deployment.config.name)
@@ -66,12 +101,22 @@ class StageWalk(HostWalk):
         else:
             self._fill(event)
 
-    def _standing(self, own: int, own_healthy: int) -> Standing:
-        """How the hosts beside the stage's own stand, from the counters of the stages before."""
-        succeeded, failed = self.counts[TargetStatus.SUCCEEDED], self.counts[TargetStatus.FAILED]
-        healthy = self.untouched_healthy - own_healthy + succeeded - len(self.sick)
-        self.untouched_healthy -= own_healthy
-        return Standing(len(self.hosts) - own, healthy, succeeded, failed)
+    def _in_health(self, host: Host) -> bool:
+        """Whether a host that nobody is at counts as healthy: a Ready one is not in service yet."""
+        if host.status is TargetStatus.PENDING:
+            return host.target.healthy
+        return host.status is TargetStatus.SUCCEEDED and host.name not in self.sick
+
+    def _standing(self, stage: Deploy, own: Sequence[Host]) -> Standing:
+        """How the hosts beside the stage's own stand, of those over which its minimum is counted."""
+        mine = {host.name for host in own}
+        others = [self.hosts[name] for name in stage.among if name not in mine]
+        return Standing(
+            len(others),
+            sum(self._in_health(host) for host in others),
+            sum(host.status is TargetStatus.SUCCEEDED for host in others),
+            sum(host.status is TargetStatus.FAILED for host in others),
+        )
 
     def _fill(self, event: Event) -> None:
         """Take as many hosts as the budget gives; where it gives none and none is under way, the stage has ended."""
@@ -81,8 +126,9 @@ class StageWalk(HostWalk):
         while taken := budget.take():
             name, why = taken
             host = self.hosts[name]
+            if host.status is TargetStatus.PENDING:
+                self._notify(Trigger.INSTANCE_START, why, name)
             self._move(host, TargetStatus.IN_PROGRESS)
-            self._notify(Trigger.INSTANCE_START, why, name)
             self._send(host, event, why)
         if not budget.ended:
             return
@@ -110,6 +156,59 @@ class StageWalk(HostWalk):
         if stage.waits_ms is not None:
             self._start_timer(f"{STAGE_TIMER}{self.stage}", event.at_ms + stage.waits_ms, str(stage))
 
+    def _begin_provision(self, stage: Provision, event: Event) -> None:
+        self.status = DeploymentStatus.IN_PROGRESS
+        for member in stage.hosts:
+            self._await(
+                ProvisionHost(self._next_id(), self.deployment_id, str(stage), member.name, member.zone), member.name
+            )
+        self._await_until(event, str(stage))
+
+    def _begin_shift(self, stage: Shift, event: Event) -> None:
+        self.status = DeploymentStatus.IN_PROGRESS
+        self._await(ShiftTraffic(self._next_id(), self.deployment_id, str(stage), stage.hosts, stage.percent), "")
+        self._await_until(event, str(stage))
+
+    def _begin_terminate(self, stage: Terminate, event: Event) -> None:
+        self.status = DeploymentStatus.IN_PROGRESS
+        if stage.after_ms and not self.promoted:
+            self.waits_to_terminate = True
+            self._start_timer(f"{STAGE_TIMER}{self.stage}", event.at_ms + stage.after_ms, str(stage))
+        else:
+            self._terminate(stage, event)
+
+    def _terminate(self, stage: Terminate, event: Event) -> None:
+        self.waits_to_terminate = False
+        for name in stage.hosts:
+            self._await(TerminateHost(self._next_id(), self.deployment_id, str(stage), name, stage.keep), name)
+        self._await_until(event, str(stage))
+
+    def _await(self, command: Command, host: str) -> None:
+        self.awaited[command.id] = host
+        self._commands.append(command)
+
+    def _await_until(self, event: Event, why: str) -> None:
+        """What was asked for comes within the limit of an event, or the stage fails; nothing to wait for ends it."""
+        if self.awaited:
+            self._start_timer(f"{STAGE_TIMER}{self.stage}", event.at_ms + self.deployment.limits.event_ms, why)
+        else:
+            self._end_stage(event)
+
+    def _awaited_came(self, event: HostProvisioned | HostTerminated | TrafficShifted) -> None:
+        host = self.awaited.pop(event.cause, None)
+        if host is None:
+            self.ignored += 1
+            return
+        if isinstance(event, HostTerminated):
+            self.hosts[host].gone = True
+        elif isinstance(event, HostProvisioned):
+            self.hosts[host].unborn = False
+        if not self.awaited:
+            if self.phase is Phase.STOPPING:
+                self._host_ended(event)
+            else:
+                self._end_stage(event)
+
     def _stage_timer_fired(self, event: TimerFired) -> None:
         stage = self.stages[self.stage]
         if event.timer != f"{STAGE_TIMER}{self.stage}" or self.stage_over:
@@ -117,6 +216,11 @@ class StageWalk(HostWalk):
         elif isinstance(stage, Approve) and not stage.then_continue:
             message = f"nobody said continue: {stage}"
             self._finish(event, DeploymentStatus.STOPPED, ErrorCode.TIMEOUT, message)
+        elif self.awaited:
+            message = messages.never_came(stage, list(self.awaited.values()), self.deployment.limits)
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
+        elif isinstance(stage, Terminate):
+            self._terminate(stage, event)
         else:
             self._end_stage(event)
 
@@ -135,8 +239,12 @@ class StageWalk(HostWalk):
             return f"the deployment has ended: {self.status}"
         stage = self.stages[self.stage] if self.stages else None
         match verb:
+            case OperatorVerb.CONTINUE if self.waits_to_terminate:
+                return None
             case OperatorVerb.CONTINUE if not isinstance(stage, Approve) or self.stage_over:
                 return f"the deployment waits for nobody: it is {self.status}"
+            case OperatorVerb.PROMOTE if self.waits_to_terminate:
+                return None
             case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake) or self.stage_over:
                 return f"there is no wait to cut short: the deployment is {self.status}"
             case OperatorVerb.PAUSE if self.paused:
@@ -155,7 +263,10 @@ class StageWalk(HostWalk):
             self._resume(event)
         else:
             self.promoted = self.promoted or verb is OperatorVerb.PROMOTE_FULL
-            if not isinstance(self.stages[self.stage], Deploy):
+            stage = self.stages[self.stage]
+            if isinstance(stage, Terminate) and self.waits_to_terminate:
+                self._terminate(stage, event)
+            elif isinstance(stage, Approve | Bake):
                 self._end_stage(event)
 
     def _resume(self, event: Event) -> None:
@@ -171,8 +282,13 @@ def _revision_rank(revision: str | None, wanted: str) -> int:
     return 0 if revision is None else 2 if revision == wanted else 1
 
 
+_TO_COME = (TargetStatus.PENDING, TargetStatus.READY)
+
 _BEGIN: Mapping[type[Stage], Callable[..., None]] = {
     Deploy: StageWalk._begin_deploy,
     Bake: StageWalk._begin_bake,
     Approve: StageWalk._begin_approve,
+    Provision: StageWalk._begin_provision,
+    Shift: StageWalk._begin_shift,
+    Terminate: StageWalk._begin_terminate,
 }

@@ -54,8 +54,12 @@ class RolloutState:
         """Whether an operator has waived every wait that is still to come."""
         self.stage_over = False
         """Whether the stage has ended, and only the pause holds the next one."""
-        self.untouched_healthy = sum(target.healthy for target in deployment.targets)
-        """Healthy hosts of stages that have not begun."""
+        self.waits_to_terminate = False
+        """Whether the original hosts still stand only because their termination waits."""
+        self.ready_is_enough = False
+        """Whether a host that is through the stage is Ready, with more to come, and not Succeeded."""
+        self.awaited: dict[str, str] = {}
+        """Commands of the stage that are under way and concern no lifecycle event: id, and host."""
         self.sick: dict[str, HealthCheckReported] = {}
         """Hosts that succeeded, and that the balancer has found unhealthy since; with its last word."""
         self.failures: list[messages.Failure] = []
@@ -85,6 +89,7 @@ class RolloutState:
         twin.hosts = {name: host.copy() for name, host in self.hosts.items()}
         twin.counts = self.counts.copy()
         twin.budget = self.budget.copy()
+        twin.awaited = self.awaited.copy()
         twin.sick = self.sick.copy()
         twin.failures = self.failures.copy()
         twin._recent = self._recent.copy()
@@ -101,7 +106,9 @@ class RolloutState:
             self.paused,
             self.promoted,
             self.stage_over,
+            self.waits_to_terminate,
             len(self.sick),
+            len(self.awaited),
             self.budget.key(),
             tuple(sorted((host.key() for host in self.hosts.values()), key=repr)),
         )

@@ -88,6 +88,14 @@ class RollbackEvent(StrEnum):
     DEPLOYMENT_STOP_ON_REQUEST = "DEPLOYMENT_STOP_ON_REQUEST"
 
 
+class Label(StrEnum):
+    """Which side of a blue/green deployment a host is on: `Blue` the original hosts, `Green` their replacements."""
+
+    NONE = ""
+    BLUE = "Blue"
+    GREEN = "Green"
+
+
 class OperatorVerb(StrEnum):
     """What a person says to a deployment under way, in Argo's words; `continue` is CodeDeploy's."""
 
@@ -118,3 +126,4 @@ class Trigger(StrEnum):
     INSTANCE_START = "InstanceStart"
     INSTANCE_SUCCESS = "InstanceSuccess"
     INSTANCE_FAILURE = "InstanceFailure"
+    INSTANCE_READY = "InstanceReady"

@@ -79,18 +79,29 @@ class HostWalk(RolloutState):
     def _end_host(self, host: Host, event: Event, failed_at: str | None, diagnostics: Diagnostics | None) -> None:
         """A host is through with this deployment: all went well, or it failed at an event and skips the rest."""
         if failed_at is None:
-            self._move(host, TargetStatus.SUCCEEDED)
-            self._notify(Trigger.INSTANCE_SUCCESS, "every lifecycle event succeeded", host.name)
+            host.step = 0
+            if self.ready_is_enough:
+                self._move(host, TargetStatus.READY)
+                self._notify(Trigger.INSTANCE_READY, "installed and validated, out of traffic", host.name)
+            else:
+                self._move(host, TargetStatus.SUCCEEDED)
+                self._notify(Trigger.INSTANCE_SUCCESS, "every lifecycle event succeeded", host.name)
         else:
             message = diagnostics.message if diagnostics else "no reason was given"
-            for name in self.sequence[len(host.records) :]:
-                host.records.append(Record(name, _SKIPPED, None, event.at_ms, None))
+            self._skip_rest(host, event)
             if len(self.failures) < messages.FAILURES_NAMED_MAX:
                 self.failures.append(messages.Failure(host.name, failed_at, message))
             self._move(host, TargetStatus.FAILED)
             self._notify(Trigger.INSTANCE_FAILURE, f"{failed_at}: {message}", host.name)
         self.budget.give_back(succeeded=failed_at is None)
         self._host_ended(event)
+
+    def _skip_rest(self, host: Host, event: Event) -> None:
+        """What the host will not come to any more."""
+        done = bool(host.records) and host.records[-1].name == self.sequence[host.step]
+        host.records.extend(
+            Record(name, _SKIPPED, None, event.at_ms, None) for name in self.sequence[host.step + done :]
+        )
 
     @abstractmethod
     def _host_ended(self, event: Event) -> None:
