@@ -12,8 +12,10 @@ from dataclasses import replace
 
 from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.host import Host
+from simulator.rollout.quick import quick
 from simulator.rollout.statuses import Creator, DeploymentStatus, RollbackEvent, TargetStatus
 
+_target = quick(Target)
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _ROLLBACK_EVENT = {
@@ -35,7 +37,7 @@ def deployment_id(*seed: object) -> str:
 def aftermath(hosts: Iterable[Host]) -> tuple[Target, ...]:
     """The group's hosts after a deployment: those that were attempted are healthy by their own outcome."""
     return tuple(
-        replace(host.target, healthy=host.status is TargetStatus.SUCCEEDED, revision=host.revision)
+        _target(host.name, host.target.zone, host.status is TargetStatus.SUCCEEDED, host.revision)
         if host.status in (TargetStatus.SUCCEEDED, TargetStatus.FAILED)
         else host.target
         for host in hosts
