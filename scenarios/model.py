@@ -121,8 +121,10 @@ class Fleet(Model):
         hosts = self.hosts
         if isinstance(hosts, int):
             zones = self.zones or ("",)
-            hosts = tuple(Host(name=f"h{i + 1}", zone=zones[i % len(zones)]) for i in range(hosts))
-            return tuple(host.model_copy(update={"tags": self.tags, "files": self.files}) for host in hosts)
+            alike = Host(name="h1", tags=self.tags, files=self.files)
+            return tuple(
+                alike.model_copy(update={"name": f"h{i + 1}", "zone": zones[i % len(zones)]}) for i in range(hosts)
+            )
         return tuple(
             host.model_copy(update={"tags": {**self.tags, **host.tags}, "files": {**self.files, **host.files}})
             for host in hosts

@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from fleet.agent import messages
 from fleet.agent.acl import complete
 from fleet.agent.errors import AgentError
 from fleet.agent.instructions import Chmod, Chown, Copy, Mkdir, SetAcl, SetContext, Step
@@ -33,9 +34,8 @@ def carry_out(step: Step, note: Note) -> None:
     try:
         _carry_out(step, note)
     except OSError as error:
-        raise AgentError(
-            f"{_in_words(step)} failed: {error.strerror or error} ({error.filename or 'no path'})"
-        ) from error
+        reason = error.strerror or str(error)
+        raise AgentError(messages.step_failed(step, reason, error.filename or "no path")) from error
 
 
 def _carry_out(step: Step, note: Note) -> None:
@@ -81,14 +81,14 @@ def _id_of_user(name: str, file: str) -> int:
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
-        raise AgentError(f"the owner of {file} cannot be set: this host has no user `{name}`") from None
+        raise AgentError(messages.no_such_user(name, file)) from None
 
 
 def _id_of_group(name: str, file: str) -> int:
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
-        raise AgentError(f"the group of {file} cannot be set: this host has no group `{name}`") from None
+        raise AgentError(messages.no_such_group(name, file)) from None
 
 
 def run_tool(command: list[str], key: str) -> None:
@@ -114,19 +114,3 @@ def run_tool(command: list[str], key: str) -> None:
     if done.returncode != 0:
         said = done.stdout.decode(errors="replace").strip()
         raise AgentError(f"`{key}` cannot be set: `{' '.join(command)}` ended with {done.returncode}: {said}")
-
-
-def _in_words(step: Step) -> str:
-    match step:
-        case Mkdir(directory):
-            return f"making the directory {directory}"
-        case Copy(source, destination):
-            return f"copying {source} to {destination}"
-        case Chmod(file, mode):
-            return f"setting the mode {mode} of {file}"
-        case SetAcl(file, _):
-            return f"setting the access control list of {file}"
-        case SetContext(file, _):
-            return f"setting the SELinux context of {file}"
-        case Chown(file, owner, group):
-            return f"setting the owner {owner or '-'} and group {group or '-'} of {file}"

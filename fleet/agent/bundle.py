@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from fleet.agent import messages
 from fleet.agent.archive import Bounds, unpack
 from fleet.agent.download import Sources
 from fleet.agent.errors import AgentError
@@ -85,7 +86,7 @@ def _copy_directory(location: Path, place: Place) -> None:
 
 def _link_file(location: Path, place: Place) -> None:
     if not location.is_file():
-        raise AgentError(f"the revision is the file {location}, which {_state(location)} on this host")
+        raise AgentError(messages.bundle_missing(str(location), _state(location)))
     place.bundle.unlink(missing_ok=True)
     place.bundle.symlink_to(location)
 

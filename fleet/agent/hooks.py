@@ -10,6 +10,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet.agent import messages
 from fleet.agent.appspec import SCRIPT_EVENTS, AppSpec, Script, load
 from fleet.agent.errors import AgentError, Code, ScriptFailure
 from fleet.agent.layout import Layout, Place
@@ -68,12 +69,8 @@ def _missing(place: Place, name: str) -> str:
     if not place.archive.is_dir():
         return f"the AppSpec file `{name}` is not there: its revision is no longer unpacked at {place.archive}"
     names = sorted(entry.name for entry in place.archive.iterdir())
-    near = [entry for entry in names if "appspec" in entry.lower()]
     nested = sorted(str(path.relative_to(place.archive)) for path in place.archive.glob(f"*/{name}"))
-    seen = near or nested
-    hint = f"; there is {', '.join(seen[:3])}" if seen else f"; the bundle holds {', '.join(names[:10]) or 'nothing'}"
-    wanted = place.archive / name
-    return f"the bundle has no AppSpec file at `{name}`: expected was {wanted}{hint}. Pack it at the top"
+    return messages.appspec_missing(name, str(place.archive / name), names, nested)
 
 
 def is_noop(event: str, spec: Specification, layout: Layout) -> bool:
@@ -128,8 +125,7 @@ class HookRun:
             raise ScriptFailure(
                 Code.SCRIPT_MISSING,
                 script.location,
-                f"the script {script.location} of {self.event} is not there: expected was "
-                f"{path}{_elsewhere(path, archive)}",
+                messages.script_missing(script.location, self.event, str(path), _elsewhere(path, archive)),
                 log.tail,
             )
         self._make_executable(script, path, log)
@@ -142,7 +138,7 @@ class HookRun:
             raise ScriptFailure(
                 Code.SCRIPT_FAILED,
                 script.location,
-                f"{_called(script)} could not be run to its end: {reason}",
+                messages.script_not_run(script.location, script.runas, reason),
                 log.tail,
             ) from error
         self._judge(script, path, outcome, log)
@@ -162,38 +158,23 @@ class HookRun:
             ) from error
 
     def _judge(self, script: Script, path: Path, outcome: Outcome, log: ScriptLog) -> None:
+        called = script.location, script.runas
         if outcome.end == "timed out":
-            raise ScriptFailure(
-                Code.SCRIPT_TIMED_OUT,
-                script.location,
-                f"{_called(script)} did not end within its timeout of {script.timeout_s} s, and was stopped",
-                log.tail,
-            )
+            message = messages.script_timed_out(*called, script.timeout_s)
+            raise ScriptFailure(Code.SCRIPT_TIMED_OUT, script.location, message, log.tail)
         if outcome.end == "output left open":
-            streams = " and ".join(name.upper() for name in outcome.open_streams)
-            who = ", ".join(outcome.holders) or "a process that it started"
-            raise ScriptFailure(
-                Code.OUTPUT_LEFT_OPEN,
-                script.location,
-                f"{_called(script)} ended, but {who} kept its {streams} open until the timeout of "
-                f"{script.timeout_s} s "
-                "was spent; start it in the background with its output sent elsewhere: "
-                "`>/dev/null 2>&1 </dev/null &`",
-                log.tail,
-            )
+            message = messages.output_left_open(*called, script.timeout_s, outcome.open_streams, outcome.holders)
+            raise ScriptFailure(Code.OUTPUT_LEFT_OPEN, script.location, message, log.tail)
         if outcome.status != 0:
-            how = f"exit code {outcome.status}" if outcome.status > 0 else f"signal {-outcome.status}"
             reason = explain_start(path) if outcome.status in (126, 127) else None
-            hint = f" ({reason})" if reason else ""
-            raise ScriptFailure(
-                Code.SCRIPT_FAILED, script.location, f"{_called(script)} failed with {how}{hint}", log.tail
-            )
+            message = messages.script_failed(*called, outcome.status, reason)
+            raise ScriptFailure(Code.SCRIPT_FAILED, script.location, message, log.tail)
 
 
 def explain_start(path: Path) -> str | None:
     """Why the system would not start ``path``, as far as its first line tells; None if it does not."""
     if path.is_dir():
-        return "it is a directory"
+        return messages.IS_A_DIRECTORY
     try:
         with path.open("rb") as file:
             first = file.read(_FIRST_LINE_BYTES).split(b"\n", 1)[0]
@@ -213,10 +194,5 @@ def explain_start(path: Path) -> str | None:
     return None
 
 
-def _called(script: Script) -> str:
-    return f"the script {script.location}" + (f", run as {script.runas}," if script.runas else "")
-
-
-def _elsewhere(path: Path, archive: Path) -> str:
-    places = sorted(str(found.relative_to(archive)) for found in archive.rglob("*") if found.name == path.name)
-    return f"; the bundle has it at {', '.join(places[:3])}" if places else ""
+def _elsewhere(path: Path, archive: Path) -> list[str]:
+    return sorted(str(found.relative_to(archive)) for found in archive.rglob("*") if found.name == path.name)

@@ -14,10 +14,10 @@ from typing_extensions import override
 
 from fleet.balancer.virtual import SILENT, Answer, Schedule, VirtualBalancer
 from fleet.base import Fleet, MakeEvent
-from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
+from fleet.virtual.ground import Ground
 from fleet.virtual.host import VirtualHost, Work
-from fleet.virtual.revision import VirtualRevision, read_revision
+from fleet.virtual.revision import VirtualRevision
 from fleet.virtual.work import Workshop, restarted
 from scenarios.model import Effect, HealthFault, Scenario
 from simulator.rollout import lifecycle
@@ -49,31 +49,24 @@ class VirtualFleet(Fleet):
 
     name = "virtual"
 
-    def __init__(self, scenario: Scenario, seed: int, schedule: Schedule) -> None:
+    def __init__(self, scenario: Scenario, seed: int, schedule: Schedule, ground: Ground | None = None) -> None:
+        ground = ground or Ground(scenario)
         self._scenario = scenario
         self._seed = seed
         self._schedule = schedule
         self._now_ms = 0
-        self._disks = Disks(scenario.fleet.users)
-        self._revisions = {name: read_revision(name, revision) for name, revision in scenario.revisions.items()}
+        self._disks = ground.disks
+        self._revisions = ground.revisions
         self._workshops: dict[str, Workshop] = {}
         self._start_limit_ms = min(scenario.limits.start, scenario.limits.event)
         self._watched_starts: frozenset[str] = frozenset()
-        running = self._running()
+        running = ground.running
         self.hosts: dict[str, VirtualHost] = {}
         self._balancer = VirtualBalancer(scenario.balancer, schedule) if scenario.balancer else None
-        for host in scenario.fleet.named_hosts():
-            disk = self._disks.disk(host.files)
-            if running is not None and running.appspec is not None:
-                # What stood in the way of the first install is none of this run's business.
-                disk = self._disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE").disk
+        for host, disk in ground.hosts:
             self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, running)
             if self._balancer:
                 self._balancer.add(host.name, self._answer(virtual), in_service=running is not None)
-
-    def _running(self) -> VirtualRevision | None:
-        running = self._scenario.fleet.running
-        return None if running is None else self._revisions[running]
 
     # -- commands -----------------------------------------------------------------------------------------------
 

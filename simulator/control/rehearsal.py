@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from fleet.base import Fleet, MakeEvent
 from fleet.virtual.draws import stream
-from scenarios.model import Deploy, OperatorAction, Scenario
+from scenarios.model import Deploy, Host, OperatorAction, Scenario
 from simulator.control.faults import Faults
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
@@ -89,7 +89,9 @@ class Rehearsal:
         driver: Driver,
         journal: Journal,
         observers: Sequence[Observer] = (),
+        hosts: Sequence[Host] | None = None,
     ) -> None:
+        """`hosts`: the scenario's, where they are already known by name."""
         self.scenario = scenario
         self.rollouts: list[Rollout] = []
         self.notifications: list[Notify] = []
@@ -107,7 +109,7 @@ class Rehearsal:
         self._by_id: dict[str, tuple[Rollout, int]] = {}
         self._to_come = list(reversed(scenario.deploy))
         self._timers: dict[tuple[str, str], str] = {}
-        hosts = scenario.fleet.named_hosts()
+        hosts = hosts or scenario.fleet.named_hosts()
         running = scenario.fleet.running
         self._targets: tuple[Target, ...] = tuple(
             Target(host.name, host.zone, running is not None, running)

@@ -6,14 +6,17 @@ on threads, or on the machine.
 
 from __future__ import annotations
 
+import gc
 import heapq
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from fleet.base import MakeEvent
 from fleet.virtual.fleet import VirtualFleet
+from fleet.virtual.ground import Ground
 from scenarios.model import Scenario
 from simulator.control import verdict
 from simulator.control.journal import FORMAT, Header, Journal
@@ -79,14 +82,44 @@ class VirtualLoop:
 
 def header_of(scenario: Scenario, fleet: str, seed: int, scenario_sha256: str, replay: str) -> Header:
     """The first line of a run's journal."""
+    return Header(VERSION, FORMAT, fleet, seed, scenario_sha256, replay, _plain(scenario))
+
+
+def _plain(scenario: Scenario) -> dict[str, Any]:
     data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
     for revision in data["revisions"].values():
         revision["bundle"] = Path(revision["bundle"]).name  # a journal is the same on every machine
-    return Header(VERSION, FORMAT, fleet, seed, scenario_sha256, replay, data)
+    return data
+
+
+class Prepared:
+    """A scenario that was made ready for the virtual fleet: for one that is rehearsed again and again, by seed.
+
+    Its bundles were read when it was made; what happens to them later is not seen.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.ground = Ground(scenario)
+        self.hosts = tuple(host for host, _ in self.ground.hosts)
+        self.plain = _plain(scenario)
+        """The scenario as the journal's header bears it."""
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """No garbage collection meanwhile: a run makes no cycles, and a large one is walked through over and over."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def virtual(
-    scenario: Scenario,
+    scenario: Scenario | Prepared,
     *,
     seed: int,
     scenario_sha256: str,
@@ -99,27 +132,32 @@ def virtual(
 ) -> RunResult:
     """Rehearse a scenario on the virtual fleet. The same scenario and seed give the same journal, to the byte.
 
+    For many runs of one scenario, prepare it once: `Prepared(scenario)`.
     `time_limit_ms` is real time; beyond it the result's status is `aborted`. KeyboardInterrupt gives `interrupted`.
     """
-    header = header_of(scenario, VirtualFleet.name, seed, scenario_sha256, replay)
-    book = Journal(header, journal)
-    loop = VirtualLoop()
-    fleet = VirtualFleet(scenario, seed, loop.at)
-    rehearsal = Rehearsal(scenario, seed, fleet, loop, book, observers)
     deadline_s = None if time_limit_ms is None else time.monotonic() + time_limit_ms / 1000
-    try:
-        rehearsal.begin()
-        status = loop.run(rehearsal, fleet, deadline_s=deadline_s, speed=speed)
-    except KeyboardInterrupt:
-        status = RunStatus.INTERRUPTED
-    sha256 = book.close()
-    return verdict.result(
-        header,
-        scenario,
-        rehearsal,
-        status,
-        ended_ms=loop.now_ms(),
-        strict=strict,
-        sha256=sha256,
-        events=book.events,
-    )
+    with _without_collector():
+        prepared = scenario if isinstance(scenario, Prepared) else Prepared(scenario)
+        scenario = prepared.scenario
+        header = Header(VERSION, FORMAT, VirtualFleet.name, seed, scenario_sha256, replay, prepared.plain)
+        book = Journal(header, journal)
+        loop = VirtualLoop()
+        fleet = VirtualFleet(scenario, seed, loop.at, prepared.ground)
+        rehearsal = Rehearsal(scenario, seed, fleet, loop, book, observers, prepared.hosts)
+        try:
+            rehearsal.begin()
+            status = loop.run(rehearsal, fleet, deadline_s=deadline_s, speed=speed)
+        except KeyboardInterrupt:
+            status = RunStatus.INTERRUPTED
+        finally:
+            sha256 = book.close()
+        return verdict.result(
+            header,
+            scenario,
+            rehearsal,
+            status,
+            ended_ms=loop.now_ms(),
+            strict=strict,
+            sha256=sha256,
+            events=book.events,
+        )

@@ -13,12 +13,14 @@ from dataclasses import replace
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.host import Host
+from simulator.rollout.quick import quick
 from simulator.rollout.statuses import Creator, DeploymentStatus, EventStatus, Label, RollbackEvent, TargetStatus
 from strategies.options import NONE, BlueGreen, Options
 
 BLUE_GREEN = "blue-green"
 BACK_TO_BLUE = "back-to-blue"
 
+_target = quick(Target)
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _ROLLBACK_EVENT = {
@@ -45,10 +47,11 @@ def aftermath(hosts: Iterable[Host], sick: Container[str] = ()) -> tuple[Target,
     hosts = tuple(hosts)
     stays = _side_that_stays(hosts)
     return tuple(
-        replace(
-            host.target,
-            healthy=host.status is TargetStatus.SUCCEEDED and host.name not in sick,
-            revision=host.revision,
+        _target(
+            host.name,
+            host.target.zone,
+            host.status is TargetStatus.SUCCEEDED and host.name not in sick,
+            host.revision,
         )
         if host.status in (TargetStatus.SUCCEEDED, TargetStatus.FAILED)
         else host.target

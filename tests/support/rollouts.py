@@ -109,6 +109,7 @@ class Hand:
         self.events: list[Event] = []
         self.commands: list[Command] = []
         self.timers: dict[str, StartTimer] = {}
+        self._spent: set[str] = set()
         self._ids = iter(ids) if ids is not None else itertools.count(1)
 
     # -- what happens -------------------------------------------------------------------------------------------
@@ -193,10 +194,16 @@ class Hand:
         commands = self.rollout.handle(event)
         self.events.append(event)
         self.commands.extend(commands)
+        if isinstance(event, TimerFired):
+            self._spent.add(event.cause)
         for command in commands:
             if isinstance(command, StartTimer):
                 self.timers[command.timer] = command
         validate(self.rollout)
+        for host in self.busy:
+            timer = self.timers[f"host:{host}"]
+            assert timer.id not in self._spent, f"no timer runs for {host}, which may wait for ever"
+            assert timer.at_ms == self.rollout.hosts[host].armed_ms
         return commands
 
     def id(self) -> int:

@@ -10,9 +10,10 @@ import pytest
 from tests.tidy.sources import PACKAGES, Module, imports, modules, within
 
 VALUES = tuple(
-    f"simulator.rollout.{name}" for name in ("commands", "deployment", "events", "lifecycle", "statuses", "quick")
+    f"simulator.rollout.{name}"
+    for name in ("commands", "deployment", "events", "lifecycle", "statuses", "quick", "messages")
 )
-"""What the core and the fleets speak in, and what makes it."""
+"""What the core and the fleets speak in, what makes it, and the words for it."""
 
 ALLOWED: dict[str, tuple[str, ...]] = {
     "strategies": ("strategies",),

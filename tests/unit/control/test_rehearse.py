@@ -214,6 +214,15 @@ def test_a_fault_by_revision_follows_the_revision() -> None:
     assert "answered 404, wanted 200" in error.message
 
 
+def test_a_fault_is_healed_once_by_its_time_or_by_another_revision() -> None:
+    brief = fault({"health": {"status": 404}}, where={"revision": "v2"}, **{"for": "500ms"})
+    bad = fault({"script": {"exit": 1}}, when={"event": "ValidateService", "nth": 1, "deployment": 1})
+    result, watcher = watched(faults=[brief, bad])
+    assert result.outcome is Outcome.ROLLED_BACK
+    changes = [e.active for e in events_of(watcher, FaultChanged) if isinstance(e, FaultChanged) if "404" in e.fault]
+    assert changes == [True, False]
+
+
 def test_a_fault_has_a_name_of_its_effect() -> None:
     _, watcher = watched(
         faults=[

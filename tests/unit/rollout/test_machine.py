@@ -246,6 +246,19 @@ def test_what_happens_to_a_copy_does_not_happen_to_the_original() -> None:
     validate(rollout)
 
 
+def test_a_copy_has_a_story_of_its_own() -> None:
+    hand = Hand(deployment(2))
+    hand.create()
+    twin = hand.rollout.copy()
+    hand.end("h1")
+    with pytest.raises(RolloutError) as caught:
+        twin.handle(TimerFired(9, 9, "", "d-1", "lunch"))
+    assert [line for line in caught.value.story if "#" in line] == [
+        "  DeploymentCreated #1 at 0 ms, caused by nothing",
+        "  TimerFired #9 at 9 ms, caused by nothing",
+    ]
+
+
 def test_keys_are_equal_whichever_of_several_alike_hosts_did_what() -> None:
     one, other = Hand(deployment(4, "HalfAtATime")), Hand(deployment(4, "HalfAtATime"))
     one.create()
