@@ -24,7 +24,7 @@ from scenarios.faults import (
     When,
     Where,
 )
-from scenarios.strategies import MinimumHealthyHosts, Strategy
+from scenarios.strategies import MinimumHealthyHosts, Strategy, StrategyOptions
 from scenarios.words import (
     DEPLOYMENTS_MAX,
     FAULTS_MAX,
@@ -263,3 +263,9 @@ class Scenario(Model):
     faults: tuple[Fault, ...] = Field((), max_length=FAULTS_MAX, description="What goes wrong.")
     operator: tuple[OperatorAction, ...] = Field((), description="What a person does meanwhile.")
     expect: Expect | None = Field(None, description="What must come of it; without it, nothing is asked for.")
+
+    def standing_by(self) -> frozenset[str]:
+        """Hosts that are outside the group, to replace it one day (DISCOVER_EXISTING)."""
+        strategies = [self.group.strategy, *(deploy.strategy for deploy in self.deploy)]
+        told = [strategy.blue_green for strategy in strategies if isinstance(strategy, StrategyOptions)]
+        return frozenset(name for blue_green in told if blue_green for name in blue_green.target_instances)

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from scenarios.words import FLEET_PERCENT_MAX, Duration, Model, RuleError, SomeTime, exactly_one
 
-StrategyName = Literal["in-place", "rolling", "canary", "zonal"]
+StrategyName = Literal["in-place", "rolling", "canary", "zonal", "blue-green"]
 """Strategies that need be told nothing."""
 STEPS_MAX = 100
 
@@ -94,7 +94,66 @@ class Step(Model):
         return self
 
 
-STRATEGIES_WITH_OPTIONS = ("canary", "linear", "zonal", "steps")
+class Shift(Model):
+    """A share of the traffic first, and then more."""
+
+    percent: int = Field(ge=1, le=99, description="Of the traffic.")
+    every: SomeTime = Field(description="How long the share is watched.")
+
+
+TRAFFIC = ("canary", "linear")
+
+
+class ShiftedTraffic(Model):
+    """How the traffic moves to the new hosts: a canary's share and then all, or the same share again and again."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one(TRAFFIC))
+
+    canary: Shift | None = None
+    linear: Shift | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.canary is None) == (self.linear is None):
+            raise RuleError("expected exactly one of canary, linear")
+        return self
+
+
+class ReadyOption(Model):
+    """CodeDeploy's `deploymentReadyOption`: what happens when the new hosts are ready."""
+
+    action_on_timeout: Literal["CONTINUE_DEPLOYMENT", "STOP_DEPLOYMENT"] = Field(
+        "CONTINUE_DEPLOYMENT", description="Reroute at once; or wait for somebody to continue, and stop without."
+    )
+    wait_time: Duration | None = Field(None, le=48 * 3_600_000, description="With STOP_DEPLOYMENT; at most 48h.")
+
+
+class TerminateOption(Model):
+    """CodeDeploy's `terminateBlueInstancesOnDeploymentSuccess`."""
+
+    action: Literal["TERMINATE", "KEEP_ALIVE"] = "TERMINATE"
+    wait_time: Duration = Field(0, le=48 * 3_600_000, description="Before the original hosts end; at most 48h.")
+
+
+class BlueGreen(Model):
+    """New hosts beside the old ones, made ready out of traffic, and then given the traffic."""
+
+    green_fleet_provisioning: Literal["COPY_AUTO_SCALING_GROUP", "DISCOVER_EXISTING"] = Field(
+        "COPY_AUTO_SCALING_GROUP", description="New hosts alike to the old ones, or `target_instances` that exist."
+    )
+    target_instances: tuple[str, ...] = Field((), description="With DISCOVER_EXISTING: the new hosts, by name.")
+    deployment_ready: ReadyOption = ReadyOption()
+    terminate_blue: TerminateOption = TerminateOption()
+    traffic: ShiftedTraffic | None = Field(None, description="Left out: rerouted at once, host by host.")
+
+    @model_validator(mode="after")
+    def _discovers(self) -> Self:
+        if (self.green_fleet_provisioning == "DISCOVER_EXISTING") != bool(self.target_instances):
+            raise RuleError("DISCOVER_EXISTING and target_instances go together")
+        return self
+
+
+STRATEGIES_WITH_OPTIONS = ("canary", "linear", "zonal", "steps", "blue_green")
 
 
 class StrategyOptions(Model):
@@ -106,11 +165,12 @@ class StrategyOptions(Model):
     linear: Linear | None = None
     zonal: Zonal | None = None
     steps: tuple[Step, ...] | None = Field(None, min_length=1, max_length=STEPS_MAX)
+    blue_green: BlueGreen | None = Field(None, alias="blue-green")
 
     @property
     def name(self) -> str:
         """The strategy's name."""
-        return next(name for name in STRATEGIES_WITH_OPTIONS if getattr(self, name) is not None)
+        return next(name for name in STRATEGIES_WITH_OPTIONS if getattr(self, name) is not None).replace("_", "-")
 
     @model_validator(mode="after")
     def _one(self) -> Self:

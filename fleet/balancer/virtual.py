@@ -1,21 +1,16 @@
-"""The balancer's virtual twin: registration, draining and health checks as events, traffic as a fluid.
+"""The balancer's virtual twin: registration, draining and health checks as events (its traffic: `fleet.balancer.fluid`).
 
 Health checks are made every `interval` from a host's registration on; `rise` passing checks in a row make a host
 healthy, `fall` failing ones unhealthy. The checks themselves are not played: between two changes of what a host
 answers, the moment at which the balancer will change its mind is known, and only that moment is an event.
-
-Traffic is exact. Between two changes every host in service gets the same share of the requests, so the number that
-each kind of host answered is `rate × time × hosts of that kind ÷ hosts in service`: integers over the number of
-hosts in service, summed as fractions at the end.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
-from fractions import Fraction
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from fleet.balancer.fluid import Fluid, Kind
 from scenarios.model import Balancer
 from simulator.rollout.events import Event, HealthCheckReported
 
@@ -62,15 +57,12 @@ class VirtualBalancer:
         self._config = config
         self._schedule = schedule
         self._servers: dict[str, _Server] = {}
-        self._hosts_by_answer: dict[tuple[str | None, bool], int] = defaultdict(int)
-        self._answered: dict[tuple[int, str | None, bool], int] = defaultdict(int)
-        self._unanswered_ms = 0
-        self._since_ms = 0
-        self.in_service = 0
+        self._fluid = Fluid(config.traffic.rate)
+        self._shifted: frozenset[str] = frozenset()
         self.in_service_min: int | None = None
 
     def add(self, name: str, answer: Answer, *, in_service: bool) -> None:
-        """A host that exists when the run begins."""
+        """A host that the balancer may be asked about."""
         server = self._servers[name] = _Server(name)
         server.answer = answer
         if in_service:
@@ -79,6 +71,27 @@ class VirtualBalancer:
             self._count(server, +1)
         if self.in_service == len(self._servers):
             self.in_service_min = self.in_service
+
+    def remove(self, name: str, now_ms: int) -> None:
+        """A host is gone for good."""
+        self.deregister(name, now_ms)
+        del self._servers[name]
+
+    def shift(self, names: Iterable[str], percent: int, now_ms: int) -> None:
+        """These servers together get this share of the traffic, the others the rest."""
+        self._fluid.settle(now_ms)
+        serving = [server for server in self._servers.values() if server.registered and server.healthy]
+        for server in serving:
+            self._count(server, -1)
+        self._shifted = frozenset(names)
+        self._fluid.shift(percent)
+        for server in serving:
+            self._count(server, +1)
+
+    @property
+    def in_service(self) -> int:
+        """Hosts in service."""
+        return self._fluid.in_service
 
     def register(self, name: str, now_ms: int, cause: str) -> None:
         """Take a host in. It gets no request until it has passed `rise` checks."""
@@ -102,7 +115,7 @@ class VirtualBalancer:
             return
         in_service = server.registered and server.healthy
         if in_service:
-            self._settle(now_ms)
+            self._fluid.settle(now_ms)
             self._count(server, -1)
         if server.answer.passes != answer.passes:
             server.streak_ms = now_ms
@@ -137,7 +150,7 @@ class VirtualBalancer:
             if server.generation != generation:
                 return None
             if healthy != server.healthy:
-                self._settle(now_ms)
+                self._fluid.settle(now_ms)
                 server.healthy = healthy
                 self._count(server, +1 if healthy else -1)
                 self._note_minimum()
@@ -160,13 +173,13 @@ class VirtualBalancer:
 
     def _leave(self, server: _Server, now_ms: int) -> None:
         if server.registered and server.healthy:
-            self._settle(now_ms)
+            self._fluid.settle(now_ms)
             self._count(server, -1)
             self._note_minimum()
 
     def _count(self, server: _Server, change: int) -> None:
-        self._hosts_by_answer[server.answer.serves, server.answer.serves_well] += change
-        self.in_service += change
+        answer = server.answer
+        self._fluid.count(Kind(server.name in self._shifted, answer.serves, answer.serves_well), change)
 
     def _note_minimum(self) -> None:
         if self.in_service_min is not None:
@@ -174,40 +187,6 @@ class VirtualBalancer:
         elif self.in_service == len(self._servers):
             self.in_service_min = self.in_service
 
-    def _settle(self, now_ms: int) -> None:
-        """Account for the time since the last change."""
-        passed_ms = now_ms - self._since_ms
-        self._since_ms = now_ms
-        if not passed_ms:
-            return
-        if not self.in_service:
-            self._unanswered_ms += passed_ms
-            return
-        for (serves, well), hosts in self._hosts_by_answer.items():
-            if hosts:
-                self._answered[self.in_service, serves, well] += passed_ms * hosts
-
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
         """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
-        self._settle(now_ms)
-        rate = self._config.traffic.rate
-        failed = Fraction(self._unanswered_ms)
-        by_revision: dict[str, Fraction] = defaultdict(Fraction)
-        for (in_service, serves, well), host_ms in self._answered.items():
-            share = Fraction(host_ms, in_service)
-            if serves is not None:
-                by_revision[serves] += share
-            if not well:
-                failed += share
-        total = round(Fraction(now_ms * rate, 1000))
-        shares = {name: by_revision[name] * rate / 1000 for name in sorted(by_revision)}
-        return total, round(failed * rate / 1000), tuple(whole(shares).items())
-
-
-def whole(shares: dict[str, Fraction]) -> dict[str, int]:
-    """Fractions as whole numbers that add up to their rounded sum: what is left over goes to the largest remainders."""
-    rounded = {name: int(share) for name, share in shares.items()}
-    left = round(sum(shares.values(), Fraction())) - sum(rounded.values())
-    for name in sorted(shares, key=lambda name: rounded[name] - shares[name])[:left]:
-        rounded[name] += 1
-    return rounded
+        return self._fluid.measure(now_ms)

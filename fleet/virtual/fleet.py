@@ -21,14 +21,25 @@ from fleet.virtual.revision import VirtualRevision
 from fleet.virtual.work import Workshop, restarted
 from scenarios.model import Effect, HealthFault, Scenario
 from simulator.rollout import lifecycle
-from simulator.rollout.commands import AllowTraffic, BlockTraffic, Command, RunLifecycleEvent
+from simulator.rollout.commands import (
+    AllowTraffic,
+    BlockTraffic,
+    Command,
+    ProvisionHost,
+    RunLifecycleEvent,
+    ShiftTraffic,
+    TerminateHost,
+)
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     Diagnostics,
     Event,
+    HostProvisioned,
+    HostTerminated,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     TrafficMeasured,
+    TrafficShifted,
 )
 from simulator.rollout.messages import duration
 from simulator.rollout.quick import quick
@@ -37,6 +48,9 @@ from simulator.rollout.statuses import EventStatus
 _DRAINING_MS = (20, 400)
 """How long the requests that are under way when a host is taken out go on, at most."""
 _RESTART_MS = 1_000
+_BOOT_MS = (5_000, 20_000)
+"""From the request for a new host until its agent runs."""
+_TERMINATE_MS = 1_000
 _USER_TIMEOUT_MS = 10_000
 """A user who waits longer than this for an answer has none."""
 _CHANGES_A_HOST = frozenset({lifecycle.APPLICATION_STOP, lifecycle.INSTALL, lifecycle.APPLICATION_START})
@@ -63,10 +77,10 @@ class VirtualFleet(Fleet):
         running = ground.running
         self.hosts: dict[str, VirtualHost] = {}
         self._balancer = VirtualBalancer(scenario.balancer, schedule) if scenario.balancer else None
-        for host, disk in ground.hosts:
-            self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, running)
+        for host, disk, runs in ground.hosts:
+            self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, running if runs else None)
             if self._balancer:
-                self._balancer.add(host.name, self._answer(virtual), in_service=running is not None)
+                self._balancer.add(host.name, self._answer(virtual), in_service=runs)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -95,6 +109,36 @@ class VirtualFleet(Fleet):
             self._block(command)
         elif type(command) is AllowTraffic:
             self._the_balancer().register(command.host, self._now_ms, command.id)
+        elif isinstance(command, ProvisionHost):
+            self._provision(command)
+        elif isinstance(command, TerminateHost):
+            self._terminate(command)
+        elif isinstance(command, ShiftTraffic):
+            self._the_balancer().shift(command.hosts, command.percent, self._now_ms)
+            self._schedule(self._now_ms, lambda id, at: TrafficShifted(id, at, command.id, command.deployment_id))
+
+    def _provision(self, command: ProvisionHost) -> None:
+        draws = stream(self._seed, command.host)
+        low, high = _BOOT_MS
+
+        def up(event_id: int, at_ms: int) -> Event:
+            host = VirtualHost(command.host, self._seed, self._disks.disk(self._scenario.fleet.files), None)
+            self.hosts[command.host] = host
+            if self._balancer:
+                self._balancer.add(host.name, self._answer(host), in_service=False)
+            return HostProvisioned(event_id, at_ms, command.id, command.deployment_id, command.host)
+
+        self._schedule(self._now_ms + low + draws % (high - low), up)
+
+    def _terminate(self, command: TerminateHost) -> None:
+        def gone(event_id: int, at_ms: int) -> Event:
+            if not command.keep and command.host in self.hosts:
+                self._strike_host(self.hosts.pop(command.host), crash=True)
+                if self._balancer:
+                    self._balancer.remove(command.host, at_ms)
+            return HostTerminated(event_id, at_ms, command.id, command.deployment_id, command.host)
+
+        self._schedule(self._now_ms + _TERMINATE_MS, gone)
 
     def _the_balancer(self) -> VirtualBalancer:
         assert self._balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"
@@ -214,7 +258,7 @@ class VirtualFleet(Fleet):
 
     @override
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
-        for host in (self.hosts[host] for host in hosts):
+        for host in self._present(hosts):
             if effect.health is not None:
                 self._strike_health(host, name, effect.health)
             elif effect.script is not None:
@@ -230,7 +274,7 @@ class VirtualFleet(Fleet):
 
     @override
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
-        for host in (self.hosts[host] for host in hosts):
+        for host in self._present(hosts):
             if effect.health is not None:
                 host.health_faults.pop(name, None)
                 self._answers_changed(host)
@@ -312,6 +356,10 @@ class VirtualFleet(Fleet):
         command = cast(RunLifecycleEvent, host.command)
         host.generation += 1
         self._complete_at(self._now_ms, host, command, Work(0, diagnostics), self._now_ms)
+
+    def _present(self, hosts: Sequence[str]) -> list[VirtualHost]:
+        """Those of the hosts that are there: a fault may outlive its host."""
+        return [self.hosts[name] for name in hosts if name in self.hosts]
 
     # -- measuring ----------------------------------------------------------------------------------------------
 

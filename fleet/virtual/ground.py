@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fleet.virtual.disk import Disk, Disks
 from fleet.virtual.revision import VirtualRevision, read_revision
 from scenarios.model import Host, Scenario
@@ -16,9 +18,14 @@ class Ground:
         self.disks = Disks(scenario.fleet.users)
         running = scenario.fleet.running
         self.running: VirtualRevision | None = None if running is None else self.revisions[running]
-        self.hosts: tuple[tuple[Host, Disk], ...] = tuple(
-            (host, self._disk(host)) for host in scenario.fleet.named_hosts()
-        )
+        self.hosts: tuple[tuple[Host, Disk, bool], ...] = tuple(self._lay_out(scenario))
+        """Every host, its disk, and whether the revision that is running before runs on it."""
+
+    def _lay_out(self, scenario: Scenario) -> Iterator[tuple[Host, Disk, bool]]:
+        standing_by = scenario.standing_by()
+        for host in scenario.fleet.named_hosts():
+            runs = self.running is not None and host.name not in standing_by
+            yield host, self._disk(host) if runs else self.disks.disk(host.files), runs
 
     def _disk(self, host: Host) -> Disk:
         disk, running = self.disks.disk(host.files), self.running

@@ -80,6 +80,16 @@ class Faults:
         self.watched_starts = frozenset(events[True])
         """The lifecycle events of which `begun` wants to hear."""
 
+    def joined(self, host: str, zone: str, tags: dict[str, str]) -> None:
+        """A new host is there: a fault that selects by zone or tag, or everything, selects it too."""
+        if not self._scripted:
+            return
+        self._carries[host] = NO_REVISION
+        new = Host(name=host, zone=zone, tags=tags)
+        for scripted in self._scripted:
+            if scripted.fault.where.random is None:
+                scripted.selected |= _select(scripted.fault, [new], 0, 0)
+
     def begin(self) -> None:
         """The run begins: what is due from the start strikes, what is due at a time gets its timer."""
         for scripted in self._scripted:

@@ -30,8 +30,11 @@ from simulator.rollout.commands import (
     Finish,
     HostCommand,
     Notify,
+    ProvisionHost,
     RunLifecycleEvent,
+    ShiftTraffic,
     StartTimer,
+    TerminateHost,
 )
 from simulator.rollout.deployment import Deployment, Limits, Success, Target
 from simulator.rollout.events import (
@@ -39,6 +42,7 @@ from simulator.rollout.events import (
     DeploymentEvent,
     Event,
     HealthCheckReported,
+    HostProvisioned,
     LifecycleEventStarted,
     OperatorSpoke,
     StopRequested,
@@ -49,6 +53,7 @@ from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import deployment_id
 from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, OperatorVerb, RollbackEvent
+from strategies.options import Options
 
 BEFORE_THE_RUN = "before-the-run"
 """The deployment that is said to have put `fleet.running` there."""
@@ -111,10 +116,15 @@ class Rehearsal:
         self._timers: dict[tuple[str, str], str] = {}
         hosts = hosts or scenario.fleet.named_hosts()
         running = scenario.fleet.running
-        self._targets: tuple[Target, ...] = tuple(
-            Target(host.name, host.zone, running is not None, running)
+        standing_by = scenario.standing_by()
+        targets = [
+            Target(host.name, host.zone)
+            if host.name in standing_by
+            else Target(host.name, host.zone, running is not None, running)
             for host in sorted(hosts, key=lambda host: stream(seed, "order", host.name))
-        )
+        ]
+        self._targets = tuple(target for target in targets if target.name not in standing_by)
+        self._standing_by = {target.name: target for target in targets if target.name in standing_by}
         self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
         self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._emit, self._later)
         self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
@@ -124,6 +134,9 @@ class Rehearsal:
             RunLifecycleEvent: perform,
             BlockTraffic: perform,
             AllowTraffic: perform,
+            ProvisionHost: fleet.perform,
+            TerminateHost: fleet.perform,
+            ShiftTraffic: fleet.perform,
             StartTimer: self._start_timer,
             Notify: self.notifications.append,
             CreateDeployment: self._create_later,
@@ -152,6 +165,8 @@ class Rehearsal:
             self._carriers[type(command)](command)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
+        elif type(event) is HostProvisioned and rollout is not None:
+            self._faults.joined(event.host, rollout.hosts[event.host].target.zone, self.scenario.fleet.tags)
         if rollout is not None and rollout is self._active and rollout.status is not self._status:
             self._status_changed(rollout, commands)
 
@@ -240,7 +255,7 @@ class Rehearsal:
             revision=deploy.revision,
             strategy=strategy,
             config=deployment_config(scenario, deploy),
-            targets=self._targets,
+            targets=self._targets + self._replacements(options),
             with_balancer=scenario.balancer is not None,
             options=options,
             description=deploy.description,
@@ -250,6 +265,11 @@ class Rehearsal:
             limits=Limits(scenario.limits.start, scenario.limits.event, scenario.limits.deployment),
             last_success=self._last_success,
         )
+
+    def _replacements(self, options: Options) -> tuple[Target, ...]:
+        """Hosts outside the group that this deployment is to put in its place."""
+        green = options.blue_green.green if options.blue_green else ()
+        return tuple(self._standing_by[name] for name in green)
 
     def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
         self._active, self._active_id = None, ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenarios.model import Deploy, MinimumHealthyHosts, Scenario
-from scenarios.strategies import Canary, Linear, Step, StrategyOptions, strategy_name
+from scenarios.strategies import BlueGreen, Canary, Linear, Step, StrategyOptions, strategy_name
 from strategies import DEFAULT_CONFIGS
 from strategies import options as core
 from strategies.configuration import DeploymentConfig, MinimumHealthyHostsType, named
@@ -28,7 +28,30 @@ def _options(written: StrategyOptions) -> core.Options:
             first_bake_ms=written.zonal.first_zone_monitor_duration,
             minimum_per_zone=None if per_zone is None else _minimum(per_zone),
         )
+    if written.blue_green is not None:
+        return _blue_green(written.blue_green)
     return core.Options(steps=tuple(_step(step) for step in written.steps or ()))
+
+
+def _blue_green(written: BlueGreen) -> core.Options:
+    traffic, bake_ms = written.traffic, 0
+    shift: tuple[int, ...] = ()
+    if traffic is not None:
+        told = traffic.canary or traffic.linear
+        assert told is not None, "one of the two is there"
+        bake_ms = told.every
+        shift = (told.percent,) if traffic.canary else tuple(range(told.percent, 100, told.percent))
+    terminate, ready = written.terminate_blue, written.deployment_ready
+    return core.Options(
+        bake_ms=bake_ms,
+        blue_green=core.BlueGreen(
+            green=written.target_instances,
+            waits=ready.action_on_timeout == "STOP_DEPLOYMENT",
+            ready_wait_ms=ready.wait_time,
+            shift=shift,
+            terminate_after_ms=terminate.wait_time if terminate.action == "TERMINATE" else None,
+        ),
+    )
 
 
 def _share(written: Canary | Linear) -> core.Share:

@@ -95,5 +95,5 @@ def _required(scenario: Scenario, rollouts: Sequence[Rollout]) -> int | None:
     """The least in service that the run's configurations allow; None without a balancer to be in service of."""
     if scenario.balancer is None or not rollouts:
         return None
-    required = (r.deployment.config.minimum_healthy_hosts.required(len(r.hosts)) for r in rollouts)
+    required = (r.deployment.config.minimum_healthy_hosts.required(len(r.aftermath)) for r in rollouts)
     return min(min(required), len(rollouts[0].hosts))

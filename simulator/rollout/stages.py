@@ -233,10 +233,17 @@ class StageWalk(HostWalk):
 
     # -- the operator -------------------------------------------------------------------------------------------
 
-    def refusal(self, verb: OperatorVerb) -> str | None:
-        """Why an operator's word is impossible now; None where it is not. Nothing is changed by asking."""
+    @property
+    def deaf(self) -> str | None:
+        """Why no word at all is heard any more, not even stop; None where some are."""
         if self.ended:
             return f"the deployment has ended: {self.status}"
+        return "the deployment is being stopped" if self.phase is Phase.STOPPING else None
+
+    def refusal(self, verb: OperatorVerb) -> str | None:
+        """Why an operator's word is impossible now; None where it is not. Nothing is changed by asking."""
+        if (deaf := self.deaf) is not None:
+            return deaf
         stage = self.stages[self.stage] if self.stages else None
         match verb:
             case OperatorVerb.CONTINUE if self.waits_to_terminate:

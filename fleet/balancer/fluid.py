@@ -1,0 +1,100 @@
+"""Traffic as a fluid: who answers how many requests, exactly.
+
+Between two changes every host in service gets the same share of the requests; while traffic is shifted, the hosts to
+which it is shifted share their percentage evenly, and the others share the rest. So what each kind of host answers is
+`rate × time × hosts of that kind × percent ÷ (100 × hosts of that side)`: integers over integers, summed as fractions
+at the end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from fractions import Fraction
+from typing import NamedTuple
+
+_WHOLE = 100
+
+
+class Kind(NamedTuple):
+    """What makes hosts alike to the traffic: whether it is shifted to them, what they serve, and whether well."""
+
+    shifted: bool
+    serves: str | None
+    well: bool
+
+
+class Fluid:
+    """The requests of a run. `rate` is requests per second."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._hosts: dict[Kind, int] = defaultdict(int)
+        self._side = {False: 0, True: 0}
+        self._percent: int | None = None
+        self._answered: dict[tuple[int, str | None, bool], int] = defaultdict(int)
+        self._unanswered: dict[int, int] = defaultdict(int)
+        self._since_ms = 0
+
+    @property
+    def in_service(self) -> int:
+        """Hosts in service."""
+        return self._side[False] + self._side[True]
+
+    def count(self, kind: Kind, change: int) -> None:
+        """A host of this kind comes into service (+1) or leaves it (-1). Settle first."""
+        self._hosts[kind] += change
+        self._side[kind.shifted] += change
+
+    def shift(self, percent: int) -> None:
+        """From now on the shifted side has this share. Settle first."""
+        self._percent = percent
+
+    def settle(self, now_ms: int) -> None:
+        """Account for the time since the last change."""
+        passed_ms = now_ms - self._since_ms
+        self._since_ms = now_ms
+        if not passed_ms:
+            return
+        shares = self._shares()
+        for kind, hosts in self._hosts.items():
+            share = shares[kind.shifted]
+            if hosts and share:
+                self._answered[self._side[kind.shifted], kind.serves, kind.well] += passed_ms * hosts * share
+        answered = sum(share for side, share in shares.items() if self._side[side])
+        if answered < _WHOLE:
+            self._unanswered[_WHOLE - answered] += passed_ms
+
+    def _shares(self) -> dict[bool, int]:
+        """Each side's percentage. A side without hosts in service leaves the other all that the other may have."""
+        if self._percent is None:
+            # Nothing is shifted, so there is one side.
+            return {False: _WHOLE, True: 0}
+        old, new = self._side[False], self._side[True]
+        if old and new:
+            return {False: _WHOLE - self._percent, True: self._percent}
+        # A balancer sends nothing to a weight of nothing, and everything to whatever else there is.
+        return {False: _WHOLE if self._percent < _WHOLE else 0, True: _WHOLE if self._percent else 0}
+
+    def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
+        """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
+        self.settle(now_ms)
+        failed = Fraction(sum(share * ms for share, ms in self._unanswered.items()), _WHOLE)
+        by_revision: dict[str, Fraction] = defaultdict(Fraction)
+        for (hosts, serves, well), host_ms in self._answered.items():
+            share = Fraction(host_ms, hosts * _WHOLE)
+            if serves is not None:
+                by_revision[serves] += share
+            if not well:
+                failed += share
+        total = round(Fraction(now_ms * self._rate, 1000))
+        shares = {name: by_revision[name] * self._rate / 1000 for name in sorted(by_revision)}
+        return total, round(failed * self._rate / 1000), tuple(whole(shares).items())
+
+
+def whole(shares: dict[str, Fraction]) -> dict[str, int]:
+    """Fractions as whole numbers that add up to their rounded sum: what is left over goes to the largest remainders."""
+    rounded = {name: int(share) for name, share in shares.items()}
+    left = round(sum(shares.values(), Fraction())) - sum(rounded.values())
+    for name in sorted(shares, key=lambda name: rounded[name] - shares[name])[:left]:
+        rounded[name] += 1
+    return rounded
