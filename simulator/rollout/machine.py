@@ -259,7 +259,7 @@ _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
         OperatorSpoke: Rollout._operator_spoke,
         StopRequested: Rollout._stop_requested,
     },
-    Phase.STOPPING: _WORKING,
+    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._operator_spoke},
     Phase.ENDED: {},
 }
 

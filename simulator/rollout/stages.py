@@ -44,6 +44,7 @@ class StageWalk(HostWalk):
     def _begin_stage(self, event: Event) -> None:
         stage = self.stages[self.stage]
         self.stage_over = False
+        self.begun.append(event.at_ms)
         _BEGIN[type(stage)](self, stage, event)
 
     def _end_stage(self, event: Event) -> None:
@@ -262,7 +263,9 @@ class StageWalk(HostWalk):
 
     def _operator_spoke(self, event: OperatorSpoke) -> None:
         verb = event.verb
-        if self.refusal(verb) is not None:
+        refusal = self.refusal(verb)
+        self.spoken.append((event, refusal))
+        if refusal is not None:
             self.ignored += 1
         elif verb is OperatorVerb.PAUSE:
             self.paused = True

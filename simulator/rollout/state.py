@@ -9,7 +9,7 @@ from typing import Self
 from simulator.rollout import lifecycle, messages, rollback
 from simulator.rollout.commands import Command, Error
 from simulator.rollout.deployment import HOSTS_MAX, Deployment, Target
-from simulator.rollout.events import Event, HealthCheckReported, StopRequested
+from simulator.rollout.events import Event, HealthCheckReported, OperatorSpoke, StopRequested
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.statuses import DeploymentStatus, TargetStatus
@@ -45,6 +45,8 @@ class RolloutState:
         """Events that came too late to mean anything: second completions, and whatever came after the end."""
         self.stages: tuple[Stage, ...] = ()
         self.stage = 0
+        self.begun: list[int] = []
+        """When each stage so far began, in milliseconds."""
         self.budget = HealthBudget((), (), 0)
         self.phase = Phase.CREATED
         self.stop: StopRequested | None = None
@@ -54,6 +56,8 @@ class RolloutState:
         """Whether an operator has waived every wait that is still to come."""
         self.stage_over = False
         """Whether the stage has ended, and only the pause holds the next one."""
+        self.spoken: list[tuple[OperatorSpoke, str | None]] = []
+        """What people have said, each with the reason why it was impossible at the time; None where it was not."""
         self.waits_to_terminate = False
         """Whether the original hosts still stand only because their termination waits."""
         self.ready_is_enough = False
@@ -90,6 +94,8 @@ class RolloutState:
         twin.counts = self.counts.copy()
         twin.budget = self.budget.copy()
         twin.awaited = self.awaited.copy()
+        twin.begun = self.begun.copy()
+        twin.spoken = self.spoken.copy()
         twin.sick = self.sick.copy()
         twin.failures = self.failures.copy()
         twin._recent = self._recent.copy()

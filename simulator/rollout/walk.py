@@ -86,6 +86,8 @@ class HostWalk(RolloutState):
             else:
                 self._move(host, TargetStatus.SUCCEEDED)
                 self._notify(Trigger.INSTANCE_SUCCESS, "every lifecycle event succeeded", host.name)
+                if host.health is not None and not host.health.healthy and lifecycle.ALLOW_TRAFFIC in self.sequence:
+                    self.sick[host.name] = host.health  # let in, and unhealthy before its last event had ended
         else:
             message = diagnostics.message if diagnostics else "no reason was given"
             self._skip_rest(host, event)
