@@ -63,7 +63,11 @@ class Facts:
         """Whether a rollback can come of any deployment."""
         if self.tree.get("group", "auto_rollback") is not None and list(self.tree.each("group", "auto_rollback")):
             return True
-        return any(wish.value is True for action in self.tree.each("operator") if (wish := action.get("auto_rollback")))
+        return any(
+            ((verb := action.get("do")) is not None and verb.text == "abort")
+            or ((wish := action.get("auto_rollback")) is not None and wish.value is True)
+            for action in self.tree.each("operator")
+        )
 
     @property
     def deployments_max(self) -> int:

@@ -18,7 +18,7 @@ VALUES = tuple(
 ALLOWED: dict[str, tuple[str, ...]] = {
     "strategies": ("strategies",),
     "simulator.rollout": ("simulator.rollout", "strategies"),
-    "scenarios": ("scenarios", "strategies.configuration"),
+    "scenarios": ("scenarios", "strategies"),
     "fleet.agent": ("fleet.agent",),
     "fleet": ("fleet", "scenarios", "simulator.version", *VALUES),
     "simulator.control": (
