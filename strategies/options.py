@@ -24,14 +24,15 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a list of steps. Exactly one of `share` (deploy until this much is done) and `pause`.
+    """One step of a list of steps. Exactly one of `share` (deploy until this much is done), `pause` and `analysis`.
 
-    `pause` with `lasts_ms` None waits for a person; `bakes` with a duration.
+    `pause` with `lasts_ms` None waits for a person, and bakes with a duration. An analysis lasts `lasts_ms`.
     """
 
     share: Share | None = None
     pause: bool = False
     lasts_ms: int | None = None
+    analysis: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

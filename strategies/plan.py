@@ -154,7 +154,19 @@ class Terminate:
         return f"{wait}{what} {len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
 
 
-Stage = Deploy | Bake | Approve | Provision | Shift | Terminate
+@dataclass(frozen=True, slots=True)
+class Analyse:
+    """Have the new version judged by an analysis that the scenario names."""
+
+    name: str
+    analysis: str
+    lasts_ms: int
+
+    def __str__(self) -> str:
+        return f"analyse by {self.analysis} for {seconds(self.lasts_ms)}"
+
+
+Stage = Deploy | Bake | Approve | Provision | Shift | Terminate | Analyse
 """What a plan is made of."""
 
 

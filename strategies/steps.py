@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from strategies.configuration import ONE_AT_A_TIME, DeploymentConfig
 from strategies.options import NONE, Options, Step
-from strategies.plan import Approve, Bake, Deploy, Member, Plan, Stage
+from strategies.plan import Analyse, Approve, Bake, Deploy, Member, Plan, Stage
 
 
 def steps(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, options: Options = NONE) -> Plan:
@@ -17,6 +17,9 @@ def steps(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, o
     for number, step in enumerate((*options.steps, Step()), start=1):
         if step.pause:
             stages.append(_pause(number, step))
+            continue
+        if step.analysis is not None:
+            stages.append(Analyse(f"step {number:02} analyses", step.analysis, step.lasts_ms or 0))
             continue
         end = step.share.of(len(members)) if step.share else len(members)
         if end < done:

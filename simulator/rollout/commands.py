@@ -73,6 +73,14 @@ class ShiftTraffic(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class StartAnalysis(Command):
+    """Judge the new version by an analysis of the scenario, from now until then. AnalysisEnded tells what it found."""
+
+    analysis: str
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartTimer(Command):
     """Report TimerFired at `at_ms`. A timer of the same name that is still running is replaced."""
 
@@ -120,6 +128,7 @@ COMMANDS: dict[str, type[Command]] = {
         ProvisionHost,
         TerminateHost,
         ShiftTraffic,
+        StartAnalysis,
         StartTimer,
         Notify,
         CreateDeployment,

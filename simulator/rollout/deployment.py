@@ -69,3 +69,9 @@ class Deployment:
     limits: Limits = Limits()
     last_success: Success | None = None
     rollback_of: str | None = None
+    alarms: tuple[str, ...] = ()
+    """The alarms that stop this deployment."""
+    active_alarms: tuple[str, ...] = ()
+    """Those of them that are active when it is created."""
+    ignore_poll_alarm_failure: bool = False
+    """Whether to go on where an alarm cannot be asked."""

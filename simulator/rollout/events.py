@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.statuses import EventStatus, LifecycleErrorCode, OperatorVerb
+from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, OperatorVerb
 
 LOG_TAIL_BYTES = 2048
 """The agent keeps this much of a script's output for its diagnostics."""
@@ -129,6 +129,23 @@ class TrafficShifted(DeploymentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmChanged(Event):
+    """An alarm has another state. `why` says what it is about: the metric, its value, and the threshold."""
+
+    alarm: str
+    state: AlarmState
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisEnded(DeploymentEvent):
+    """The analysis that the command `cause` began has come to an end."""
+
+    outcome: AnalysisOutcome
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class FaultChanged(Event):
     """A scripted fault began (`active`) or was healed at these hosts. The core decides nothing by it."""
 
@@ -167,6 +184,8 @@ EVENTS: dict[str, type[Event]] = {
         HostProvisioned,
         HostTerminated,
         TrafficShifted,
+        AlarmChanged,
+        AnalysisEnded,
         FaultChanged,
         TrafficMeasured,
     )

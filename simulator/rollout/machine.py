@@ -34,6 +34,8 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
+    AlarmChanged,
+    AnalysisEnded,
     DeploymentCreated,
     Diagnostics,
     Event,
@@ -51,6 +53,7 @@ from simulator.rollout.host import NEVER, Record
 from simulator.rollout.stages import STAGE_TIMER, StageWalk
 from simulator.rollout.state import Phase
 from simulator.rollout.statuses import (
+    AlarmState,
     DeploymentStatus,
     ErrorCode,
     EventStatus,
@@ -103,6 +106,15 @@ class Rollout(StageWalk):
                 DeploymentStatus.FAILED,
                 ErrorCode.NO_INSTANCES,
                 "the group has no hosts: nothing to deploy to",
+            )
+            return
+        if deployment.active_alarms:
+            self.alarm = ", ".join(deployment.active_alarms)
+            self._finish(
+                event,
+                DeploymentStatus.STOPPED,
+                ErrorCode.ALARM_ACTIVE,
+                f"active before the deployment began: {self.alarm}. No host was touched",
             )
             return
         self.status = DeploymentStatus.IN_PROGRESS
@@ -179,6 +191,17 @@ class Rollout(StageWalk):
         self._enter(Phase.STOPPING)
         self._host_ended(event)
 
+    def _alarm_changed(self, event: AlarmChanged) -> None:
+        deployment = self.deployment
+        stops = event.state is AlarmState.ALARM or (
+            event.state is AlarmState.UNKNOWN and not deployment.ignore_poll_alarm_failure
+        )
+        if not stops or event.alarm not in deployment.alarms:
+            return
+        self.alarm = f"{event.alarm} is {event.state}: {event.why}"
+        self._enter(Phase.STOPPING)
+        self._host_ended(event)
+
     def _host_ended(self, event: Event) -> None:
         if self.phase is not Phase.STOPPING:
             self._fill(event)
@@ -209,7 +232,10 @@ class Rollout(StageWalk):
         self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
 
     def _stopped(self, event: Event) -> None:
-        assert self.stop is not None, "STOPPING is entered by a StopRequested"
+        if self.alarm:
+            self._finish(event, DeploymentStatus.STOPPED, ErrorCode.ALARM_ACTIVE, f"stopped by an alarm: {self.alarm}")
+            return
+        assert self.stop is not None, "STOPPING is entered by a StopRequested or by an alarm"
         self._finish(event, DeploymentStatus.STOPPED, ErrorCode.MANUAL_STOP, f"stopped by {self.stop.by}")
 
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
@@ -225,7 +251,7 @@ class Rollout(StageWalk):
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
-        if rollback.refusal(self.deployment, status, wanted) is None:
+        if rollback.refusal(self.deployment, status, wanted, by_alarm=bool(self.alarm)) is None:
             undo = rollback.rollback(self.deployment, self.hosts, self.sick)
             self._notify(Trigger.DEPLOYMENT_ROLLBACK, undo.description)
             self._commands.append(CreateDeployment(self._next_id(), self.deployment_id, undo.description, undo))
@@ -250,12 +276,14 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
     HostProvisioned: Rollout._awaited_came,
     HostTerminated: Rollout._awaited_came,
     TrafficShifted: Rollout._awaited_came,
+    AnalysisEnded: Rollout._analysis_ended,
 }
 
 _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
     Phase.CREATED: {DeploymentCreated: Rollout._created},
     Phase.ROLLING: {
         **_WORKING,
+        AlarmChanged: Rollout._alarm_changed,
         OperatorSpoke: Rollout._operator_spoke,
         StopRequested: Rollout._stop_requested,
     },

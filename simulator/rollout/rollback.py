@@ -71,7 +71,9 @@ def _side_that_stays(hosts: Iterable[Host]) -> Label:
     return Label.GREEN if gone else label
 
 
-def refusal(deployment: Deployment, status: DeploymentStatus, wanted: bool | None) -> str | None:
+def refusal(
+    deployment: Deployment, status: DeploymentStatus, wanted: bool | None, *, by_alarm: bool = False
+) -> str | None:
     """Why a deployment that ended so is not rolled back; None if it is. `wanted` overrides the group's own choice."""
     if status not in _ROLLBACK_EVENT:
         return "it succeeded"
@@ -79,8 +81,9 @@ def refusal(deployment: Deployment, status: DeploymentStatus, wanted: bool | Non
         return "it is a rollback, and a rollback is never rolled back"
     if wanted is False:
         return "whoever stopped it asked for none"
-    if wanted is None and _ROLLBACK_EVENT[status] not in deployment.auto_rollback:
-        return f"the group does not roll back on {_ROLLBACK_EVENT[status]}"
+    event = RollbackEvent.DEPLOYMENT_STOP_ON_ALARM if by_alarm else _ROLLBACK_EVENT[status]
+    if wanted is None and event not in deployment.auto_rollback:
+        return f"the group does not roll back on {event}"
     if deployment.last_success is None:
         return "no earlier deployment of the group has succeeded"
     return None
@@ -116,6 +119,8 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
         creator=Creator.ROLLBACK,
         description=f"back from {deployment.deployment_id} to {success.revision}, deployed by {success.deployment_id}",
         rollback_of=deployment.deployment_id,
+        active_alarms=(),
+        alarms=(),
     )
 
 

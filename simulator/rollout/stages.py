@@ -11,9 +11,10 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 from simulator.rollout import lifecycle, messages
-from simulator.rollout.commands import Command, ProvisionHost, ShiftTraffic, TerminateHost
+from simulator.rollout.commands import Command, ProvisionHost, ShiftTraffic, StartAnalysis, TerminateHost
 from simulator.rollout.deployment import Target
 from simulator.rollout.events import (
+    AnalysisEnded,
     Event,
     HealthCheckReported,
     HostProvisioned,
@@ -25,9 +26,17 @@ from simulator.rollout.events import (
 from simulator.rollout.health import HealthBudget, Standing
 from simulator.rollout.host import Host
 from simulator.rollout.state import Phase
-from simulator.rollout.statuses import DeploymentStatus, ErrorCode, Label, OperatorVerb, TargetStatus, Trigger
+from simulator.rollout.statuses import (
+    AnalysisOutcome,
+    DeploymentStatus,
+    ErrorCode,
+    Label,
+    OperatorVerb,
+    TargetStatus,
+    Trigger,
+)
 from simulator.rollout.walk import HostWalk
-from strategies.plan import Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
+from strategies.plan import Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
 
 STAGE_TIMER = "stage:"
 
@@ -184,6 +193,26 @@ class StageWalk(HostWalk):
             self._await(TerminateHost(self._next_id(), self.deployment_id, str(stage), name, stage.keep), name)
         self._await_until(event, str(stage))
 
+    def _begin_analysis(self, stage: Analyse, event: Event) -> None:
+        self.status = DeploymentStatus.BAKING
+        if self.promoted:
+            self._end_stage(event)
+            return
+        until_ms = event.at_ms + stage.lasts_ms
+        self._await(StartAnalysis(self._next_id(), self.deployment_id, str(stage), stage.analysis, until_ms), "")
+        self._start_timer(f"{STAGE_TIMER}{self.stage}", until_ms + self.deployment.limits.event_ms, str(stage))
+
+    def _analysis_ended(self, event: AnalysisEnded) -> None:
+        if self.awaited.pop(event.cause, None) is None:
+            self.ignored += 1
+        elif self.phase is Phase.STOPPING:
+            self._host_ended(event)
+        elif event.outcome is AnalysisOutcome.SUCCESSFUL:
+            self._end_stage(event)
+        else:
+            status, code = _ANALYSIS_ENDS[event.outcome]
+            self._finish(event, status, code, f"{self.stages[self.stage].name}: {event.outcome}: {event.why}")
+
     def _await(self, command: Command, host: str) -> None:
         self.awaited[command.id] = host
         self._commands.append(command)
@@ -292,6 +321,13 @@ def _revision_rank(revision: str | None, wanted: str) -> int:
     return 0 if revision is None else 2 if revision == wanted else 1
 
 
+_ANALYSIS_ENDS = {
+    AnalysisOutcome.FAILED: (DeploymentStatus.FAILED, ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY),
+    AnalysisOutcome.ERROR: (DeploymentStatus.FAILED, ErrorCode.INTERNAL_ERROR),
+    AnalysisOutcome.INCONCLUSIVE: (DeploymentStatus.STOPPED, ErrorCode.TIMEOUT),
+}
+"""How a deployment ends that its analysis does not let pass. Nothing found within the time is no success."""
+
 _TO_COME = (TargetStatus.PENDING, TargetStatus.READY)
 
 _BEGIN: Mapping[type[Stage], Callable[..., None]] = {
@@ -301,4 +337,5 @@ _BEGIN: Mapping[type[Stage], Callable[..., None]] = {
     Provision: StageWalk._begin_provision,
     Shift: StageWalk._begin_shift,
     Terminate: StageWalk._begin_terminate,
+    Analyse: StageWalk._begin_analysis,
 }

@@ -50,6 +50,8 @@ class RolloutState:
         self.budget = HealthBudget((), (), 0)
         self.phase = Phase.CREATED
         self.stop: StopRequested | None = None
+        self.alarm = ""
+        """The alarm that stops the deployment, and why; `""` while none does."""
         self.paused = False
         """Whether an operator holds the deployment: no host is taken, no stage begins."""
         self.promoted = False
@@ -109,6 +111,7 @@ class RolloutState:
             self.phase.name,
             self.status,
             self.stage,
+            self.alarm,
             self.paused,
             self.promoted,
             self.stage_over,

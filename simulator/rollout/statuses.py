@@ -66,9 +66,11 @@ class LifecycleErrorCode(StrEnum):
 class ErrorCode(StrEnum):
     """Why a deployment failed or stopped: those of the API's codes that the core gives."""
 
+    ALARM_ACTIVE = "ALARM_ACTIVE"
     CUSTOMER_APPLICATION_UNHEALTHY = "CUSTOMER_APPLICATION_UNHEALTHY"
     HEALTH_CONSTRAINTS = "HEALTH_CONSTRAINTS"
     HEALTH_CONSTRAINTS_INVALID = "HEALTH_CONSTRAINTS_INVALID"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
     MANUAL_STOP = "MANUAL_STOP"
     NO_INSTANCES = "NO_INSTANCES"
     TIMEOUT = "TIMEOUT"
@@ -85,7 +87,25 @@ class RollbackEvent(StrEnum):
     """What makes a deployment group roll back by itself."""
 
     DEPLOYMENT_FAILURE = "DEPLOYMENT_FAILURE"
+    DEPLOYMENT_STOP_ON_ALARM = "DEPLOYMENT_STOP_ON_ALARM"
     DEPLOYMENT_STOP_ON_REQUEST = "DEPLOYMENT_STOP_ON_REQUEST"
+
+
+class AlarmState(StrEnum):
+    """What an alarm says. `UNKNOWN`: it could not be asked."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    UNKNOWN = "UNKNOWN"
+
+
+class AnalysisOutcome(StrEnum):
+    """What an analysis found, in Argo's words: to fail, to go wrong and to know nothing are three things."""
+
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+    ERROR = "Error"
+    INCONCLUSIVE = "Inconclusive"
 
 
 class Label(StrEnum):
