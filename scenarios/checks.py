@@ -5,15 +5,17 @@ They read the tree of the file, not the models, so that they speak up beside eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from scenarios.bundle import ARCHIVES, is_bundle, script_locations
 from scenarios.checks_expect import check_expectations
+from scenarios.checks_people import check_people
+from scenarios.checks_strategy import check_strategies
 from scenarios.facts import (
     ADD_BALANCER,
     Facts,
     deployment_exists,
+    exactly_one,
     known_host,
     known_revision,
     texts,
@@ -27,10 +29,10 @@ from scenarios.words import FLEET_PERCENT_MAX, NO_REVISION
 EVENTS_WITHOUT_SCRIPTS = frozenset({"BlockTraffic", "DownloadBundle", "Install", "AllowTraffic"})
 
 
-def check(tree: Tree, directory: Path, report: Report) -> None:
-    """Report every broken rule of a scenario whose bundles are relative to `directory`."""
+def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
+    """Report every broken rule of a scenario whose bundles are relative to `directory`, and warn of what is odd."""
     facts = Facts(tree)
-    checker = _Checker(facts, directory, report)
+    checker = _Checker(facts, directory, report, warn)
     checker.fleet()
     checker.revisions()
     checker.deployments()
@@ -40,11 +42,12 @@ def check(tree: Tree, directory: Path, report: Report) -> None:
 
 
 class _Checker:
-    def __init__(self, facts: Facts, directory: Path, report: Report) -> None:
+    def __init__(self, facts: Facts, directory: Path, report: Report, warn: Report) -> None:
         self._facts = facts
         self._tree = facts.tree
         self._directory = directory
         self._report = report
+        self._warn = warn
 
     def fleet(self) -> None:
         first: dict[str, int] = {}
@@ -103,20 +106,23 @@ class _Checker:
         for node in [*([group] if group else []), *self._tree.each("deploy")]:
             if config := node.get("deployment_config"):
                 self._config(config)
+            if per_zone := node.get("strategy", "zonal", "minimum_healthy_hosts_per_zone"):
+                self._percent(per_zone)
 
     def _config(self, config: Tree) -> None:
-        from strategies.configuration import PREDEFINED, PREFIX, named
+        from strategies.configuration import PREDEFINED, PREDEFINED_ELSEWHERE, PREFIX, elsewhere, named
 
-        if config.word is not None and named(config.word) is None:
-            known = list(PREDEFINED)
+        if config.word is not None and (other := elsewhere(config.word)) is not None:
+            self._report(config.place, *other.refusal())
+        elif config.word is not None and named(config.word) is None:
             short = config.word.removeprefix(PREFIX)
-            if short.startswith(("Lambda", "ECS")):
-                remedy = f"for servers there is {either(known)}"
-            else:
-                near = nearest(short, [name.removeprefix(PREFIX) for name in known])
-                remedy = f"did you mean {PREFIX}{near}?" if near else f"there is {either(known)}"
+            near = nearest(short, [name.removeprefix(PREFIX) for name in (*PREDEFINED, *PREDEFINED_ELSEWHERE)])
+            remedy = f"did you mean {PREFIX}{near}?" if near else f"there is {either(PREDEFINED)}"
             remedy += "" if remedy.endswith("?") else ", or {type: HOST_COUNT, value: …}"
             self._report(config.place, f"no deployment configuration is called {config.word}", remedy)
+        self._percent(config)
+
+    def _percent(self, config: Tree) -> None:
         kind, value = config.get("type"), config.get("value")
         if kind is None or kind.text != "FLEET_PERCENT" or value is None or value.number is None:
             return
@@ -145,24 +151,11 @@ class _Checker:
         for action in self._tree.each("operator"):
             if (when := action.get("when")) is not None:
                 self._when(when)
-
-    def _exactly_one(self, node: Tree, names: tuple[str, ...], what: str) -> None:
-        if node.value is None or not isinstance(node.value, dict):
-            return
-        written = [name for name in names if node.get(name) is not None]
-        if len(written) == 1:
-            return
-        if written:
-            message, remedy = (
-                f"{what}: {' and '.join(written)} exclude each other",
-                f"keep one of {either(written)}",
-            )
-            self._report(node.keys[written[1]], message, remedy)
-        elif not any(_meant(key, names) for key in node.entries):
-            self._report(node.place, f"{what}: none of {either(names)} is written", f"write one of {either(names)}")
+        planned = check_strategies(self._facts, self._report, self._warn)
+        check_people(self._facts, planned, self._report, self._warn)
 
     def _when(self, when: Tree) -> None:
-        self._exactly_one(when, TRIGGERS, "when")
+        exactly_one(self._report, when, TRIGGERS, "when")
         facts = self._facts
         event = when.get("event")
         for key in ("host", "nth"):
@@ -225,9 +218,9 @@ class _Checker:
         return False
 
     def _effect(self, fault: Tree, effect: Tree) -> None:
-        self._exactly_one(effect, EFFECTS, "do")
+        exactly_one(self._report, effect, EFFECTS, "do")
         if (health := effect.get("health")) is not None:
-            self._exactly_one(health, HEALTH_EFFECTS, "health")
+            exactly_one(self._report, health, HEALTH_EFFECTS, "health")
             if not self._facts.balancer:
                 message = "a health fault strikes the balancer's health check, and there is no balancer"
                 self._report(effect.keys["health"], message, ADD_BALANCER)
@@ -240,8 +233,3 @@ class _Checker:
         elif event.text in EVENTS_WITHOUT_SCRIPTS:
             message = f"no scripts run at {event.text}, so none can fail there"
             self._report(event.place, message, "name an event with scripts, such as ApplicationStart")
-
-
-def _meant(key: str, names: Iterable[str]) -> bool:
-    """Whether an unknown key is plainly a misspelt one of these, about which enough is said already."""
-    return nearest(key, names) is not None

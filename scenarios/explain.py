@@ -11,8 +11,9 @@ from pydantic import BaseModel
 
 from scenarios.model import Scenario
 from scenarios.problems import either, nearest, suggest
+from scenarios.strategies import NEEDS_OPTIONS, StrategyName
 from scenarios.tree import Place, Tree
-from scenarios.words import HOST_NAME, RESOURCE_NAME, RuleError
+from scenarios.words import DURATION_PATTERN, HOST_NAME, RESOURCE_NAME, RuleError, duration_text
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -55,6 +56,8 @@ def explain(error: ErrorDetails, tree: Tree) -> Explained | None:
             f"{name}: expected a list, found {found(node)}",
             f"write [{words[0]}]" if len(words) == 1 else f"write a list of {either(words)}",
         )
+    if kind == "literal_error" and location[-2:] == ("strategy", "<name>"):
+        return place, *_strategy(name, node)
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
         return place, f"{name}: expected {either(words)}, found {found(node)}", _choose(node, words)
@@ -87,6 +90,19 @@ def find(tree: Tree, location: Location) -> tuple[Tree, Place]:
             place = node.keys[part] if location[-1:] == ("[key]",) or child.value is None else child.place
             node = child
     return node, place
+
+
+def _strategy(name: str, node: Tree) -> tuple[str, str]:
+    """A strategy by a name that is none, or by the name of one that has to be told something."""
+    if (example := NEEDS_OPTIONS.get(node.text)) is not None:
+        return f"{name}: {node.text} says nothing without its options", f"write strategy: {{{example}}}"
+    known = [*get_args(StrategyName), *NEEDS_OPTIONS]
+    if node.word is None:
+        return (
+            f"{name}: expected a strategy's name or its options, found {found(node)}",
+            f"write one of {either(known)}",
+        )
+    return f"{name}: no strategy is called {found(node)}", suggest(node.text, known)
 
 
 def _words_of(location: Location) -> list[str]:
@@ -305,7 +321,10 @@ def _at_least(node: Tree, context: Context) -> Phrase:
 
 
 def _at_most(node: Tree, context: Context) -> Phrase:
-    return f"expected {context['le']:,} or less, found {found(node)}", f"write at most {context['le']}"
+    most = context["le"]
+    if re.match(DURATION_PATTERN, node.text):
+        return f"expected {duration_text(most)} or less, found {node.text}", f"write at most {duration_text(most)}"
+    return f"expected {most:,} or less, found {found(node)}", f"write at most {most}"
 
 
 def _pattern(node: Tree, context: Context) -> Phrase:

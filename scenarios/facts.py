@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from scenarios.problems import suggest
+from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
 
@@ -115,3 +115,17 @@ def traffic_event(facts: Facts, report: Report, event: Tree | None) -> None:
     """Report a traffic event where there is no balancer, so that no host ever enters it."""
     if event is not None and event.text in TRAFFIC_EVENTS and not facts.balancer:
         report(event.place, f"{event.text} never comes: there is no balancer", ADD_BALANCER)
+
+
+def exactly_one(report: Report, node: Tree, names: tuple[str, ...], what: str) -> None:
+    """Report a mapping in which not exactly one of these keys stands. A misspelt one has been told already."""
+    if node.value is None or not isinstance(node.value, dict):
+        return
+    written = [name for name in names if node.get(name) is not None]
+    if len(written) == 1:
+        return
+    if written:
+        message, remedy = f"{what}: {' and '.join(written)} exclude each other", f"keep one of {either(written)}"
+        report(node.keys[written[1]], message, remedy)
+    elif not any(nearest(key, names) for key in node.entries):
+        report(node.place, f"{what}: none of {either(names)} is written", f"write one of {either(names)}")

@@ -74,15 +74,21 @@ def _bundles(bundle: Path, running: Path | None) -> list[Problem]:
 
 
 def _choices(hosts: int, strategy: str, config: str | None, port: int | None) -> list[Problem]:
-    from strategies.configuration import PREDEFINED, named
+    from strategies import STRATEGIES as EVERY
+    from strategies.configuration import PREDEFINED, elsewhere, named
 
     problems = []
     if not 1 <= hosts <= HOSTS_MAX:
         problems.append(Problem("--hosts", 0, 0, f"expected 1 to {HOSTS_MAX:,} hosts, found {hosts:,}", "write 4"))
-    if strategy not in STRATEGIES:
+    if strategy not in STRATEGIES and strategy in EVERY:
+        message = f"{strategy} is to be told more than a command line can say"
+        problems.append(Problem("--strategy", 0, 0, message, "write a scenario; `drydeploy init` begins one"))
+    elif strategy not in STRATEGIES:
         remedy = suggest(strategy, STRATEGIES)
         problems.append(Problem("--strategy", 0, 0, f"no strategy is called {strategy}", remedy))
-    if config is not None and named(config) is None:
+    if config is not None and (other := elsewhere(config)) is not None:
+        problems.append(Problem("--config", 0, 0, *other.refusal()))
+    elif config is not None and named(config) is None:
         message = f"no deployment configuration is called {config}"
         problems.append(Problem("--config", 0, 0, message, suggest(config, PREDEFINED)))
     if port is not None and not 1 <= port <= 65535:

@@ -22,6 +22,10 @@ def load(path: Path) -> Scenario:
 
     Raises ScenarioError with every mistake of the file.
     """
+    return loads(_text(path), name=str(path), directory=path.parent)
+
+
+def _text(path: Path) -> str:
     name = str(path)
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
@@ -32,13 +36,12 @@ def load(path: Path) -> Scenario:
         remedy = "give the path of a YAML file, or a name from `drydeploy list`"
         raise ScenarioError([Problem(name, 0, 0, f"cannot be read: {error.strerror}", remedy)]) from error
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - raw.rfind(b"\n", 0, error.start)
         problem = Problem(name, line, column, f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8")
         raise ScenarioError([problem]) from error
-    return loads(text, name=name, directory=path.parent)
 
 
 def loads(text: str, *, name: str, directory: Path) -> Scenario:
@@ -46,10 +49,23 @@ def loads(text: str, *, name: str, directory: Path) -> Scenario:
 
     Raises ScenarioError with every mistake of the text.
     """
+    return _loads(text, name, directory)[0]
+
+
+def warnings(path: Path) -> tuple[Problem, ...]:
+    """What a scenario's writer may not have meant, although it can be run. Raises ScenarioError as `load` does."""
+    return _loads(_text(path), str(path), path.parent)[1]
+
+
+def _loads(text: str, name: str, directory: Path) -> tuple[Scenario, tuple[Problem, ...]]:
     problems: list[Problem] = []
+    warned: list[Problem] = []
 
     def report(place: Place, message: str, remedy: str) -> None:
         problems.append(Problem(name, *place, message, remedy))
+
+    def warn(place: Place, message: str, remedy: str) -> None:
+        warned.append(Problem(name, *place, message, remedy, "warning"))
 
     tree = parse(text, report)
     if tree is None:
@@ -73,12 +89,12 @@ def loads(text: str, *, name: str, directory: Path) -> Scenario:
                 report(*explained)
             else:
                 rules.append(finding["msg"])
-    check(tree, directory, report)
+    check(tree, directory, report, warn)
     if scenario is None and not problems:
         report(tree.place, rules[0], "see `drydeploy schema`")
     if problems or scenario is None:
-        raise ScenarioError(problems)
-    return _with_absolute_bundles(scenario, directory)
+        raise ScenarioError([*problems, *warned])
+    return _with_absolute_bundles(scenario, directory), tuple(sorted(set(warned)))
 
 
 def _with_absolute_bundles(scenario: Scenario, directory: Path) -> Scenario:

@@ -10,6 +10,11 @@ from scenarios.words import FLEET_PERCENT_MAX, Duration, Model, RuleError, SomeT
 
 StrategyName = Literal["in-place", "rolling", "canary", "zonal", "blue-green"]
 """Strategies that need be told nothing."""
+NEEDS_OPTIONS = {
+    "linear": "linear: {percent: 10, every: 5m}",
+    "steps": "steps: [{setWeight: 10}, {pause: {duration: 5m}}]",
+}
+"""Strategies that mean nothing by their name alone, and an example of each."""
 STEPS_MAX = 100
 
 
@@ -184,6 +189,11 @@ Strategy = Annotated[
     Discriminator(lambda value: "<options>" if isinstance(value, dict | StrategyOptions) else "<name>"),
 ]
 """A strategy by its name, or as a mapping from its name to its options."""
+
+
+def key_of(name: str) -> str:
+    """A strategy's name as the key under which its options stand."""
+    return name.replace("_", "-")
 
 
 def strategy_name(strategy: StrategyName | StrategyOptions) -> str:

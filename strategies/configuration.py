@@ -87,6 +87,102 @@ PREDEFINED: dict[str, DeploymentConfig] = {
 """The configurations that every account has for servers, by name."""
 
 
+class ComputePlatform(StrEnum):
+    """What a deployment configuration is for."""
+
+    SERVER = "Server"
+    LAMBDA = "Lambda"
+    ECS = "ECS"
+
+
+class TrafficRoutingType(StrEnum):
+    """How traffic moves to a new version of a Lambda function, or to a new task set of ECS."""
+
+    TIME_BASED_CANARY = "TimeBasedCanary"
+    TIME_BASED_LINEAR = "TimeBasedLinear"
+    ALL_AT_ONCE = "AllAtOnce"
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficRouting:
+    """`percent` of the traffic, and then, every `interval_minutes`, the rest (canary) or as much again (linear)."""
+
+    type: TrafficRoutingType
+    percent: int = 100
+    interval_minutes: int = 0
+
+    def __str__(self) -> str:
+        minutes = f"{self.interval_minutes} minute{'s' * (self.interval_minutes != 1)}"
+        match self.type:
+            case TrafficRoutingType.TIME_BASED_CANARY:
+                return f"{self.percent} % of the traffic, and all of it after {minutes}"
+            case TrafficRoutingType.TIME_BASED_LINEAR:
+                return f"{self.percent} % of the traffic more every {minutes}"
+            case _:
+                return "all of the traffic at once"
+
+    @property
+    def strategy(self) -> str:
+        """What comes nearest to it on servers, as a scenario writes it."""
+        match self.type:
+            case TrafficRoutingType.TIME_BASED_CANARY:
+                return f"canary: {{percent: {self.percent}, bake: {self.interval_minutes}m}}"
+            case TrafficRoutingType.TIME_BASED_LINEAR:
+                return f"linear: {{percent: {self.percent}, every: {self.interval_minutes}m}}"
+            case _:
+                return "in-place"
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficConfig:
+    """A deployment configuration of another platform than servers: it has no hosts, and shifts traffic."""
+
+    name: str
+    platform: ComputePlatform
+    routing: TrafficRouting
+
+    def refusal(self) -> tuple[str, str]:
+        """Why no group of servers can have it, and what can be had instead."""
+        message = f"{self.name} is for {self.platform} ({self.routing}), and these are servers"
+        return message, f"for servers take the strategy {self.routing.strategy}, or one of {', '.join(PREDEFINED)}"
+
+
+def _traffic(platform: ComputePlatform, name: str, routing: TrafficRouting) -> TrafficConfig:
+    return TrafficConfig(f"{PREFIX}{platform}{name}", platform, routing)
+
+
+def _canary(platform: ComputePlatform, minutes: int) -> TrafficConfig:
+    routing = TrafficRouting(TrafficRoutingType.TIME_BASED_CANARY, 10, minutes)
+    return _traffic(platform, f"Canary10Percent{minutes}Minutes", routing)
+
+
+def _linear(platform: ComputePlatform, minutes: int, unit: str) -> TrafficConfig:
+    routing = TrafficRouting(TrafficRoutingType.TIME_BASED_LINEAR, 10, minutes)
+    return _traffic(platform, f"Linear10PercentEvery{minutes}{unit}", routing)
+
+
+_AT_ONCE = TrafficRouting(TrafficRoutingType.ALL_AT_ONCE)
+_LAMBDA, _ECS = ComputePlatform.LAMBDA, ComputePlatform.ECS
+
+PREDEFINED_ELSEWHERE: dict[str, TrafficConfig] = {
+    config.name: config
+    for config in (
+        _traffic(_LAMBDA, "AllAtOnce", _AT_ONCE),
+        *(_canary(_LAMBDA, minutes) for minutes in (5, 10, 15, 30)),
+        *(_linear(_LAMBDA, minutes, "Minutes" if minutes > 1 else "Minute") for minutes in (1, 2, 3, 10)),
+        _traffic(_ECS, "AllAtOnce", _AT_ONCE),
+        *(_canary(_ECS, minutes) for minutes in (5, 15)),
+        *(_linear(_ECS, minutes, "Minutes") for minutes in (1, 3)),
+    )
+}
+"""The configurations that every account has for Lambda and ECS, by name."""
+
+
 def named(name: str) -> DeploymentConfig | None:
-    """The predefined configuration of that name, with or without its prefix; None if there is none."""
+    """The predefined configuration for servers of that name, with or without its prefix; None if there is none."""
     return PREDEFINED.get(name) or PREDEFINED.get(PREFIX + name)
+
+
+def elsewhere(name: str) -> TrafficConfig | None:
+    """The predefined configuration of that name for another platform than servers; None if there is none."""
+    return PREDEFINED_ELSEWHERE.get(name) or PREDEFINED_ELSEWHERE.get(PREFIX + name)

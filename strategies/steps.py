@@ -24,7 +24,7 @@ def steps(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, o
         end = step.share.of(len(members)) if step.share else len(members)
         if end < done:
             raise ValueError(
-                f"step {number} asks for {end} hosts, and {done} have been deployed to by then: shares rise"
+                f"step {number} asks for {end} host{'s' * (end != 1)}, and {done} have been deployed to by then: shares rise"
             )
         if end > done:
             stages.append(Deploy(f"step {number:02}", everybody[done:end], config.minimum_healthy_hosts, everybody))

@@ -69,14 +69,13 @@ def _is_appspec(path: Path) -> bool:
 
 
 def _scenario(path: Path) -> Sequence[Problem]:
-    from scenarios.loader import load
+    from scenarios.loader import warnings
     from scenarios.problems import ScenarioError
 
     try:
-        load(path)
+        return warnings(path)
     except ScenarioError as error:
         return error.problems
-    return ()
 
 
 def _appspec(path: Path, bundle: Path | None) -> Sequence[Problem]:

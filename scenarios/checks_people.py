@@ -1,0 +1,109 @@
+"""Rules of what people do meanwhile: that it can be said at all, and that somebody answers where one is asked."""
+
+from __future__ import annotations
+
+from scenarios.checks_strategy import Planned
+from scenarios.facts import Facts
+from scenarios.tree import Place, Report, Tree
+from scenarios.words import duration_text
+from strategies.plan import Terminate
+
+ANSWERS = frozenset({"continue", "promote", "promote-full", "stop", "abort"})
+"""What ends a wait for a person."""
+
+
+def check_people(facts: Facts, planned: tuple[Planned, ...] | None, report: Report, warn: Report) -> None:
+    """Report words that can never be said and moments that never come; warn of a question that nobody answers.
+
+    `planned` None: some deployment's plan is unknown, so only the words themselves are looked at.
+    """
+    actions = list(facts.tree.each("operator"))
+    verbs = [verb.text for action in actions if (verb := action.get("do")) is not None]
+    for action in actions:
+        verb = action.get("do")
+        if verb is None:
+            continue
+        _rollback(action, verb, report)
+        if verb.text == "resume" and "pause" not in verbs:
+            report(verb.place, "resume can never be said: nobody pauses the deployment", "add do: pause before it")
+        if planned is not None:
+            _word(verb, planned, report)
+    if planned is None:
+        return
+    for when in _moments(facts):
+        _moment(when, planned, report)
+    if not ANSWERS & set(verbs):
+        _unanswered(facts, planned, warn)
+
+
+def _rollback(action: Tree, verb: Tree, report: Report) -> None:
+    wish = action.get("auto_rollback")
+    if wish is None or verb.text == "stop":
+        return
+    place = action.keys["auto_rollback"]
+    if verb.text == "abort":
+        report(place, "auto_rollback goes with stop; abort always rolls back", "take it away, or write do: stop")
+    else:
+        report(place, f"auto_rollback goes with stop; {verb.text} rolls nothing back", "take it away")
+
+
+def _word(verb: Tree, planned: tuple[Planned, ...], report: Report) -> None:
+    """A word that ends a wait, where no deployment has one."""
+    asks = any(plan.approvals or _waits_to_terminate(plan) for plan in planned)
+    bakes = any(plan.bakes for plan in planned)
+    if verb.text == "continue" and not asks:
+        message = "continue can never be said: no deployment waits for a person"
+        report(verb.place, message, "add pause: {} to the strategy's steps, or take this away")
+    elif verb.text in ("promote", "promote-full") and not (asks or bakes):
+        message = f"{verb.text} can never be said: no deployment has a wait to cut short"
+        report(verb.place, message, "give the strategy a bake or a pause, or take this away")
+
+
+def _waits_to_terminate(planned: Planned) -> bool:
+    return any(isinstance(stage, Terminate) and stage.after_ms for stage in planned.plan)
+
+
+def _moments(facts: Facts) -> list[Tree]:
+    """Every `when` of the file."""
+    return [
+        when
+        for key in ("operator", "faults")
+        for item in facts.tree.each(key)
+        if (when := item.get("when")) is not None
+    ]
+
+
+def _moment(when: Tree, planned: tuple[Planned, ...], report: Report) -> None:
+    """A status that no deployment reaches."""
+    status = when.get("status")
+    if status is None:
+        return
+    if status.text == "Ready" and not any(plan.approvals for plan in planned):
+        message = "Ready never comes: no deployment waits for a person"
+        report(status.place, message, "add pause: {} to the strategy's steps, or name another status")
+    elif status.text == "Baking" and not any(plan.bakes for plan in planned):
+        message = "Baking never comes: no deployment has a bake"
+        report(status.place, message, "give the strategy a bake, or name another status")
+
+
+def _unanswered(facts: Facts, planned: tuple[Planned, ...], warn: Report) -> None:
+    """A wait for a person without an end of its own, and without anybody to answer."""
+    limits = facts.tree.get("limits", "deployment")
+    limit = limits.text if limits is not None else duration_text(8 * 3_600_000)
+    for plan in planned:
+        if any(approval.waits_ms is None for approval in plan.approvals):
+            message = (
+                "nobody answers: without continue or abort in `operator`, or from a terminal, the deployment waits "
+                f"until its own limit ({limit}) ends it"
+            )
+            warn(_pause_place(plan), message, "add operator: [{when: {status: Ready}, do: continue}]")
+
+
+def _pause_place(plan: Planned) -> Place:
+    written = plan.written
+    pauses = [
+        step.keys["pause"]
+        for step in (written.each("steps") if written is not None else ())
+        if step.get("pause") is not None and step.get("pause", "duration") is None
+    ]
+    return pauses[0] if pauses else plan.place
