@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 from docs.scenario_reference import scenario_reference
 from scenarios import library
 from simulator.cli import VERBS, overview
+from simulator.cli.app import function_of
 from simulator.control import invariants, journal, rehearse
 from simulator.rollout import lifecycle, machine, statuses
 from simulator.rollout.commands import COMMANDS
@@ -246,8 +247,8 @@ class Parameter(NamedTuple):
 def parameters(verb: str) -> list[Parameter]:
     """What a verb takes (`run`, or `image build`), from the signature of its function."""
     name, _, inner = verb.partition(" ")
-    module = importlib.import_module(f"simulator.cli.{name}")
-    function = inspect.unwrap(getattr(module, inner or "verb"))
+    named = getattr(importlib.import_module(f"simulator.cli.{name}"), inner) if inner else function_of(name)
+    function = inspect.unwrap(named)
     hints = get_type_hints(function, include_extras=True)
     return [_parameter(each, hints[each.name]) for each in inspect.signature(function).parameters.values()]
 

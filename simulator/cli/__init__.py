@@ -21,11 +21,28 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "schema": ("", "print the JSON Schema of scenarios, for editors"),
     "init": ("[DIR]", "write a scenario and a bundle to start from"),
     "replay": ("JOURNAL", "play a journal again, event by event"),
+    "ps": ("", "list the runs that go on, and what they wait for"),
+    "status": ("[RUN]", "tell how a run stands; --watch: and what happens"),
+    "continue": ("[RUN]", "say yes to a deployment that waits for it"),
+    "pause": ("[RUN]", "hold a deployment: no other host, no other stage"),
+    "resume": ("[RUN]", "let a paused deployment go on"),
+    "promote": ("[RUN]", "cut a wait short; --full: and all that are to come"),
+    "skip-wait": ("[RUN]", "let the time that a deployment waits for be over"),
+    "abort": ("[RUN]", "stop a deployment, and roll it back"),
+    "stop": ("[RUN]", "stop a deployment; roll back as the group does"),
+    "retry": ("[RUN]", "deploy once more what failed or was stopped"),
+    "undo": ("[RUN]", "deploy the revision that succeeded before; --to: another"),
+    "end": ("[RUN]", "end a run that stays (run --stay)"),
     "image": ("build", "make the image that Docker hosts run on"),
     "doctor": ("", "say what is missing here, and how to get it"),
     "clean": ("", "remove what killed runs left behind"),
 }
 """Every verb: its argument, and what it does. The module of the same name has a function `verb`."""
+
+MODULES: Final[dict[str, str]] = dict.fromkeys(
+    ("continue", "pause", "resume", "promote", "skip-wait", "abort", "stop", "retry", "undo", "end"), "operate"
+)
+"""The verbs that share a module: there, the function of `skip-wait` is `skip_wait_verb`."""
 
 _OPTIONS: Final = (
     ("--version", "print the version"),

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from simulator.cli.errors import tell
 from simulator.cli.options import RunOutput
 from simulator.report.document import decision_object, document, dumps, event_object
 
@@ -30,12 +31,25 @@ class Presenter(Protocol):
         """What is on the screen while the run goes on."""
         ...
 
+    def ask(self, question: str) -> None:
+        """Show what somebody is asked. An empty question: it is asked no longer."""
+        ...
+
     def finish(self, result: RunResult, journal: Path | None) -> None:
         """Show what came of it."""
         ...
 
 
-class Json:
+class _AsksBeside:
+    """Standard output is for a program: a person is asked on standard error."""
+
+    def ask(self, question: str) -> None:
+        """Ask there."""
+        if question:
+            tell(question)
+
+
+class Json(_AsksBeside):
     """One JSON object at the end, and nothing else."""
 
     observers: Sequence[Observer] = ()
@@ -50,7 +64,7 @@ class Json:
         sys.stdout.write(dumps(document(result)))
 
 
-class NdJson:
+class NdJson(_AsksBeside):
     """A JSON object a line: every event, every decision, and at last the verdict."""
 
     def __init__(self) -> None:
@@ -90,6 +104,13 @@ class PlainText:
             self._write(self._title)
         return nullcontext()
 
+    def ask(self, question: str) -> None:
+        """Ask in a line of its own; on standard error where there are no others."""
+        if question and self._quiet:
+            tell(question)
+        elif question:
+            self._write(question)
+
     def _write(self, line: str) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
@@ -122,6 +143,11 @@ class TerminalText:
         from rich.live import Live
 
         return Live(self._tree, console=self._console, refresh_per_second=8, transient=True)
+
+    def ask(self, question: str) -> None:
+        """Ask below the tree."""
+        if self._tree is not None:
+            self._tree.question = question
 
     def finish(self, result: RunResult, journal: Path | None) -> None:
         """Print the tree and the verdict."""

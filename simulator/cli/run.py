@@ -23,7 +23,9 @@ from simulator.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from simulator.cli.presenters import Presenter
     from simulator.cli.sources import Source
+    from simulator.control.operator import Operations
     from simulator.control.result import Observer, RunResult
 
 
@@ -37,6 +39,12 @@ class _Settings:
     time_limit_ms: int | None
     speed: float | None
     strict: bool
+    stay: bool
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds of the run in each real one; None where it takes no time that a person could notice."""
+        return 1.0 if self.fleet is FleetName.DOCKER else self.speed
 
 
 def verb(
@@ -56,6 +64,9 @@ def verb(
         str | None, typer.Option(metavar="10m", help="Give up after so much real time; exit 124.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail if any host fails.")] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Stay after the last deployment, for retry and undo, until drydeploy end.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict alone.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every command and safety rule.")] = False,
     hosts: HostsOption = None,
@@ -77,21 +88,39 @@ def verb(
 
     if speed is not None and (fleet is not FleetName.VIRTUAL or speed <= 0):
         raise UsageError("--speed takes a number above 0, with --fleet virtual; Docker plays in real time")
+    if stay and fleet is FleetName.VIRTUAL and speed is None:
+        raise UsageError("--stay goes with a run that takes real time: --fleet docker, or --speed 1")
     _writable(junit, report)
     source = resolve(scenario, BundleOptions(hosts, strategy, config, running, port, path))
     name = source.scenario.name
-    settings = _Settings(fleet, seed, journal or default_path(name, fleet, seed), _limit_ms(time_limit), speed, strict)
+    limit_ms = _limit_ms(time_limit)
+    settings = _Settings(fleet, seed, journal or default_path(name, fleet, seed), limit_ms, speed, strict, stay)
     title = f"{name} · {fleet} fleet · seed {seed}"
-    pace = 1.0 if fleet is FleetName.DOCKER else speed
-    shown = presenter(output, title, pace=pace, quiet=quiet, every=verbose)
+    shown = presenter(output, title, pace=settings.pace, quiet=quiet, every=verbose)
     with shown.showing():
-        result = _drive(source, settings, shown.observers)
+        result = _play(source, settings, shown)
     shown.finish(result, settings.journal)
     _write_files(result, junit, report)
     raise typer.Exit(exit_code(result))
 
 
-def _drive(source: Source, settings: _Settings, observers: Sequence[Observer]) -> RunResult:
+def _play(source: Source, settings: _Settings, shown: Presenter) -> RunResult:
+    """Play it; whoever wants to may speak to it, if it takes the time for that."""
+    if settings.pace is None:
+        return _drive(source, settings, shown.observers, None)
+    from simulator.cli.operated import operated
+
+    with operated(
+        source.scenario, fleet=settings.fleet.value, seed=settings.seed, stay=settings.stay, ask=shown.ask
+    ) as run:
+        result = _drive(source, settings, shown.observers, run.operations)
+        run.finish(result)
+    return result
+
+
+def _drive(
+    source: Source, settings: _Settings, observers: Sequence[Observer], operations: Operations | None
+) -> RunResult:
     options = ["--seed", str(settings.seed)]
     if settings.fleet is not FleetName.VIRTUAL:
         options += ["--fleet", settings.fleet.value]
@@ -111,6 +140,7 @@ def _drive(source: Source, settings: _Settings, observers: Sequence[Observer]) -
             time_limit_ms=settings.time_limit_ms,
             speed=settings.speed,
             strict=settings.strict,
+            operations=operations,
         )
     from simulator.api.host_commands import HostCommandEndpoint
     from simulator.control.controller import docker
@@ -125,6 +155,7 @@ def _drive(source: Source, settings: _Settings, observers: Sequence[Observer]) -
         observers=observers,
         time_limit_ms=settings.time_limit_ms,
         strict=settings.strict,
+        operations=operations,
     )
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet.base import FleetError, MakeEvent
 from fleet.docker.fleet import DockerFleet
@@ -22,6 +24,9 @@ from simulator.control.rehearse import header_of
 from simulator.control.result import Observer, RunResult, RunStatus
 from simulator.rollout.events import DeploymentEvent
 from simulator.rollout.statuses import DeploymentStatus, TargetStatus
+
+if TYPE_CHECKING:
+    from simulator.control.operator import Operations
 
 _BEFORE = "-before"
 
@@ -54,6 +59,10 @@ class RealClock:
         """Handle this event as soon as may be."""
         self._queue.put_nowait(make)
 
+    def post(self, call: Callable[[], None]) -> None:
+        """Have something called between two events. May be called in any thread."""
+        self._loop.call_soon_threadsafe(call)
+
     async def play(self, rehearsal: Rehearsal, past: frozenset[str] = frozenset()) -> None:
         """Handle events until the rehearsal is done. Events of deployments in `past` come too late, and are dropped."""
         rehearsal.begin()
@@ -70,10 +79,16 @@ class RealClock:
 class _Run:
     """One run on Docker, from the first container to the last."""
 
-    def __init__(self, scenario: Scenario, seed: int, commands: HostCommands, journal: Journal) -> None:
+    def __init__(
+        self, scenario: Scenario, seed: int, commands: HostCommands, journal: Journal, operations: Operations | None
+    ) -> None:
         self._scenario = scenario
         self._seed = seed
         self._fleet = DockerFleet(commands)
+        self._operations = operations
+        if operations is not None:
+            self._fleet.run = replace(self._fleet.run, id=operations.run_id)
+        self._left: RunStatus | None = None
         self._journal = journal
         self._past: frozenset[str] = frozenset()
         self.rehearsal: Rehearsal | None = None
@@ -81,25 +96,53 @@ class _Run:
 
     async def play(self, observers: Sequence[Observer], time_limit_ms: int | None) -> RunStatus:
         """Play to the end, and leave nothing behind, however it ends."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _this_task().cancel)
         clock = RealClock()
-        self.rehearsal = Rehearsal(self._scenario, self._seed, self._fleet, clock, self._journal, observers)
-        limit_s = None if time_limit_ms is None else time_limit_ms / 1000
+        self.rehearsal = self._rehearsal(clock, observers)
+        self._listen(_this_task(), time_limit_ms)
         try:
-            async with asyncio.timeout(limit_s):
-                await self._fleet.start(self._scenario, clock.emit, self._seed)
-                await self._before(clock)
-                clock.restart()
-                self._fleet.open()
-                await self._guarded(clock.play(self.rehearsal, self._past))
+            await self._fleet.start(self._scenario, clock.emit, self._seed)
+            await self._before(clock)
+            clock.restart()
+            self._fleet.open()
+            await self._guarded(clock.play(self.rehearsal, self._past))
             return RunStatus.COMPLETED
-        except TimeoutError:
-            return RunStatus.ABORTED
         except asyncio.CancelledError:
-            return RunStatus.INTERRUPTED
+            return self._left or RunStatus.INTERRUPTED
         finally:
+            self._left = self._left or RunStatus.COMPLETED
             self.duration_ms = clock.now_ms()
+            if self._operations is not None:
+                self._operations.detach()
             await self._fleet.close()
+
+    def _rehearsal(self, clock: RealClock, observers: Sequence[Observer]) -> Rehearsal:
+        operations = self._operations
+        if operations is not None:
+            observers = (*observers, operations)
+        stays = operations is not None and operations.stay
+        made = Rehearsal(self._scenario, self._seed, self._fleet, clock, self._journal, observers, stays=stays)
+        if operations is not None:
+            operations.attach(made, clock, clock.post)
+        return made
+
+    def _listen(self, task: asyncio.Task[object], time_limit_ms: int | None) -> None:
+        """Ctrl-C, SIGTERM and the time limit break the run off, once; a run that only stays they end well."""
+        loop = asyncio.get_running_loop()
+
+        def leave(why: RunStatus) -> None:
+            assert self.rehearsal is not None, "it is made before anybody can leave"
+            if self._left is None and self.rehearsal.staying:
+                self.rehearsal.end()
+                return
+            loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait for the end
+            if self._left is None:
+                self._left = why
+                task.cancel()
+
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(sign, leave, RunStatus.INTERRUPTED)
+        if time_limit_ms is not None:
+            loop.call_later(time_limit_ms / 1000, leave, RunStatus.ABORTED)
 
     async def _before(self, clock: RealClock) -> None:
         """Deploy what is to be running before time 0. Raises FleetError if that fails."""
@@ -158,6 +201,7 @@ def docker(
     observers: Sequence[Observer] = (),
     time_limit_ms: int | None = None,
     strict: bool = False,
+    operations: Operations | None = None,
 ) -> RunResult:
     """Rehearse a scenario on containers, in real time. `commands` is the endpoint to which the agents speak.
 
@@ -166,7 +210,7 @@ def docker(
     """
     header = header_of(scenario, DockerFleet.name, seed, scenario_sha256, replay)
     book = Journal(header, journal, durable=True)
-    run = _Run(scenario, seed, commands, book)
+    run = _Run(scenario, seed, commands, book, operations)
     try:
         status = asyncio.run(run.play(observers, time_limit_ms))
     finally:

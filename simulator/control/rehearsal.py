@@ -9,7 +9,7 @@ differ in nothing but their hosts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -84,7 +84,10 @@ class _Operator:
 
 
 class Rehearsal:
-    """A run in progress. `done` says when its last deployment has ended and its traffic is measured."""
+    """A run in progress. `done` says when its last deployment has ended and its traffic is measured.
+
+    A run that `stays` waits after its last deployment (`staying`) for `create`, or for `end`.
+    """
 
     def __init__(
         self,
@@ -95,6 +98,8 @@ class Rehearsal:
         journal: Journal,
         observers: Sequence[Observer] = (),
         hosts: Sequence[Host] | None = None,
+        *,
+        stays: bool = False,
     ) -> None:
         """`hosts`: the scenario's, where they are already known by name."""
         self.scenario = scenario
@@ -103,6 +108,8 @@ class Rehearsal:
         self.traffic: TrafficMeasured | None = None
         self.invariants = Invariants()
         self.done = False
+        self.stays = stays
+        self.staying = False
         self._seed = seed
         self._fleet = fleet
         self._driver = driver
@@ -154,6 +161,28 @@ class Rehearsal:
             if operator.trigger.at_ms is not None:
                 self._later(operator.trigger.at_ms, lambda operator=operator: self._act(operator))  # type: ignore[misc]
 
+    @property
+    def active(self) -> Rollout | None:
+        """The deployment that is under way."""
+        return self._active
+
+    def create(self, deployment: Deployment) -> Deployment:
+        """One more deployment, in a run that is `staying`: as it will be created, with an id of its own."""
+        assert self.staying, "one deployment at a time"
+        self.staying = False
+        name = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
+        created = replace(deployment, deployment_id=name, last_success=self._last_success)
+        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
+        return created
+
+    def end(self) -> None:
+        """Stay no longer: the run ends now, or with the deployment that is under way."""
+        self.stays = False
+        if self.staying:
+            self.staying = False
+            self._close()
+            self._emit(lambda _id, _at_ms: None)  # a driver that waits for an event sees that it is done
+
     def handle(self, event: Event) -> None:
         """Take one event: journal, fold, check, tell, carry out."""
         self._journal.write(event)
@@ -196,6 +225,7 @@ class Rehearsal:
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
         deployment = event.deployment
+        self.done = False  # a replay of a run that stayed: there is more to come after all
         rollout = Rollout(deployment)
         self.rollouts.append(rollout)
         if deployment.creator is Creator.USER and self._to_come:
@@ -282,7 +312,14 @@ class Rehearsal:
             return
         if self._to_come:
             self._next_deployment()
-        elif (measure := self._fleet.measure()) is not None:
+        elif self.stays:
+            self.staying = True
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        """The last deployment has ended: measure the traffic, where there is any, and be done."""
+        if (measure := self._fleet.measure()) is not None:
             self._driver.at(self._driver.now_ms(), measure)
         else:
             self.done = True

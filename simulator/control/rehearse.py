@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import gc
 import heapq
+import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from fleet.base import MakeEvent
 from fleet.virtual.fleet import VirtualFleet
@@ -23,6 +25,9 @@ from simulator.control.journal import FORMAT, Header, Journal
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer, RunResult, RunStatus
 from simulator.version import VERSION
+
+if TYPE_CHECKING:
+    from simulator.control.operator import Operations
 
 STEPS_MAX = 500_000_000
 """A run that takes more steps than this repeats itself for ever, and is aborted."""
@@ -38,6 +43,9 @@ class VirtualLoop:
         self._due: dict[int, list[MakeEvent]] = {}
         """What is to be done at each millisecond of the heap, in order: a large fleet makes no larger heap."""
         self._now_ms = 0
+        self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._began_s = 0.0
+        self._deadline_s = math.inf
 
     def now_ms(self) -> int:
         """Virtual milliseconds since the run began."""
@@ -58,12 +66,14 @@ class VirtualLoop:
         self, rehearsal: Rehearsal, fleet: VirtualFleet, *, deadline_s: float | None, speed: float | None
     ) -> RunStatus:
         """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
-        handle, event_id, began_s = rehearsal.handle, 0, time.monotonic()
+        handle, event_id = rehearsal.handle, 0
+        self._began_s = time.monotonic()
+        self._deadline_s = math.inf if deadline_s is None else deadline_s
         while not rehearsal.done:
+            if speed is not None and not self._wait(rehearsal, speed):
+                return RunStatus.ABORTED
             self._now_ms = now_ms = heapq.heappop(self._heap)
             fleet.at(now_ms)
-            if speed is not None:
-                time.sleep(max(began_s + now_ms / 1000 / speed - time.monotonic(), 0))
             for make in self._due[now_ms]:  # it grows meanwhile: what is wanted at once comes last
                 event = make(event_id + 1, now_ms)
                 if event is None:
@@ -78,6 +88,41 @@ class VirtualLoop:
                     break
             del self._due[now_ms]
         return RunStatus.COMPLETED
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Have something called between two events, in a run with a speed. May be called in any thread."""
+        self._inbox.put(call)
+
+    def _wait(self, rehearsal: Rehearsal, speed: float) -> bool:
+        """Let real time pass until the next thing is due, and hear what is posted. False: the limit came first.
+
+        To a run that only stays, the limit and Ctrl-C are an end as good as any.
+        """
+        while True:
+            due_s = self._began_s + self._heap[0] / 1000 / speed if self._heap else math.inf
+            try:
+                if self._listen(min(due_s, self._deadline_s) - time.monotonic(), speed):
+                    continue
+                if due_s <= self._deadline_s:
+                    return True
+                if not rehearsal.staying:
+                    return False
+            except KeyboardInterrupt:
+                if not rehearsal.staying:
+                    raise
+            self._deadline_s = math.inf
+            rehearsal.end()
+
+    def _listen(self, seconds: float, speed: float) -> bool:
+        """Wait so long for something that is posted, and call it then. Whether there was something."""
+        try:
+            call = self._inbox.get(timeout=None if seconds == math.inf else max(seconds, 0))
+        except Empty:
+            return False
+        now_ms = int((time.monotonic() - self._began_s) * 1000 * speed)
+        self._now_ms = max(self._now_ms, min(now_ms, self._heap[0]) if self._heap else now_ms)
+        call()
+        return True
 
 
 def header_of(scenario: Scenario, fleet: str, seed: int, scenario_sha256: str, replay: str) -> Header:
@@ -129,27 +174,36 @@ def virtual(
     time_limit_ms: int | None = None,
     speed: float | None = None,
     strict: bool = False,
+    operations: Operations | None = None,
 ) -> RunResult:
     """Rehearse a scenario on the virtual fleet. The same scenario and seed give the same journal, to the byte.
 
     For many runs of one scenario, prepare it once: `Prepared(scenario)`.
     `time_limit_ms` is real time; beyond it the result's status is `aborted`. KeyboardInterrupt gives `interrupted`.
+    `operations` lets people speak to a run with a `speed`.
     """
     deadline_s = None if time_limit_ms is None else time.monotonic() + time_limit_ms / 1000
-    with _without_collector():
+    with _without_collector() if speed is None else nullcontext():
         prepared = scenario if isinstance(scenario, Prepared) else Prepared(scenario)
         scenario = prepared.scenario
         header = Header(VERSION, FORMAT, VirtualFleet.name, seed, scenario_sha256, replay, prepared.plain)
         book = Journal(header, journal)
         loop = VirtualLoop()
         fleet = VirtualFleet(scenario, seed, loop.at, prepared.ground)
-        rehearsal = Rehearsal(scenario, seed, fleet, loop, book, observers, prepared.hosts)
+        if operations is not None:
+            observers = (*observers, operations)
+        stays = operations is not None and operations.stay
+        rehearsal = Rehearsal(scenario, seed, fleet, loop, book, observers, prepared.hosts, stays=stays)
+        if operations is not None:
+            operations.attach(rehearsal, loop, loop.post)
         try:
             rehearsal.begin()
             status = loop.run(rehearsal, fleet, deadline_s=deadline_s, speed=speed)
         except KeyboardInterrupt:
             status = RunStatus.INTERRUPTED
         finally:
+            if operations is not None:
+                operations.detach()
             sha256 = book.close()
         return verdict.result(
             header,

@@ -14,6 +14,7 @@ from simulator.rollout.events import (
     HealthCheckReported,
     LifecycleEventCompleted,
     LifecycleEventStarted,
+    OperatorSpoke,
     StopRequested,
     TrafficMeasured,
 )
@@ -112,6 +113,10 @@ def _stop(event: StopRequested, _: Rollout | None) -> Iterator[Line]:
     yield event.deployment_id, words.STOPPED, f"stop requested by {event.by}{undo}"
 
 
+def _spoke(event: OperatorSpoke, _: Rollout | None) -> Iterator[Line]:
+    yield event.deployment_id, words.RUNNING, f"{event.by} says {event.verb}"
+
+
 def _fault(event: FaultChanged, _: Rollout | None) -> Iterator[Line]:
     where = f" at {words.named(list(event.hosts))}" if event.hosts else ""
     yield "fault", words.WARNING, f"{event.fault} {'begins' if event.active else 'is healed'}{where}"
@@ -130,6 +135,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     LifecycleEventStarted: _started,
     LifecycleEventCompleted: _completed,
     HealthCheckReported: _health,
+    OperatorSpoke: _spoke,
     StopRequested: _stop,
     FaultChanged: _fault,
     TrafficMeasured: _traffic,
@@ -138,6 +144,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
 
 _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
     Trigger.DEPLOYMENT_START: (words.RUNNING, "begins: "),
+    Trigger.DEPLOYMENT_READY: (words.STOPPED, "Ready: "),
     Trigger.INSTANCE_START: (words.RUNNING, "taken: "),
     Trigger.INSTANCE_SUCCESS: (words.SUCCEEDED, "Succeeded: "),
     Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),

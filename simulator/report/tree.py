@@ -56,6 +56,8 @@ class LiveTree:
         self._traffic: TrafficMeasured | None = None
         self._faults: dict[str, tuple[str, ...]] = {}
         self._live = True
+        self.question = ""
+        """What somebody is asked, below the tree."""
 
     def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         """Take in what happened: O(1), but for the first event of a deployment."""
@@ -117,6 +119,8 @@ class LiveTree:
         for fault, hosts in list(self._faults.items()):
             where = f" at {words.named(list(hosts))}" if hosts else ""
             yield Text(f"{words.WARNING} {fault}{where}", style=words.STYLES[words.WARNING])
+        if self.question:
+            yield Text(words.printable(self.question), style="bold")
 
 
 def final_tree(title: str, result: RunResult) -> Tree:

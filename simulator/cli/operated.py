@@ -1,0 +1,184 @@
+"""A run that takes real time: it can be operated from elsewhere, and asks where it waits for somebody's yes."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from simulator.cli.errors import tell
+
+if TYPE_CHECKING:
+    from scenarios.model import Scenario
+    from simulator.control.operator import Operations
+    from simulator.control.result import RunResult
+    from simulator.rollout.commands import Command
+    from simulator.rollout.events import Event
+    from simulator.rollout.machine import Rollout
+
+ANSWERS: Final = frozenset({"continue", "promote", "promote-full", "stop", "abort"})
+"""What answers an approval. A scenario that scripts one of these is not asked about."""
+_KEYS: Final = {"c": "continue", "a": "abort"}
+
+
+class Operated:
+    """A run with a desk. `finish` says what came of it to those who watch."""
+
+    def __init__(self, operations: Operations) -> None:
+        self.operations = operations
+        self.farewell: Callable[[str, str, str], None] = lambda *_: None
+
+    def finish(self, result: RunResult) -> None:
+        """The run has ended."""
+        from simulator.report.words import headline
+
+        sign, sentence = headline(result)
+        self.farewell(result.status.value, result.outcome.value, f"{sign} {sentence}")
+
+
+@contextmanager
+def operated(
+    scenario: Scenario, *, fleet: str, seed: int, stay: bool, ask: Callable[[str], None]
+) -> Iterator[Operated]:
+    """Have a run operated. `ask` shows a question, and withdraws it when it is called with an empty one.
+
+    Where no socket can be made the run goes on without, and that is said.
+    """
+    from simulator.control.operator import Operations
+    from simulator.control.operator_desk import Desk
+    from simulator.control.operator_words import Ended
+
+    operations = Operations(scenario, fleet=fleet, seed=seed, tell=_lines, stay=stay)
+    run = Operated(operations)
+    with ExitStack() as stack:
+        reachable = True
+        try:
+            desk = stack.enter_context(Desk(operations))
+            run.farewell = lambda status, outcome, words: desk.farewell(Ended(status, outcome, words))
+        except OSError as error:
+            reachable = False
+            tell(f"this run cannot be operated from elsewhere: {error}")
+        if not any(action.do in ANSWERS for action in scenario.operator):
+            operations.asking = stack.enter_context(Asking(operations, ask, reachable=reachable))
+        yield run
+
+
+def _lines(event: Event, commands: Sequence[Command], rollout: Rollout | None) -> list[str]:
+    """The lines that a person reads of an event."""
+    from simulator.report.lines import Lines
+
+    written: list[str] = []
+    Lines(written.append)(event, commands, rollout)
+    return written
+
+
+class Asking:
+    """An observer that asks while a deployment waits for a yes: at the keyboard where there is one."""
+
+    def __init__(self, operations: Operations, ask: Callable[[str], None], *, reachable: bool) -> None:
+        self._operations = operations
+        self._ask = ask
+        self._reachable = reachable
+        self._asked: tuple[str, int] | None = None
+        self._keyboard: Keyboard | None = None
+
+    def __enter__(self) -> Asking:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._withdraw()
+
+    def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """Ask when the wait begins, and no longer when it ends, whoever has answered."""
+        del commands
+        if rollout is None:
+            return
+        wait = self._operations.picture.wait(rollout, event.at_ms)
+        waiting = (rollout.deployment_id, rollout.stage) if wait is not None and wait.kind == "approval" else None
+        if waiting == self._asked:
+            return
+        self._withdraw()
+        self._asked = waiting
+        if waiting is not None:
+            self._begin(rollout.deployment.revision)
+
+    def _begin(self, revision: str) -> None:
+        if at_the_keyboard():
+            self._ask(f"{revision} waits for your yes: [c]ontinue, [a]bort")
+            self._keyboard = Keyboard(self._pressed)
+            self._keyboard.start()
+        elif self._reachable:
+            run = self._operations.run_id
+            self._ask(f"{revision} waits for a yes: drydeploy continue {run}, or drydeploy abort {run}")
+
+    def _withdraw(self) -> None:
+        if self._keyboard is not None:
+            self._keyboard.stop()
+            self._keyboard = None
+        if self._asked is not None:
+            self._asked = None
+            self._ask("")
+
+    def _pressed(self, key: str) -> None:
+        """In the keyboard's thread."""
+        from simulator.cli.operate import user_name
+        from simulator.control.operator_words import Say, Word
+
+        if (word := _KEYS.get(key.lower())) is not None:
+            self._operations.ask(Say(Word(word), user_name()), lambda _: None)
+
+
+def at_the_keyboard() -> bool:
+    """Whether somebody sits there: standard input is a terminal, and this program has it, not another one."""
+    try:
+        return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+class Keyboard(threading.Thread):
+    """Reads keys, one by one and without an echo, until it is stopped; then the terminal is as it was."""
+
+    def __init__(self, pressed: Callable[[str], None]) -> None:
+        super().__init__(name="keyboard", daemon=True)
+        self._pressed = pressed
+        self._stopping, self._stop = os.pipe()
+
+    def stop(self) -> None:
+        """Read no more. It waits for the terminal to be as it was."""
+        with suppress(OSError):  # it has stopped already: the terminal had gone
+            os.write(self._stop, b".")
+        if threading.current_thread() is not self:
+            self.join()
+        os.close(self._stop)
+
+    def run(self) -> None:
+        """Read until `stop`."""
+        import termios
+        import tty
+
+        terminal = sys.stdin.fileno()
+        before = termios.tcgetattr(terminal)
+        try:
+            tty.setcbreak(terminal, termios.TCSANOW)
+            while True:
+                ready, _, _ = select.select([terminal, self._stopping], [], [])
+                if self._stopping in ready:
+                    return
+                if not at_the_keyboard():
+                    return
+                keys = os.read(terminal, 1024)
+                if not keys:
+                    return
+                for key in keys.decode("utf-8", "replace"):
+                    self._pressed(key)
+        except (OSError, termios.error):
+            return  # the terminal has gone
+        finally:
+            if at_the_keyboard():
+                termios.tcsetattr(terminal, termios.TCSANOW, before)
+            os.close(self._stopping)

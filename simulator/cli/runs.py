@@ -1,0 +1,112 @@
+"""What a user means by RUN, and what is told of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from simulator.control import operator_words as words
+    from simulator.control.operator_client import Found
+
+RunArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]",
+        help="A run's id or the beginning of it, or its scenario's name. Left out: the only one that goes on.",
+        show_default=False,
+    ),
+]
+
+_NONE = (
+    "no run goes on that could be operated. One that takes time can be: drydeploy run SCENARIO --fleet docker, "
+    "or with --speed 1"
+)
+
+
+def find(word: str | None) -> Found:
+    """The one run that `word` means. Raises UsageError where there is none, or more than one."""
+    from simulator.control.operator_client import all_runs
+
+    going = all_runs()
+    if not going:
+        raise UsageError(_NONE)
+    if word is None:
+        meant = going
+    else:
+        meant = [each for each in going if each.id == word]
+        meant = meant or [each for each in going if each.run is not None and each.run.scenario == word]
+        meant = meant or [each for each in going if each.id.startswith(word)]
+    if len(meant) == 1:
+        return meant[0]
+    listed = "; ".join(f"{each.id} ({each.run.scenario if each.run else 'does not answer'})" for each in meant or going)
+    if not meant:
+        raise UsageError(f"there is no run {word}; what goes on: {listed}")
+    raise UsageError(f"{'more than one run goes on' if word is None else f'{word} may be'}: name one: {listed}")
+
+
+def described(found: Found) -> words.Run:
+    """How it stands. Raises UsageError where it does not answer."""
+    if found.run is None:
+        raise UsageError(f"the run {found.id} does not answer; was it stopped by Ctrl-Z?")
+    return found.run
+
+
+def picture(run: words.Run) -> Iterator[str]:
+    """A run in lines for a person."""
+    from simulator.report.words import took
+
+    yield f"{run.run} · {run.scenario} · {run.fleet} fleet · seed {run.seed} · {_state(run)} {took(run.at_ms)}"
+    for deployment in run.deployments:
+        yield from _deployment(deployment)
+    if (service := run.in_service) is not None:
+        yield f"in service {service.now:,} of {service.hosts:,}, {service.required:,} required"
+    if run.possible:
+        yield f"possible: {', '.join(run.possible)}"
+
+
+def _state(run: words.Run) -> str:
+    return {"preparing": "preparing its hosts", "running": "for", "staying": "its deployments have ended, for"}.get(
+        run.state, run.state
+    )
+
+
+def _deployment(deployment: words.Deployment) -> Iterator[str]:
+    from simulator.report.words import SIGNS, WAITING, count
+
+    held = ", paused" if deployment.paused else ""
+    sign = SIGNS.get(deployment.status, WAITING)
+    how = f"({deployment.strategy}, {deployment.deployment_config}, created by {deployment.creator})"
+    yield f"{sign} {deployment.deployment_id} {deployment.revision} {deployment.status}{held} {how}"
+    if deployment.error:
+        yield f"  {deployment.error}"
+    ended = deployment.status in ("Succeeded", "Failed", "Stopped")
+    if (stage := deployment.stage) is not None and not ended:
+        yield f"  stage {stage.number} of {stage.of}: {stage.words}"
+    if deployment.waits_for is not None:
+        yield f"  waits: {waits(deployment.waits_for)}"
+    yield f"  {count(sum(deployment.hosts.values()), 'host')}: " + ", ".join(
+        f"{number:,} {status}" for status, number in deployment.hosts.items()
+    )
+
+
+def waits(wait: words.Wait) -> str:
+    """What a deployment waits for, in a phrase."""
+    from simulator.report.words import took
+
+    what = {"approval": "for a person's yes", "bake": "in its bake", "termination": "to terminate the old hosts"}.get(
+        wait.kind, "for resume"
+    )
+    return what if wait.left_ms is None else f"{what}, {took(wait.left_ms)} left"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows as lines, their columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,0 +1,218 @@
+"""Operating a run that goes on: what people ask of it and say to it, answered between two of its events.
+
+    people ──▶ desk (its own thread) ──▶ Operations ──▶ the driver's thread ──▶ events ──▶ the core
+
+Whether a word is possible is asked of the core in the very moment in which its event would be journalled, and so of
+two people who speak at once the second is answered by what the first one's word has brought about. A word that is
+refused makes no event, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+
+from fleet.base import MakeEvent
+from scenarios.model import Scenario
+from simulator.control import journal, operator_again
+from simulator.control import operator_words as words
+from simulator.control.operator_picture import Picture
+from simulator.control.operator_words import Word
+from simulator.control.rehearsal import Driver, Rehearsal
+from simulator.control.result import Observer
+from simulator.rollout.commands import Command
+from simulator.rollout.deployment import Deployment
+from simulator.rollout.events import DeploymentEvent, Event, OperatorSpoke, StopRequested
+from simulator.rollout.machine import Rollout
+from simulator.rollout.statuses import OperatorVerb
+from strategies.plan import Approve
+
+Answering = Callable[[words.Answer], None]
+"""Where an answer goes; it is called in the driver's thread, and does not wait."""
+Post = Callable[[Callable[[], None]], None]
+"""Have the driver call something in its own thread, between two events. May be called in any thread."""
+Tell = Callable[[Event, Sequence[Command], Rollout | None], list[str]]
+"""The lines that a person reads of an event."""
+
+_STOPS = frozenset({Word.STOP, Word.ABORT})
+_AGAIN = frozenset({Word.RETRY, Word.UNDO})
+_OVER = "the run is about to begin, or has just ended"
+
+
+class Operations:
+    """One run, as those see it who operate it. It is an observer of the run; `stay` as in `Rehearsal`."""
+
+    def __init__(self, scenario: Scenario, *, fleet: str, seed: int, tell: Tell, stay: bool = False) -> None:
+        self.run_id = secrets.token_hex(4)
+        self.stay = stay
+        self.picture = Picture(self.run_id, scenario, fleet, seed)
+        self._running = scenario.fleet.running
+        self._tell = tell
+        self._watchers: list[Answering] = []
+        self._heard: dict[int, tuple[words.Say, Answering]] = {}
+        """Words on their way through the core, by the id of their event."""
+        self._lock = threading.Lock()
+        self._open: list[Answering] = []
+        """Who has asked and has no answer yet. Under the lock, as is `_post`."""
+        self._post: Post | None = None
+        self._rehearsal: Rehearsal | None = None
+        self._driver: Driver | None = None
+        self.asking: Observer | None = None
+        """Somebody at the run's own keyboard, who is told after everybody else."""
+
+    # -- the driver's side --------------------------------------------------------------------------------------
+
+    def attach(self, rehearsal: Rehearsal, driver: Driver, post: Post) -> None:
+        """The run begins: from now on it can be asked."""
+        self._rehearsal, self._driver = rehearsal, driver
+        with self._lock:
+            self._post = post
+
+    def detach(self) -> None:
+        """The run has ended: whoever has no answer gets this one."""
+        with self._lock:
+            unanswered, self._open, self._post = self._open, [], None
+        for answer in unanswered:
+            answer(words.Mistaken(_OVER))
+
+    def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """An event was handled: tell those who watch, and whoever spoke what came of it."""
+        self.picture(event, commands, rollout)
+        if self._watchers:
+            happened = words.Happened(journal.to_dict(event), self._tell(event, commands, rollout))
+            for watcher in self._watchers:
+                watcher(happened)
+        if self.asking is not None:
+            self.asking(event, commands, rollout)
+        if self._heard and (heard := self._heard.pop(event.id, None)) is not None:
+            say, answer = heard
+            self._answer(answer, words.Done(_said(say, event, rollout), self._drawn()))
+
+    # -- the desk's side ----------------------------------------------------------------------------------------
+
+    def ask(self, request: words.Request, answer: Answering) -> None:
+        """Have a request answered, once; `answer` is called in another thread. A watcher's is called ever again."""
+        with self._lock:
+            post = self._post
+            if post is not None:
+                self._open.append(answer)
+        if post is None:
+            answer(words.Mistaken(_OVER))
+            return
+        post(lambda: self._serve(request, answer))
+
+    def forget(self, watcher: Answering) -> None:
+        """Somebody watches no longer."""
+        self._watchers = [each for each in self._watchers if each is not watcher]
+
+    # -- in the driver's thread, between two events -------------------------------------------------------------
+
+    def _serve(self, request: words.Request, answer: Answering) -> None:
+        match request:
+            case words.Describe():
+                self._answer(answer, words.Described(self._drawn()))
+            case words.Watch():
+                self._answer(answer, words.Described(self._drawn()))
+                self._watchers = [*self._watchers, answer]
+            case words.Say(word=word) if word in _AGAIN or word is Word.END:
+                self._decide(request, answer)
+            case words.Say():
+                assert self._driver is not None, "a run is asked only once it is attached"
+                self._driver.at(self._driver.now_ms(), self._event(request, answer))
+
+    def _decide(self, say: words.Say, answer: Answering) -> None:
+        """A word that makes no event of its own: another deployment, or the end."""
+        assert self._rehearsal is not None, "a run is asked only once it is attached"
+        rehearsal = self._rehearsal
+        if (refusal := self.refusal(say)) is not None:
+            self._answer(answer, words.Refused(refusal, self._drawn()))
+            return
+        if say.word is Word.END:
+            going = rehearsal.active
+            rehearsal.end()
+            said = f"the run ends with {going.deployment_id}, and stays no longer" if going else "the run ends"
+        else:
+            deployment = rehearsal.create(self._another(say))
+            said = f"{deployment.deployment_id} deploys {deployment.revision}: {deployment.description}"
+        self._answer(answer, words.Done(said, self._drawn()))
+
+    def _event(self, say: words.Say, answer: Answering) -> MakeEvent:
+        """The word as an event, unless the core refuses it when its turn has come."""
+
+        def make(event_id: int, at_ms: int) -> Event | None:
+            refusal, rollout = self.refusal(say), self._active
+            if refusal is not None or rollout is None:
+                self._answer(answer, words.Refused(refusal or _OVER, self._drawn()))
+                return None
+            self._heard[event_id] = say, answer
+            deployment = rollout.deployment_id
+            if say.word in _STOPS:
+                wanted = True if say.word is Word.ABORT else say.rollback
+                return StopRequested(event_id, at_ms, "", deployment, say.by, wanted)
+            return OperatorSpoke(event_id, at_ms, "", deployment, _verb(say.word, rollout), say.by)
+
+        return make
+
+    def refusal(self, say: words.Say) -> str | None:
+        """Why a word is impossible now, in the driver's thread; None where it is not."""
+        rehearsal, rollout = self._rehearsal, self._active
+        if rehearsal is None or not rehearsal.rollouts:
+            return "no deployment has begun: the hosts are being prepared"
+        if say.word in _AGAIN:
+            return self._why_not_again(rehearsal, say)
+        if say.word is Word.END:
+            return None if rehearsal.stays else "the run ends by itself, when its last deployment does"
+        if rollout is None:
+            last = rehearsal.rollouts[-1]
+            return f"no deployment is under way: {last.deployment_id} has ended, {last.status}"
+        if say.word in _STOPS:
+            return rollout.deaf
+        if say.word is Word.SKIP_WAIT and rollout.deaf is None and isinstance(rollout.stages[rollout.stage], Approve):
+            return "the deployment waits for a person's yes, and not for a time to pass: say continue"
+        return rollout.refusal(_verb(say.word, rollout))
+
+    def _why_not_again(self, rehearsal: Rehearsal, say: words.Say) -> str | None:
+        try:
+            self._another(say)
+        except operator_again.ImpossibleError as error:
+            return str(error)
+        if not rehearsal.staying:
+            return "the next deployment is about to begin" if rehearsal.stays else "the run is about to end"
+        return None
+
+    def _another(self, say: words.Say) -> Deployment:
+        assert self._rehearsal is not None, "refusal() answers before the run begins"
+        rollouts = self._rehearsal.rollouts
+        if say.word is Word.RETRY:
+            return operator_again.retry(rollouts)
+        return operator_again.undo(rollouts, self._running, say.revision)
+
+    @property
+    def _active(self) -> Rollout | None:
+        return self._rehearsal.active if self._rehearsal is not None else None
+
+    def _drawn(self) -> words.Run:
+        possible = [word for word in Word if self.refusal(words.Say(word, "anybody")) is None]
+        at_ms = self._driver.now_ms() if self._driver is not None else 0
+        return self.picture.draw(self._rehearsal, at_ms, possible)
+
+    def _answer(self, answer: Answering, what: words.Answer) -> None:
+        with self._lock:
+            if answer in self._open:
+                self._open.remove(answer)
+        answer(what)
+
+
+def _verb(word: Word, rollout: Rollout) -> OperatorVerb:
+    """The core's verb for a word. To skip a wait is to continue past a termination's, and to promote past a bake's."""
+    if word is not Word.SKIP_WAIT:
+        return OperatorVerb(word.value)
+    return OperatorVerb.CONTINUE if rollout.waits_to_terminate else OperatorVerb.PROMOTE
+
+
+def _said(say: words.Say, event: Event, rollout: Rollout | None) -> str:
+    assert rollout is not None and isinstance(event, DeploymentEvent), "a word is said to a deployment"
+    held = ", paused" if rollout.paused and not rollout.ended else ""
+    stopping = ", being stopped" if not rollout.ended and rollout.deaf else ""
+    return f"{say.word}: {rollout.deployment_id} ({rollout.deployment.revision}) is {rollout.status}{held}{stopping}"

@@ -1,0 +1,105 @@
+"""What a person may want once a deployment has ended: the same again, or an earlier revision back.
+
+Both are new deployments that a user creates, as in CodeDeploy, of a group that has none under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from simulator.control.rehearsal import BEFORE_THE_RUN
+from simulator.rollout import rollback
+from simulator.rollout.deployment import Deployment, Success
+from simulator.rollout.machine import Rollout
+from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior
+from strategies.options import NONE, BlueGreen, Options
+
+DEPLOYMENTS_AGAIN_MAX = 100
+"""So many deployments of one run; one more is refused."""
+
+
+class ImpossibleError(Exception):
+    """What was asked for cannot be done now; the message says why."""
+
+
+def retry(rollouts: Sequence[Rollout]) -> Deployment:
+    """The last deployment that a user asked for, once more. Raises ImpossibleError unless it failed or was stopped."""
+    last = _idle(rollouts)
+    asked = next(each for each in reversed(rollouts) if each.deployment.creator is Creator.USER)
+    if asked.status is DeploymentStatus.SUCCEEDED:
+        raise ImpossibleError(
+            f"there is nothing to retry: {asked.deployment_id} ({asked.deployment.revision}) Succeeded"
+        )
+    again = f"{asked.deployment_id} once more, which {asked.status}"
+    if asked.deployment.strategy == rollback.BACK_TO_BLUE:
+        return replace(_plainly(rollouts), revision=asked.deployment.revision, description=again)
+    return replace(asked.deployment, targets=last.aftermath, description=again)
+
+
+def undo(rollouts: Sequence[Rollout], running: str | None, wanted: str | None) -> Deployment:
+    """A deployment of the last revision that succeeded before this one, or of the one that is `wanted`.
+
+    `running` is what the fleet ran before the run. Raises ImpossibleError where there is nothing to go back to.
+    """
+    last = _idle(rollouts)
+    now = last.deployment.revision
+    earlier = [success for success in _successes(rollouts, running) if success.revision != now]
+    names = ", ".join(dict.fromkeys(success.revision for success in earlier))
+    if wanted is not None:
+        earlier = [success for success in earlier if success.revision == wanted]
+    if wanted is not None and wanted == now:
+        raise ImpossibleError(f"{now} is what was deployed last; " + (f"earlier: {names}" if names else _NONE_EARLIER))
+    if not earlier:
+        never = f"{wanted} was never deployed with success here; " if wanted else f"the last deployment was of {now}; "
+        raise ImpossibleError(never + (f"what was: {names}" if names else _NONE_EARLIER))
+    success = earlier[-1]
+    if last.deployment.creator is Creator.USER and success == last.deployment.last_success:
+        back = rollback.rollback(last.deployment, last.hosts, last.sick)
+    else:
+        back = replace(_plainly(rollouts), revision=success.revision, file_exists_behavior=success.file_exists_behavior)
+    description = f"undo of {last.deployment_id}: back to {success.revision}, deployed by {success.deployment_id}"
+    return replace(back, creator=Creator.USER, rollback_of=None, description=description)
+
+
+_NONE_EARLIER = "no other revision was deployed with success before it"
+
+
+def _idle(rollouts: Sequence[Rollout]) -> Rollout:
+    """The last deployment, which has ended."""
+    if not rollouts:
+        raise ImpossibleError("no deployment has begun yet")
+    last = rollouts[-1]
+    if not last.ended:
+        raise ImpossibleError(
+            f"{last.deployment_id} is {last.status}, and a group has one deployment at a time: stop it, or wait"
+        )
+    if len(rollouts) >= DEPLOYMENTS_AGAIN_MAX:
+        raise ImpossibleError(f"a run has at most {DEPLOYMENTS_AGAIN_MAX} deployments")
+    return last
+
+
+def _successes(rollouts: Sequence[Rollout], running: str | None) -> list[Success]:
+    """Every success of the group, in order."""
+    before = [Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)] if running is not None else []
+    return before + [
+        Success(each.deployment_id, each.deployment.revision, each.deployment.file_exists_behavior)
+        for each in rollouts
+        if each.status is DeploymentStatus.SUCCEEDED
+    ]
+
+
+def _plainly(rollouts: Sequence[Rollout]) -> Deployment:
+    """The last deployment that a user asked for in the group's own way, but without its waits."""
+    asked = next(
+        each.deployment
+        for each in reversed(rollouts)
+        if each.deployment.creator is Creator.USER and each.deployment.strategy != rollback.BACK_TO_BLUE
+    )
+    strategy, options = asked.strategy, asked.options
+    if strategy == rollback.BLUE_GREEN:
+        told = replace(options.blue_green or BlueGreen(), green=(), waits=False, ready_wait_ms=None, shift=())
+        options = Options(blue_green=told)
+    elif options != NONE:
+        strategy, options = "rolling", NONE
+    return replace(asked, strategy=strategy, options=options, targets=rollouts[-1].aftermath)

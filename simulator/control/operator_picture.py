@@ -1,0 +1,105 @@
+"""How a run stands, for people outside its process: kept up to date event by event, and drawn when somebody asks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from scenarios.model import Scenario
+from simulator.control import operator_words as words
+from simulator.control.rehearsal import Rehearsal
+from simulator.rollout.commands import Command, StartTimer
+from simulator.rollout.events import Event, HealthCheckReported, HostTerminated, LifecycleEventCompleted
+from simulator.rollout.lifecycle import BLOCK_TRAFFIC
+from simulator.rollout.machine import Rollout
+from simulator.rollout.stages import STAGE_TIMER
+from simulator.version import VERSION
+from strategies.plan import Approve, Bake
+
+APPROVAL = "approval"
+
+
+class Picture:
+    """An observer that keeps what the core does not: who is in service, and when a stage's wait ends."""
+
+    def __init__(self, run: str, scenario: Scenario, fleet: str, seed: int) -> None:
+        self._run = run
+        self._scenario = scenario
+        self._fleet = fleet
+        self._seed = seed
+        self._in_service: set[str] | None = None
+        self._wait_ends_ms: dict[tuple[str, str], int] = {}
+
+    def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """Take in what happened: O(1), but for the first event of the first deployment."""
+        for command in commands:
+            if isinstance(command, StartTimer) and command.timer.startswith(STAGE_TIMER):
+                self._wait_ends_ms[command.deployment_id, command.timer] = command.at_ms
+        if self._in_service is None and rollout is not None:
+            self._in_service = {target.name for target in rollout.deployment.targets if target.healthy}
+        service = self._in_service
+        match event:
+            case _ if service is None:
+                pass
+            case LifecycleEventCompleted(name=name, host=host) if name == BLOCK_TRAFFIC:
+                service.discard(host)
+            case HostTerminated(host=host):
+                service.discard(host)
+            case HealthCheckReported(host=host, healthy=healthy):
+                (service.add if healthy else service.discard)(host)
+            case _:
+                pass
+
+    def draw(self, rehearsal: Rehearsal | None, at_ms: int, possible: list[words.Word]) -> words.Run:
+        """The run as it stands."""
+        rollouts = rehearsal.rollouts if rehearsal is not None else []
+        state = "preparing" if not rollouts else "staying" if rehearsal and rehearsal.staying else "running"
+        return words.Run(
+            run=self._run,
+            scenario=self._scenario.name,
+            title=self._scenario.title,
+            fleet=self._fleet,
+            seed=self._seed,
+            pid=os.getpid(),
+            version=VERSION,
+            state=state,
+            at_ms=at_ms if rollouts else 0,
+            in_service=self._service(rollouts[-1]) if rollouts else None,
+            deployments=[self._deployment(rollout, at_ms) for rollout in rollouts],
+            possible=possible,
+        )
+
+    def wait(self, rollout: Rollout, at_ms: int) -> words.Wait | None:
+        """What a deployment waits for; None where it works."""
+        if rollout.ended or rollout.deaf is not None or not rollout.stages:
+            return None
+        stage = rollout.stages[rollout.stage]
+        if rollout.stage_over:
+            return words.Wait("resume", "an operator has paused it", None)
+        if isinstance(stage, Approve | Bake) or rollout.waits_to_terminate:
+            kind = APPROVAL if isinstance(stage, Approve) else "bake" if isinstance(stage, Bake) else "termination"
+            ends_ms = self._wait_ends_ms.get((rollout.deployment_id, f"{STAGE_TIMER}{rollout.stage}"))
+            return words.Wait(kind, str(stage), None if ends_ms is None else max(ends_ms - at_ms, 0))
+        return words.Wait("resume", "an operator has paused it", None) if rollout.paused else None
+
+    def _service(self, rollout: Rollout) -> words.InService | None:
+        if self._in_service is None or not rollout.deployment.with_balancer:
+            return None
+        return words.InService(len(self._in_service), len(rollout.deployment.targets), rollout.budget.minimum)
+
+    def _deployment(self, rollout: Rollout, at_ms: int) -> words.Deployment:
+        deployment = rollout.deployment
+        stages = rollout.stages
+        return words.Deployment(
+            deployment_id=deployment.deployment_id,
+            revision=deployment.revision,
+            strategy=deployment.strategy,
+            deployment_config=deployment.config.name,
+            creator=deployment.creator.value,
+            status=rollout.status.value,
+            error=f"{rollout.error.code}: {rollout.error.message}" if rollout.error else None,
+            paused=rollout.paused and not rollout.ended,
+            stage=words.Stage(rollout.stage + 1, len(stages), str(stages[rollout.stage])) if stages else None,
+            waits_for=self.wait(rollout, at_ms),
+            hosts={status.value: number for status, number in rollout.counts.items() if number},
+        )
