@@ -81,7 +81,7 @@ def _moment(when: Tree, planned: tuple[Planned, ...], report: Report) -> None:
     if status.text == "Ready" and not any(plan.approvals for plan in planned):
         message = "Ready never comes: no deployment waits for a person"
         report(status.place, message, "add pause: {} to the strategy's steps, or name another status")
-    elif status.text == "Baking" and not any(plan.bakes for plan in planned):
+    elif status.text == "Baking" and not any(plan.bakes or plan.analyses for plan in planned):
         message = "Baking never comes: no deployment has a bake"
         report(status.place, message, "give the strategy a bake, or name another status")
 

@@ -27,14 +27,14 @@ from scenarios.words import duration_ms, duration_text
 from strategies import DEFAULT_CONFIGS, STRATEGIES, DeploymentConfig, Member, Options, Plan
 from strategies.configuration import named
 from strategies.options import NONE
-from strategies.plan import Approve, Bake, Deploy, Shift
+from strategies.plan import Analyse, Approve, Bake, Deploy, Shift
 
 _REMEDIES = {
     "zonal": "give zones under fleet.zones, or a zone to every host",
     "steps": "write a larger share, or take the step away",
 }
 _SHARES = ("hosts", "percent")
-_STEPS = ("setHosts", "setWeight", "pause")
+_STEPS = tuple(field.alias or name for name, field in Step.model_fields.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,16 @@ class Planned:
     def bakes(self) -> tuple[Bake, ...]:
         """The waits in which the balancer's health check is listened to."""
         return tuple(stage for stage in self.plan if isinstance(stage, Bake))
+
+    @property
+    def analyses(self) -> bool:
+        """Whether an analysis judges the new version."""
+        return any(isinstance(stage, Analyse) for stage in self.plan)
+
+    @property
+    def judged(self) -> bool:
+        """Whether a person or an analysis looks at it before it goes on."""
+        return self.analyses or bool(self.approvals)
 
     @property
     def approvals(self) -> tuple[Approve, ...]:
@@ -233,13 +243,13 @@ def _watched(facts: Facts, planned: Planned, warn: Report) -> None:
                 f"({numbers})"
             )
             warn(_bake_place(planned), message, f"let it last at least {enough}")
-    elif _is_staged(planned.plan) and not planned.approvals:
+    elif _is_staged(planned.plan) and not planned.judged:
         message = (
             f"{planned.strategy} without a bake: nothing would notice a host that turns bad after its checks "
             f"({numbers})"
         )
         warn(_bake_place(planned), message, _HOW_TO_BAKE[planned.strategy].format(enough))
-    elif not planned.approvals:
+    elif not planned.judged:
         for place in _late_faults(facts):
             message = f"nothing would notice a host that turns bad after its checks: {planned.strategy} has no bake"
             remedy = f"take a strategy with a bake of at least {enough} ({numbers})"

@@ -23,9 +23,8 @@ def steps(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, o
             continue
         end = step.share.of(len(members)) if step.share else len(members)
         if end < done:
-            raise ValueError(
-                f"step {number} asks for {end} host{'s' * (end != 1)}, and {done} have been deployed to by then: shares rise"
-            )
+            hosts = f"{end} host{'s' * (end != 1)}"
+            raise ValueError(f"step {number} asks for {hosts}, and {done} have been deployed to by then: shares rise")
         if end > done:
             stages.append(Deploy(f"step {number:02}", everybody[done:end], config.minimum_healthy_hosts, everybody))
         done = end

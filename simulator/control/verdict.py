@@ -34,6 +34,12 @@ def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
     """What went as CodeDeploy has it, and is still worth knowing."""
     words = []
     for rollout in rollouts:
+        if rollout.status is DeploymentStatus.SUCCEEDED and rollout.sick:
+            sick = len(rollout.sick)
+            words.append(
+                f"{rollout.deployment_id} Succeeded although {sick} of {len(rollout.hosts)} hosts turned unhealthy "
+                "after their checks: no bake was long enough to notice"
+            )
         failed = rollout.counts[TargetStatus.FAILED]
         if rollout.status is DeploymentStatus.SUCCEEDED and failed:
             hosts, needed = len(rollout.hosts), rollout.budget.needed

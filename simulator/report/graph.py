@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from rich.text import Text
 from rich.tree import Tree
@@ -13,7 +13,7 @@ from rich.tree import Tree
 from simulator.report.words import count, named
 from simulator.rollout import lifecycle
 from strategies.configuration import DeploymentConfig
-from strategies.plan import Approve, Bake, Deploy, Plan, Stage
+from strategies.plan import Analyse, Approve, Bake, Deploy, Plan, Provision, Shift, Stage, Terminate
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,24 @@ class PlannedDeployment:
     plan: Plan
 
 
+_MERMAID: Final[dict[type[Stage], tuple[str, str]]] = {
+    Bake: ("([", "])"),
+    Analyse: ("([", "])"),
+    Approve: ("{{", "}}"),
+    Shift: ("[/", "/]"),
+}
+_DOT: Final[dict[type[Stage], str]] = {
+    Bake: "style=rounded",
+    Analyse: "style=rounded",
+    Approve: "shape=hexagon",
+    Shift: "shape=parallelogram",
+}
+"""Stages in which hosts are not touched look otherwise: a bake is rounded, a person's answer has six corners."""
+
+
 def plan_tree(title: str, deployments: Sequence[PlannedDeployment], *, with_balancer: bool) -> Tree:
     """A branch per deployment, a leaf per stage."""
     tree = Tree(Text(title, style="bold"), guide_style="dim")
-    events = lifecycle.sequence(with_balancer=with_balancer)
     for planned in deployments:
         config = planned.config
         branch = tree.add(
@@ -41,17 +55,31 @@ def plan_tree(title: str, deployments: Sequence[PlannedDeployment], *, with_bala
                 (f"  ({config.minimum_healthy_hosts})", "dim"),
             )
         )
-        for stage in planned.plan:
-            after = sorted(planned.plan.graph.predecessors(stage.name))
-            leaf = branch.add(Text(f"{stage.name}: {stage}" + (f", after {', '.join(after)}" if after else "")))
-            if not isinstance(stage, Deploy):
-                continue
+        _add_stages(branch, planned.plan, with_balancer=with_balancer)
+    return tree
+
+
+def _add_stages(branch: Tree, plan: Plan, *, with_balancer: bool) -> None:
+    """A leaf a stage. What goes without saying is not said: after the stage before, through the events as before."""
+    before: list[str] = []
+    told = set()
+    for stage in plan:
+        after = sorted(plan.graph.predecessors(stage.name))
+        leaf = branch.add(Text(f"{stage.name}: {stage}" + (f", after {', '.join(after)}" if after != before else "")))
+        before = [stage.name]
+        if isinstance(stage, Provision):
+            leaf.add(Text(f"hosts: {named([host.name for host in stage.hosts], 8)}", style="dim"))
+        elif isinstance(stage, Shift | Terminate):
             leaf.add(Text(f"hosts: {named(list(stage.hosts), 8)}", style="dim"))
-            leaf.add(Text(f"each: {' → '.join(events)}", style="dim"))
+        elif isinstance(stage, Deploy):
+            leaf.add(Text(f"hosts: {named(list(stage.hosts), 8)}", style="dim"))
+            if stage.part not in told:
+                told.add(stage.part)
+                events = lifecycle.sequence(with_balancer=with_balancer, part=stage.part)
+                leaf.add(Text(f"each: {' → '.join(events)}", style="dim"))
             if stage.at_once == 0:
                 warning = f"⚠ the minimum is the whole of {count(len(stage.hosts), 'host')}: nothing can be deployed"
                 leaf.add(Text(warning, style="yellow"))
-    return tree
 
 
 def plan_document(name: str, deployments: Sequence[PlannedDeployment]) -> dict[str, Any]:
@@ -89,13 +117,22 @@ def _numbers(stage: Stage) -> dict[str, Any]:
         case Deploy():
             return {
                 "hosts": list(stage.hosts),
+                "part": stage.part.value,
                 "at_once": stage.at_once,
                 "minimum_healthy_hosts": stage.required,
             }
         case Bake():
             return {"lasts_ms": stage.lasts_ms}
+        case Analyse():
+            return {"analysis": stage.analysis, "lasts_ms": stage.lasts_ms}
         case Approve():
             return {"waits_ms": stage.waits_ms, "then_continue": stage.then_continue}
+        case Provision():
+            return {"hosts": [host.name for host in stage.hosts]}
+        case Shift():
+            return {"hosts": list(stage.hosts), "percent": stage.percent}
+        case Terminate():
+            return {"hosts": list(stage.hosts), "after_ms": stage.after_ms, "keep": stage.keep}
 
 
 def mermaid(deployments: Sequence[PlannedDeployment]) -> str:
@@ -103,7 +140,9 @@ def mermaid(deployments: Sequence[PlannedDeployment]) -> str:
     lines = ["flowchart TD"]
     for planned in deployments:
         lines.append(f"    subgraph d{planned.number}[{_quoted(_label(planned))}]")
-        lines += [f"        {_node(planned, stage.name)}[{_quoted(str(stage))}]" for stage in planned.plan]
+        for stage in planned.plan:
+            left, right = _MERMAID.get(type(stage), ("[", "]"))
+            lines.append(f"        {_node(planned, stage.name)}{left}{_quoted(str(stage))}{right}")
         lines.append("    end")
     lines += [f"    {a} --> {b}" for a, b in _edges(deployments)]
     return "\n".join(lines) + "\n"
@@ -115,7 +154,9 @@ def dot(deployments: Sequence[PlannedDeployment]) -> str:
     for planned in deployments:
         lines.append(f"    subgraph cluster_{planned.number} {{")
         lines.append(f"        label={_escaped(_label(planned))};")
-        lines += [f"        {_node(planned, stage.name)} [label={_escaped(str(stage))}];" for stage in planned.plan]
+        for stage in planned.plan:
+            shape = f", {_DOT[type(stage)]}" if type(stage) in _DOT else ""
+            lines.append(f"        {_node(planned, stage.name)} [label={_escaped(str(stage))}{shape}];")
         lines.append("    }")
     lines += [f"    {a} -> {b};" for a, b in _edges(deployments)]
     return "\n".join([*lines, "}"]) + "\n"

@@ -12,6 +12,7 @@ from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report import words
 from simulator.report.causes import causes
 from simulator.report.html_timeline import timeline
+from simulator.report.stages import passed, said
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import DeploymentStatus
 
@@ -35,6 +36,7 @@ code { font-family: ui-monospace, monospace; }
 svg { width: 100%; height: auto; } svg text { font: 12px ui-monospace, monospace; fill: var(--text); }
 svg .axis { stroke: var(--line); } svg .soft { fill: var(--soft); }
 svg .Succeeded { fill: var(--good); } svg .Failed { fill: var(--bad); } svg .InProgress { fill: var(--warn); }
+svg .wait { fill: var(--warn); opacity: .15; } svg .word { stroke: var(--bad); stroke-dasharray: 3 3; }
 svg .Skipped, svg .Pending, svg .Unknown { fill: var(--idle); }
 """
 
@@ -107,6 +109,9 @@ def _deployment(body: ET.Element, rollout: Rollout) -> None:
         _list(body, [(words.FAILED, str(cause))])
         if cause.log:
             _code(body, "\n".join(cause.log))
+    if len(rollout.stages) > 1:
+        _list(body, [(s.sign, f"{s.heading}: {s.stage} · {s.lasted(s.began_ms)}") for s in passed(rollout)])
+    _list(body, [(heard.sign, f"{words.clock(heard.at_ms)} {heard}") for heard in said(rollout)])
     body.append(timeline(rollout))
 
 
@@ -122,6 +127,8 @@ def _findings(body: ET.Element, title: str, findings: tuple[Finding, ...]) -> No
 
 
 def _list(body: ET.Element, items: list[tuple[str, str]]) -> None:
+    if not items:
+        return
     box = ET.SubElement(body, "ul")
     for sign, text in items:
         item = ET.SubElement(box, "li")

@@ -7,6 +7,7 @@ from typing import Final
 
 from simulator.report import words
 from simulator.report.causes import log_lines
+from simulator.report.stages import passed, said
 from simulator.rollout.host import NEVER, Host, Record
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import TargetStatus
@@ -44,12 +45,34 @@ def timeline(rollout: Rollout) -> ET.Element:
         anchor = "start" if tick == 0 else "end" if tick == TICKS else "middle"
         mark = {"class": "soft", "x": x, "y": _number(height - 6), "text-anchor": anchor}
         ET.SubElement(svg, "text", mark).text = words.took(rollout.started_ms + at_ms)
+    _people(svg, rollout, height - _ROW, margin, scale)
     for row, host in enumerate(drawn):
         _host(svg, host, row, margin, scale, rollout.started_ms)
     if left_out > 0:
         place = {"class": "soft", "x": "0", "y": _number(_ROW * (len(drawn) + 1) - 7)}
         ET.SubElement(svg, "text", place).text = f"and {words.count(left_out, 'more host')}"
     return svg
+
+
+def _people(svg: ET.Element, rollout: Rollout, bottom: int, margin: int, scale: float) -> None:
+    """Behind the hosts: a band where nothing was deployed (a bake, a wait), a line where a person spoke."""
+    for stage in passed(rollout):
+        if not stage.waits:
+            continue
+        end_ms = stage.began_ms if stage.ended_ms is None else stage.ended_ms
+        band = {
+            "class": "wait",
+            "x": _number(margin + (stage.began_ms - rollout.started_ms) * scale),
+            "y": "0",
+            "width": _number(max((end_ms - stage.began_ms) * scale, _SLIVER)),
+            "height": _number(bottom),
+        }
+        story = f"{stage.heading}: {stage.stage} · {stage.lasted(end_ms)}"
+        ET.SubElement(ET.SubElement(svg, "rect", band), "title").text = story
+    for heard in said(rollout):
+        x = _number(margin + (heard.at_ms - rollout.started_ms) * scale)
+        line = ET.SubElement(svg, "line", {"class": "word", "x1": x, "x2": x, "y1": "0", "y2": _number(bottom)})
+        ET.SubElement(line, "title").text = f"{words.clock(heard.at_ms)} {heard}"
 
 
 def _host(svg: ET.Element, host: Host, row: int, margin: int, scale: float, start_ms: int) -> None:

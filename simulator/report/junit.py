@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from simulator.control.result import Finding, RunResult
 from simulator.report.causes import failed_record, log_lines, reason
+from simulator.report.stages import passed, said
 from simulator.report.words import headline
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.machine import Rollout
@@ -57,6 +58,8 @@ def _deployment(result: RunResult, number: int, rollout: Rollout, strict: bool) 
         ("status", rollout.status.value),
         ("strategy", deployment.strategy),
         ("deployment_config", deployment.config.name),
+        *((f"stage {s.number}", f"{s.stage.name}: {s.stage}, {s.lasted(s.began_ms)}") for s in passed(rollout)),
+        *((f"said at {_seconds(heard.at_ms)}", str(heard)) for heard in said(rollout)),
     ):
         ET.SubElement(properties, "property", name=key, value=_clean(value))
     for host in rollout.hosts.values():

@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from simulator.report import words
-from simulator.rollout.commands import Command, CreateDeployment, Finish, Notify
+from simulator.report.stages import Said, passed, refusal, stop_word
+from simulator.rollout.commands import (
+    Command,
+    CreateDeployment,
+    Finish,
+    Notify,
+    ProvisionHost,
+    ShiftTraffic,
+    StartTimer,
+    TerminateHost,
+)
 from simulator.rollout.events import (
     DeploymentCreated,
     Event,
@@ -20,6 +30,7 @@ from simulator.rollout.events import (
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC
 from simulator.rollout.machine import Rollout
+from simulator.rollout.stages import STAGE_TIMER
 from simulator.rollout.statuses import EventStatus, Trigger
 
 SUBJECT_WIDTH: Final = 12
@@ -38,6 +49,7 @@ class Lines:
     def __init__(self, write: Callable[[str], None], *, every: bool = False) -> None:
         self._write = write
         self._every = every
+        self._stages: dict[str, int] = {}
 
     def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         """Write what happened, then what was decided."""
@@ -45,17 +57,36 @@ class Lines:
         happened = [*_event(event, rollout)]
         if not happened and self._every:
             happened = [("", words.WAITING, type(event).__name__)]
-        for subject, sign, text in (*happened, *self._decisions(commands)):
+        for subject, sign, text in (*happened, *self._decided(commands, rollout)):
             self._write(f"{moment:>9}  {subject:<{SUBJECT_WIDTH}} {sign} {words.printable(' '.join(text.split()))}")
 
-    def _decisions(self, commands: Sequence[Command]) -> Iterator[Line]:
+    def _decided(self, commands: Sequence[Command], rollout: Rollout | None) -> Iterator[Line]:
+        """The decisions; a stage that begins is told before what is done in it."""
+        stages = [*self._begun(rollout)] if rollout is not None else []
         for command in commands:
-            if line := _decision(command):
-                yield line
-            elif self._every and not isinstance(command, Notify):
-                host = getattr(command, "host", None) or command.deployment_id
-                what = getattr(command, "name", None) or getattr(command, "timer", "")
-                yield host, "→", f"{type(command).__name__} {what}: {command.why}"
+            if stages and _is_of_stage(command):
+                yield from stages
+                stages = []
+            yield from self._decision(command)
+        yield from stages
+
+    def _begun(self, rollout: Rollout) -> Iterator[Line]:
+        """The stages that have begun since the last event, of a deployment that has more than one."""
+        told = self._stages.get(rollout.deployment_id, 0)
+        if told == len(rollout.begun):
+            return
+        self._stages[rollout.deployment_id] = len(rollout.begun)
+        if len(rollout.stages) > 1:
+            for stage in passed(rollout)[told:]:
+                yield rollout.deployment_id, stage.sign, f"{stage.heading}: {stage.stage}"
+
+    def _decision(self, command: Command) -> Iterator[Line]:
+        if line := _decision(command):
+            yield line
+        elif self._every and not isinstance(command, Notify):
+            host = getattr(command, "host", None) or command.deployment_id
+            what = getattr(command, "name", None) or getattr(command, "timer", "")
+            yield host, "→", f"{type(command).__name__} {what}: {command.why}"
 
 
 def _event(event: Event, rollout: Rollout | None) -> Iterator[Line]:
@@ -109,8 +140,12 @@ def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Lin
 
 
 def _stop(event: StopRequested, _: Rollout | None) -> Iterator[Line]:
-    undo = {None: "", True: ", with a rollback", False: ", without a rollback"}[event.auto_rollback]
-    yield event.deployment_id, words.STOPPED, f"stop requested by {event.by}{undo}"
+    yield event.deployment_id, words.STOPPED, f"{event.by} said {stop_word(event)}"
+
+
+def _spoke(event: OperatorSpoke, rollout: Rollout | None) -> Iterator[Line]:
+    heard = Said(event.at_ms, event.by, event.verb.value, refusal(event, rollout) if rollout is not None else None)
+    yield event.deployment_id, heard.sign, str(heard)
 
 
 def _spoke(event: OperatorSpoke, _: Rollout | None) -> Iterator[Line]:
@@ -137,6 +172,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     HealthCheckReported: _health,
     OperatorSpoke: _spoke,
     StopRequested: _stop,
+    OperatorSpoke: _spoke,
     FaultChanged: _fault,
     TrafficMeasured: _traffic,
 }
@@ -150,6 +186,17 @@ _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
     Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),
 }
 """The notifications that are told as decisions; the others double a Finish or a CreateDeployment."""
+
+
+def _is_of_stage(command: Command) -> bool:
+    """Whether a command is the first that a new stage may bring, or what it ends with."""
+    match command:
+        case Notify(trigger=trigger):
+            return trigger in (Trigger.INSTANCE_START, Trigger.DEPLOYMENT_READY)
+        case StartTimer(timer=timer):
+            return timer.startswith(STAGE_TIMER)
+        case _:
+            return isinstance(command, Finish | ProvisionHost | ShiftTraffic | TerminateHost)
 
 
 def _decision(command: Command) -> Line | None:

@@ -13,6 +13,7 @@ from rich.tree import Tree
 from simulator.control.result import RunResult
 from simulator.report import words
 from simulator.report.causes import failed_record, reason
+from simulator.report.stages import PAUSED, at_hand, said
 from simulator.rollout.commands import Command
 from simulator.rollout.events import (
     Event,
@@ -28,6 +29,8 @@ from simulator.rollout.statuses import TargetStatus
 
 HOSTS_ONE_BY_ONE_MAX: Final = 30
 """A larger fleet is summarised."""
+WORDS_MAX: Final = 5
+"""Of what people have said to a deployment, so many of the last words are shown."""
 HOSTS_NAMED_MAX: Final = 10
 """Of a summarised fleet, so many of the hosts at work and of the failed ones are shown."""
 
@@ -35,6 +38,7 @@ _ORDER: Final = (
     TargetStatus.SUCCEEDED,
     TargetStatus.FAILED,
     TargetStatus.IN_PROGRESS,
+    TargetStatus.READY,
     TargetStatus.PENDING,
     TargetStatus.SKIPPED,
 )
@@ -135,6 +139,8 @@ def _add(tree: Tree, rollout: Rollout, now_ms: int, *, folded: bool) -> None:
     branch = tree.add(_deployment(rollout))
     if folded:
         return
+    for leaf in _stands(rollout, now_ms):
+        branch.add(leaf)
     hosts = list(rollout.hosts.values())
     if len(hosts) <= HOSTS_ONE_BY_ONE_MAX:
         width = max(map(len, rollout.hosts), default=0)
@@ -176,6 +182,16 @@ def _deployment(rollout: Rollout) -> Text:
     )
 
 
+def _stands(rollout: Rollout, now_ms: int) -> Iterator[Text]:
+    """What people have said, and the stage in which a deployment of several stands."""
+    for heard in said(rollout)[-WORDS_MAX:]:
+        yield _text(heard.sign, (words.clock(heard.at_ms), "dim"), (str(heard), words.STYLES[heard.sign]))
+    if rollout.paused and not rollout.ended:
+        yield _text(words.STOPPED, (PAUSED, words.STYLES[words.STOPPED]))
+    if (stage := at_hand(rollout)) is not None:
+        yield _text(stage.sign, (stage.heading, "bold"), (str(stage.stage), ""), (stage.lasted(now_ms), "dim"))
+
+
 def _counts(rollout: Rollout) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     for status in _ORDER:
@@ -199,12 +215,23 @@ def _host(host: Host, rollout: Rollout, now_ms: int, width: int) -> Text:
             return _text(sign, (name, "bold"), (f"failed at {record.name}: {reason(record)}", "red"))
         case TargetStatus.SUCCEEDED:
             lasted = words.took(host.records[-1].ended_ms - (host.records[0].started_ms or 0))
-            return _text(sign, (name, "bold"), (host.revision or "no revision", "magenta"), (lasted, "dim"))
+            return _text(
+                sign,
+                (name, "bold"),
+                (host.revision or "no revision", "magenta"),
+                (lasted, "dim"),
+                (_since(host), "yellow"),
+            )
         case TargetStatus.SKIPPED:
             kept = f"stays on {host.revision}" if host.revision else "stays as it was"
             return _text(sign, (name, ""), (f"skipped, {kept}", "dim"))
         case _:
             return _text(sign, (name, ""), (host.revision or "no revision", "dim"))
+
+
+def _since(host: Host) -> str:
+    """What is wrong with a host that had passed everything."""
+    return f"unhealthy since: {seen}" if (seen := _seen(host)) else ""
 
 
 def _seen(host: Host) -> str:

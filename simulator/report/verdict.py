@@ -12,6 +12,7 @@ from rich.text import Text
 from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report import words
 from simulator.report.causes import causes
+from simulator.report.stages import passed, said
 from simulator.rollout.host import NEVER
 from simulator.rollout.statuses import DeploymentStatus, ErrorCode, TargetStatus
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 CAUSES_MAX: Final = 5
 """So many causes of one deployment are shown; the others are counted."""
 
+STAGES_MAX: Final = 8
+"""So many stages of one deployment are named; the others are counted."""
+
 Line = tuple[int, Text]
 """A line and its indent."""
 
@@ -30,6 +34,7 @@ _COUNTED: Final = (
     (TargetStatus.SUCCEEDED, "succeeded"),
     (TargetStatus.FAILED, "failed"),
     (TargetStatus.IN_PROGRESS, "under way"),
+    (TargetStatus.READY, "ready"),
     (TargetStatus.PENDING, "pending"),
     (TargetStatus.SKIPPED, "skipped"),
 )
@@ -40,7 +45,7 @@ def verdict(result: RunResult, *, journal: Path | None = None, every: bool = Fal
     sign, sentence = words.headline(result)
     name = f"{result.scenario.name} ({result.fleet} fleet, seed {result.seed}): "
     yield 0, Text.assemble(_signed(sign), " ", (name + sentence, "bold"))
-    yield from _section("What happened", (_happened(rollout) for rollout in result.rollouts))
+    yield from _section("What happened", (line for rollout in result.rollouts for line in _told(rollout)))
     yield from _section("Why", _reasons(result))
     yield from _section("What it cost", _cost(result))
     if result.status is RunStatus.COMPLETED:
@@ -83,6 +88,20 @@ def _section(title: str, lines: Iterable[Line]) -> Iterator[Line]:
 
 def _signed(sign: str) -> tuple[str, str]:
     return sign, words.STYLES.get(sign, "")
+
+
+def _told(rollout: Rollout) -> Iterator[Line]:
+    yield _happened(rollout)
+    began = passed(rollout)
+    if len(rollout.stages) > 1 and began:
+        shown = [f"{stage.stage.name} {stage.lasted(stage.began_ms)}" for stage in began[:STAGES_MAX]]
+        if len(began) > STAGES_MAX:
+            shown.append(f"{len(began) - STAGES_MAX} more")
+        left = len(rollout.stages) - len(began)
+        never = f"; {words.count(left, 'stage')} never began" if left else ""
+        yield 4, Text(f"stages: {', '.join(shown)}{never}", style="dim")
+    for heard in said(rollout):
+        yield 4, Text.assemble(_signed(heard.sign), f" {words.clock(heard.at_ms)} ", str(heard))
 
 
 def _happened(rollout: Rollout) -> Line:
