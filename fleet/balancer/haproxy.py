@@ -4,6 +4,10 @@ It behaves as a load balancer of AWS does. A host that is registered is *initial
 no request until `rise` checks in a row have passed. A host that is deregistered gets no new request; those
 under way may end, within the draining time. A host that is not registered is not checked.
 
+Hosts may come and go while it runs (`add server`, `del server`), and traffic may be shifted between them: the servers
+have weights then (`fleet.balancer.weights`), which are set anew whenever the hosts in service change. What HAProxy
+itself notices, a host that fails its checks, is followed `WATCH_MS` later at most.
+
 The runtime API and the users' port are published on 127.0.0.1 only.
 """
 
@@ -12,12 +16,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet.balancer.haproxy_config import BACKEND, CONTROL_PORT, UNCHECKED, USERS_PORT, ServerState, parse_stat, render
+from fleet.balancer.haproxy_config import (
+    BACKEND,
+    CONTROL_PORT,
+    UNCHECKED,
+    USERS_PORT,
+    ServerState,
+    parse_stat,
+    render,
+    server_arguments,
+)
+from fleet.balancer.weights import ALONE, Shift, weights
 from fleet.base import FleetError
 from scenarios.model import Balancer
 
@@ -29,6 +43,8 @@ WATCH_MS: Final = 100
 UP_S: Final = 30
 """HAProxy listens within this time, or does not start."""
 ANSWER_S: Final = 5
+COMMANDS_MAX: Final = 50
+"""So many commands at once are shorter than the line that HAProxy reads (16 KiB)."""
 STALE_MARGIN_MS: Final = 200
 CONFIG: Final = "/opt/drydeploy/haproxy.cfg"
 
@@ -38,6 +54,7 @@ _logger = logging.getLogger(__name__)
 class Membership(Enum):
     """Where a host stands with the balancer."""
 
+    GONE = "gone"
     OUT = "out"
     INITIAL = "initial"
     IN_SERVICE = "in service"
@@ -59,6 +76,14 @@ class Member:
     cause: str = ""
     out_since_s: float | None = None
     """Since when it may get no new request, by the event loop's clock; None while it may."""
+    weight: int = ALONE
+    weightless_since_s: float | None = None
+    """Since when its share is nothing, by the event loop's clock; None while it has one."""
+
+    @property
+    def registered(self) -> bool:
+        """Whether it is checked, and has requests or will."""
+        return self.membership in (Membership.INITIAL, Membership.IN_SERVICE)
 
 
 class HaproxyBalancer:
@@ -80,6 +105,7 @@ class HaproxyBalancer:
         self._told = told
         self._changed = changed
         self._members = {host: Member() for host in hosts}
+        self._shift: Shift | None = None
         self._ports: dict[int, int] = {}
         self._lock = asyncio.Lock()
 
@@ -132,8 +158,11 @@ class HaproxyBalancer:
 
     def held_out(self, host: str, since_s: float) -> bool:
         """Whether a request that began then (event loop's clock) ought not to have reached this host."""
-        out_since_s = self._members[host].out_since_s
-        return out_since_s is not None and since_s > out_since_s
+        member = self._members[host]
+        return any(
+            out_since_s is not None and since_s > out_since_s
+            for out_since_s in (member.out_since_s, member.weightless_since_s)
+        )
 
     async def connect(self) -> None:
         """Wait until HAProxy answers. Raises FleetError after `UP_S` seconds."""
@@ -168,12 +197,14 @@ class HaproxyBalancer:
         member = self._members[host]
         async with self._lock:
             member.cause = cause
-            if member.membership in (Membership.INITIAL, Membership.IN_SERVICE):
+            if member.registered:
                 # Already registered: what is seen of it is told again.
                 member.reported = None
                 return
             server = f"{BACKEND}/{host}"
-            await self._say(f"set server {server} state drain; set server {server} health down")
+            # One that was added later is not checked before this; for the others it changes nothing.
+            checks = f"enable health {server}"
+            await self._say(f"{checks}; set server {server} state drain; set server {server} health down")
             # Only now: of a server in maintenance HAProxy does not tell the last check.
             member.before = (await self._ask_states())[host].check
             member.membership = Membership.INITIAL
@@ -186,15 +217,17 @@ class HaproxyBalancer:
         member = self._members[host]
         server = f"{BACKEND}/{host}"
         async with self._lock:
-            if member.membership is Membership.OUT:
+            if member.membership in (Membership.OUT, Membership.GONE):
                 return
             await self._say(f"set server {server} state drain")
-            member.membership = Membership.DRAINING
-            member.out_since_s = asyncio.get_running_loop().time()
+            await self._leaves(host, Membership.DRAINING)
         self._changed()
         loop = asyncio.get_running_loop()
         end_s = loop.time() + self._spec.draining / 1000
-        while (await self._ask_states())[host].sessions and (left_s := end_s - loop.time()) > 0:
+        while member.membership is Membership.DRAINING and (left_s := end_s - loop.time()) > 0:
+            state = (await self._ask_states()).get(host)
+            if state is None or not state.sessions:
+                break
             await asyncio.sleep(min(WATCH_MS / 1000, left_s))
         async with self._lock:
             if member.membership is not Membership.DRAINING:
@@ -202,12 +235,87 @@ class HaproxyBalancer:
             await self._say(f"set server {server} state maint; shutdown sessions server {server}")
             member.membership = Membership.OUT
 
+    # -- hosts that come and go ---------------------------------------------------------------------------------
+
+    async def add(self, host: str, address: str) -> None:
+        """A host that did not exist before: it is out of traffic, and unchecked, until it is registered."""
+        async with self._lock:
+            answer = await self._command(f"add server {BACKEND}/{host} {server_arguments(self._spec, address)}")
+            if "New server registered" not in answer:
+                raise FleetError(f"the balancer does not take {host} in: {answer.strip() or 'no answer'}")
+            self._members[host] = Member(out_since_s=asyncio.get_running_loop().time())
+
+    async def remove(self, host: str) -> None:
+        """A host goes for good, with the requests that it still had. One that is not there is as good."""
+        member = self._members.get(host)
+        if member is None or member.membership is Membership.GONE:
+            return
+        server = f"{BACKEND}/{host}"
+        async with self._lock:
+            await self._say(f"set server {server} state maint; shutdown sessions server {server}")
+            await self._leaves(host, Membership.GONE)
+        self._changed()
+        end_s = asyncio.get_running_loop().time() + ANSWER_S
+        # HAProxy refuses as long as one of the sessions has not seen that it was shut down.
+        while "Server deleted" not in (answer := await self._command(f"del server {server}")):
+            if asyncio.get_running_loop().time() > end_s:
+                raise FleetError(f"the balancer does not let go of {host}: {answer.strip() or 'no answer'}")
+            await asyncio.sleep(WATCH_MS / 1000)
+
+    async def _leaves(self, host: str, membership: Membership) -> None:
+        member = self._members[host]
+        member.membership = membership
+        if member.out_since_s is None:
+            member.out_since_s = asyncio.get_running_loop().time()
+        self._end_shift(host)
+        await self._weigh(self.in_service)
+
+    # -- shares of the traffic ----------------------------------------------------------------------------------
+
+    async def shift(self, hosts: Iterable[str], percent: int) -> None:
+        """From now on these hosts together get `percent` of the requests, and the others the rest.
+
+        It holds until the next shift, or until the side whose share is nothing has left.
+        """
+        async with self._lock:
+            self._shift = Shift(frozenset(hosts), percent)
+            await self._weigh(self.in_service)
+
+    def _end_shift(self, left: str) -> None:
+        """A host has left: a shift from or to a side of which nobody is there any more is over."""
+        shift = self._shift
+        if shift is None:
+            return
+        empty_side = {0: True, 100: False}.get(shift.percent)
+        if empty_side is (left in shift.hosts) and not any(
+            member.registered and (host in shift.hosts) is empty_side for host, member in self._members.items()
+        ):
+            self._shift = None
+
+    async def _weigh(self, in_service: frozenset[str], *then: str) -> None:
+        """Have these hosts, in service, have their shares, and say what is to be said at once with it."""
+        there = [host for host, member in self._members.items() if member.membership is not Membership.GONE]
+        wanted = weights(self._shift, there, in_service).items()
+        new = {host: weight for host, weight in wanted if self._members[host].weight != weight}
+        await self._say_all([*(f"set server {BACKEND}/{host} weight {weight}" for host, weight in new.items()), *then])
+        now_s = asyncio.get_running_loop().time()
+        for host, weight in new.items():
+            self._members[host].weight = weight
+            self._members[host].weightless_since_s = None if weight else now_s
+
+    # -- what HAProxy sees --------------------------------------------------------------------------------------
+
     async def _poll(self) -> None:
         async with self._lock:
             states = await self._ask_states()
-            ready = [host for host, member in self._members.items() if self._look(host, member, states[host])]
+            ready = [
+                host
+                for host, member in self._members.items()
+                if member.registered and self._look(host, member, states[host])
+            ]
+            let_in = (f"set server {BACKEND}/{host} state ready" for host in ready)
+            await self._weigh(self.in_service | frozenset(ready), *let_in)
             if ready:
-                await self._say("; ".join(f"set server {BACKEND}/{host} state ready" for host in ready))
                 for host in ready:
                     self._members[host].membership = Membership.IN_SERVICE
                     self._members[host].out_since_s = None
@@ -215,8 +323,6 @@ class HaproxyBalancer:
 
     def _look(self, host: str, member: Member, state: ServerState) -> bool:
         """Report what is new of a host; whether it is to have requests from now on."""
-        if member.membership not in (Membership.INITIAL, Membership.IN_SERVICE):
-            return False
         if not self._fresh(member, state):
             return False
         seen = state.seen(self._spec.health_check.timeout)
@@ -250,6 +356,10 @@ class HaproxyBalancer:
 
     async def _ask_states(self) -> dict[str, ServerState]:
         return parse_stat(await self._command(f"show stat {BACKEND} 4 -1"))
+
+    async def _say_all(self, commands: list[str]) -> None:
+        for begin in range(0, len(commands), COMMANDS_MAX):
+            await self._say("; ".join(commands[begin : begin + COMMANDS_MAX]))
 
     async def _say(self, command: str) -> None:
         """Give a command that answers nothing when it is obeyed."""

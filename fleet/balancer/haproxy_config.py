@@ -75,6 +75,12 @@ def render(spec: Balancer, hosts: Mapping[str, str]) -> str:
     )
 
 
+def server_arguments(spec: Balancer, address: str) -> str:
+    """What `add server` is told of a host that came later: it takes nothing over from `default-server`."""
+    check = spec.health_check
+    return f"{address}:{spec.port} check inter {check.interval}ms rise {check.rise} fall {check.fall} weight 1"
+
+
 def quoted(word: str) -> str:
     """A word as HAProxy reads it back, whatever characters it has."""
     return re.sub(r"([^A-Za-z0-9/._~!*+,;:@?&=%-])", r"\\\1", word)

@@ -73,12 +73,13 @@ def remove(client: DockerClient, left: Iterable[Leftover]) -> None:
     """
     left = tuple(left)
     with telling("removing what a run left"):
-        at_once([partial(_remove_container, client, id) for run in left for id in run.containers])
+        at_once([partial(remove_container, client, id) for run in left for id in run.containers])
         at_once([partial(_gone, client.api.remove_network, id) for run in left for id in run.networks])
         at_once([partial(_gone, client.api.remove_volume, id) for run in left for id in run.volumes])
 
 
-def _remove_container(client: DockerClient, id: str) -> None:
+def remove_container(client: DockerClient, id: str) -> None:
+    """Remove a container, whatever state it is in. What is gone already is as good."""
     _gone(partial(client.api.remove_container, v=True, force=True), id)
 
 

@@ -15,11 +15,11 @@ from typing import Any, Final, Protocol
 
 from fleet.docker.bundles import Bundle
 from fleet.docker.hosts import ROOT_DIR, USER_NAME
+from fleet.docker.roster import HOSTS_MAX
 from scenarios.model import Balancer, Effect, HealthFault, Scenario, ScriptExit
+from scenarios.strategies import strategy_name
 from simulator.rollout import lifecycle
 
-HOSTS_MAX: Final = 100
-"""An agent takes about 50 MB; more hosts than this are for the virtual fleet."""
 STOPPED: Final = "/run/drydeploy/agent.stopped"
 PID: Final = "/run/drydeploy/agent.pid"
 
@@ -62,16 +62,30 @@ class Ills:
 
 
 class DockerFaults:
-    """The faults of a run. Every method waits for the engine: call it in a thread, for one host at a time."""
+    """The faults of a run.
+
+    `inject`, `heal`, `prepare` and `restore` wait for the engine: call them in a thread, for one host at a time. A
+    fault may outlive its host: at a host that is not there nothing is done.
+    """
 
     def __init__(self, hosts: list[str], machines: Machines, balancer: Balancer | None) -> None:
         self._machines = machines
         self._balancer = balancer
         self._ills = {host: Ills() for host in hosts}
 
+    def arrived(self, host: str) -> None:
+        """A new host is there, and nothing is wrong with it."""
+        self._ills[host] = Ills()
+
+    def left(self, host: str) -> None:
+        """A host is not there any more."""
+        self._ills.pop(host, None)
+
     def inject(self, host: str, name: str, effect: Effect, event: str | None) -> None:
         """Make a fault real at a host. Raises FleetError where the engine or the host refuses."""
-        ills = self._ills[host]
+        ills = self._ills.get(host)
+        if ills is None:
+            return
         if effect.health is not None:
             ills.health[name] = _health(effect.health)
             self._apply_health(host)
@@ -94,7 +108,9 @@ class DockerFaults:
 
     def heal(self, host: str, name: str, effect: Effect) -> None:
         """Undo `inject`. Raises FleetError where the engine or the host refuses."""
-        ills = self._ills[host]
+        ills = self._ills.get(host)
+        if ills is None:
+            return
         if effect.health is not None:
             ills.health.pop(name, None)
             self._apply_health(host)
@@ -115,7 +131,9 @@ class DockerFaults:
 
     def needs_preparation(self, host: str, event: str) -> bool:
         """Whether something must be done at a host before it is given this lifecycle event."""
-        ills = self._ills[host]
+        ills = self._ills.get(host)
+        if ills is None:
+            return False
         strikes = event in ills.scripts or (event == lifecycle.DOWNLOAD_BUNDLE and ills.bundle is not None)
         return ills.tampered or strikes
 
@@ -133,12 +151,12 @@ class DockerFaults:
 
     def is_tampered(self, host: str) -> bool:
         """Whether something must be put back once the lifecycle event is over."""
-        return self._ills[host].tampered
+        return host in self._ills and self._ills[host].tampered
 
     def restore(self, host: str) -> None:
         """After the lifecycle event: put the disk right."""
-        ills = self._ills[host]
-        if ills.tampered and ills.reachable:
+        ills = self._ills.get(host)
+        if ills is not None and ills.tampered and ills.reachable:
             self._machines.run(host, [*_TAMPER, "restore"])
             ills.tampered = False
 
@@ -199,9 +217,19 @@ def refuse(scenario: Scenario) -> list[str]:
 
 def _too_many_hosts(scenario: Scenario) -> list[str]:
     count = len(scenario.fleet.named_hosts())
-    if count <= HOSTS_MAX:
+    replaced = _replaced(scenario)
+    if count + replaced <= HOSTS_MAX:
         return []
-    return [f"fleet.hosts: {count:,} hosts; the Docker fleet takes at most {HOSTS_MAX} (use --fleet virtual)"]
+    beside = f", and {replaced:,} new ones beside them" if replaced else ""
+    return [f"fleet.hosts: {count:,} hosts{beside}; the Docker fleet takes at most {HOSTS_MAX} (use --fleet virtual)"]
+
+
+def _replaced(scenario: Scenario) -> int:
+    """How many hosts a blue/green deployment provisions: there are as many twice, until the old ones have gone."""
+    strategies = [deploy.strategy or scenario.group.strategy for deploy in scenario.deploy]
+    if not any(strategy_name(strategy) == "blue-green" for strategy in strategies) or scenario.standing_by():
+        return 0
+    return len(scenario.fleet.named_hosts())
 
 
 def _health_without_balancer(scenario: Scenario) -> list[str]:

@@ -16,8 +16,6 @@ faults included; `watch` raises what went wrong in the background.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -28,25 +26,34 @@ from fleet.docker.bundles import Bundle, pack
 from fleet.docker.cleanup import remove_dead, remove_run
 from fleet.docker.engine import at_once, connect
 from fleet.docker.faults import DockerFaults, refuse
-from fleet.docker.hosts import HostPlan, Hosts, Service, bundles_tar
+from fleet.docker.hosts import Hosts, Service, bundles_tar
 from fleet.docker.images import current_image
 from fleet.docker.labels import Run
 from fleet.docker.lanes import Lanes
 from fleet.docker.mailbox import Completion, HostCommand, HostCommands
 from fleet.docker.network import Network, create_network, endpoint, listening_address
 from fleet.docker.reports import Reports
+from fleet.docker.roster import Roster
+from fleet.docker.specification import specification as specification_of
 from fleet.docker.traffic import Traffic
 from scenarios.model import Effect, Scenario
-from simulator.rollout.commands import AllowTraffic, BlockTraffic, Command, RunLifecycleEvent
+from simulator.rollout.commands import (
+    AllowTraffic,
+    BlockTraffic,
+    Command,
+    ProvisionHost,
+    RunLifecycleEvent,
+    ShiftTraffic,
+    TerminateHost,
+)
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import TrafficMeasured
+from simulator.rollout.events import HostProvisioned, HostTerminated, TrafficMeasured, TrafficShifted
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 UP_S: Final = 90
 """Every agent polls within this time, or the fleet does not start."""
-GROUP_IDS: Final = uuid.UUID("5c6a1d0e-4b5e-4f0a-9d43-9a3f0f6f6f01")
 
 T = TypeVar("T")
 
@@ -63,9 +70,8 @@ class DockerFleet(Fleet):
         self.run = Run.new()
         self._commands = commands
         self._client: DockerClient | None = None
-        self._work: asyncio.Future[Any] | None = None
+        self._work: set[asyncio.Future[Any]] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self._polled: dict[str, asyncio.Event] = {}
         self._done: set[tuple[str, str]] = set()
         self._deployments: dict[str, tuple[dict[str, Any], Bundle]] = {}
         self._in_service_min: int | None = None
@@ -75,8 +81,7 @@ class DockerFleet(Fleet):
         self._balancer: HaproxyBalancer | None = None
         self._traffic: Traffic | None = None
 
-    # -- beginning and end
-    # --------------------------------------------------------------------------------------
+    # -- beginning and end --------------------------------------------------------------------------------------------
 
     async def start(self, scenario: Scenario, emit: Emit, seed: int) -> None:
         """Bring the hosts up; afterwards every agent polls. `emit` is called on this event loop.
@@ -91,8 +96,7 @@ class DockerFleet(Fleet):
         self._broken: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
         self._emit = emit
         self._reports = Reports(emit, scenario.balancer)
-        self._plans = [HostPlan(host.name, i, host.files) for i, host in enumerate(scenario.fleet.named_hosts())]
-        self._polled = {plan.name: asyncio.Event() for plan in self._plans}
+        self._roster = Roster(scenario)
         try:
             await self._start(scenario)
         except BaseException:
@@ -100,8 +104,9 @@ class DockerFleet(Fleet):
             raise
 
     async def _start(self, scenario: Scenario) -> None:
-        names = list(self._polled)
+        names = self._roster.names
         client, image, network, bundles = await self._in_thread(partial(self._lay_ground, scenario))
+        self._network = network
         self._bundles: dict[str, Bundle] = bundles
         self._reports.starts = {name: bundle.starts for name, bundle in bundles.items()}
         if len(names) > network.hosts_max:
@@ -110,17 +115,21 @@ class DockerFleet(Fleet):
         port = await self._commands.listen(listening, self)
         for name in names:
             self._commands.register(name)
-        hosts = Hosts(client, self.run, image, network)
+        self._hosts = hosts = Hosts(client, self.run, image, network)
         self._faults = DockerFaults(names, hosts, scenario.balancer)
-        self._lanes = Lanes(names, self._break)
+        self._lanes = Lanes(self._break)
         boots: list[Callable[[], None]] = []
         if scenario.balancer is not None:
             self._balancer = self._make_balancer(scenario, network)
             boots.append(partial(self._balancer.boot, client, self._balancer_container(client, image, network)))
-        tar = bundles_tar(bundles.values())
-        faults = any(fault.do.health is not None for fault in scenario.faults)
-        service = Service(listening, port, self._commands)
-        boots += [partial(hosts.boot, plan, scenario.fleet.users, tar, service, faults=faults) for plan in self._plans]
+        self._boot = partial(
+            hosts.boot,
+            users=scenario.fleet.users,
+            bundles=bundles_tar(bundles.values()),
+            service=Service(listening, port, self._commands),
+            faults=any(fault.do.health is not None for fault in scenario.faults),
+        )
+        boots += [partial(self._boot, plan) for plan in self._roster.plans]
         await self._in_thread(partial(at_once, boots))
         if self._balancer is not None:
             await self._balancer.connect()
@@ -137,7 +146,7 @@ class DockerFleet(Fleet):
 
     def _make_balancer(self, scenario: Scenario, network: Network) -> HaproxyBalancer:
         assert scenario.balancer is not None, "asked for only where there is one"
-        addresses = {plan.name: network.host(plan.index) for plan in self._plans}
+        addresses = {plan.name: network.host(plan.index) for plan in self._roster.plans}
         return HaproxyBalancer(scenario.balancer, addresses, self._reports.health, self._in_service_changed)
 
     def _balancer_container(self, client: DockerClient, image: str, network: Network) -> Mapping[str, Any]:
@@ -150,18 +159,12 @@ class DockerFleet(Fleet):
         }
 
     async def _all_polled(self, hosts: Hosts, address: str) -> None:
-        waiting = [asyncio.ensure_future(event.wait()) for event in self._polled.values()]
-        try:
-            _, pending = await asyncio.wait([*waiting], timeout=UP_S)
-        finally:
-            for task in waiting:
-                task.cancel()
-        if not pending:
+        silent = await self._roster.silent(UP_S)
+        if not silent:
             return
-        silent = [name for name, event in self._polled.items() if not event.is_set()]
         state, log = await self._in_thread(lambda: (hosts.state(silent[0]), hosts.log(silent[0])))
         raise FleetError(
-            f"{len(silent)} of {len(self._polled)} agents did not ask for work within {UP_S} s "
+            f"{len(silent)} of {len(self._roster.names)} agents did not ask for work within {UP_S} s "
             f"({', '.join(silent[:5])}). The container of {silent[0]} is {state}"
             + (f" and says: {log.strip()}" if log.strip() else "")
             + f". A firewall between containers and this machine would explain it: hosts must reach {address}"
@@ -193,10 +196,8 @@ class DockerFleet(Fleet):
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._lanes is not None:
             await self._lanes.close()
-        if self._work is not None:
-            # A thread cannot be cancelled: what it still makes must be there before it can be removed.
-            with contextlib.suppress(Exception):
-                await self._work
+        # A thread cannot be cancelled: what it still makes must be there before it can be removed.
+        await asyncio.gather(*self._work, return_exceptions=True)
         client, self._client = self._client, None
         if client is not None:
             try:
@@ -206,7 +207,9 @@ class DockerFleet(Fleet):
         await self._commands.close()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        future = self._work = asyncio.get_running_loop().run_in_executor(None, work)
+        future = asyncio.get_running_loop().run_in_executor(None, work)
+        self._work.add(future)
+        future.add_done_callback(self._work.discard)
         return await asyncio.shield(future)
 
     def _background(self, work: Any) -> asyncio.Task[None]:
@@ -224,13 +227,12 @@ class DockerFleet(Fleet):
             # Nobody may be watching any more when the run ends.
             self._broken.exception()
 
-    # -- commands
-    # -----------------------------------------------------------------------------------------------
+    # -- commands -----------------------------------------------------------------------------------------------------
 
     def begin(self, deployment: Deployment) -> None:
         """A deployment begins: its specification is what the agents will get."""
         bundle = self._bundles[deployment.revision]
-        specification = _specification(deployment, bundle)
+        specification = specification_of(deployment, bundle)
         self._deployments[deployment.deployment_id] = specification, bundle
         self._reports.revisions[deployment.deployment_id] = deployment.revision
         self._commands.announce(deployment.deployment_id, specification)
@@ -250,11 +252,21 @@ class DockerFleet(Fleet):
         elif isinstance(command, BlockTraffic):
             self._lane(command.host, partial(self._block, command))
         elif isinstance(command, AllowTraffic):
+            self._roster.join(command.host)
             self._lane(command.host, partial(self._the_balancer().register, command.host, command.id))
+        elif isinstance(command, ProvisionHost):
+            self._lane(command.host, partial(self._provision, command))
+        elif isinstance(command, TerminateHost):
+            self._lane(command.host, partial(self._terminate, command))
+        elif isinstance(command, ShiftTraffic):
+            self._all_lanes().beside(partial(self._shift, command))
 
     def _lane(self, host: str, job: Callable[[], Any]) -> None:
+        self._all_lanes().put(host, job)
+
+    def _all_lanes(self) -> Lanes:
         assert self._lanes is not None, "commands come after start()"
-        self._lanes.put(host, job)
+        return self._lanes
 
     def _the_balancer(self) -> HaproxyBalancer:
         assert self._balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"
@@ -268,21 +280,62 @@ class DockerFleet(Fleet):
 
     async def _block(self, command: BlockTraffic) -> None:
         began = self._reports.blocking()
-        assert self._lanes is not None, "this runs in a lane"
 
         async def drain() -> None:
             await self._the_balancer().deregister(command.host)
             self._reports.blocked(command, began)
 
         # The wait for requests under way must not hold up a fault that strikes the host meanwhile.
-        self._lanes.beside(drain)
+        self._all_lanes().beside(drain)
+
+    async def _provision(self, command: ProvisionHost) -> None:
+        host = command.host
+        # One of this name may have been left running by an attempt that failed; a new host begins with nothing.
+        await self._end(host)
+        plan = self._roster.add(host, self._network.hosts_max)
+        self._reports.forget(host)
+        self._faults.arrived(host)
+        self._commands.register(host)
+        await self._in_thread(partial(self._boot, plan))
+        if self._balancer is not None:
+            await self._balancer.add(host, self._network.host(plan.index))
+
+        asked = self._roster.asked(host)
+
+        async def up() -> None:
+            await asked.wait()
+            self._emit(lambda id, at_ms: HostProvisioned(id, at_ms, command.id, command.deployment_id, host))
+
+        # A host whose agent never asks for work is never there; until then it can be struck, and terminated.
+        self._all_lanes().beside(up)
+
+    async def _terminate(self, command: TerminateHost) -> None:
+        host = command.host
+        if not command.keep:
+            await self._end(host)
+        elif self._balancer is not None:
+            await self._balancer.deregister(host)
+        self._roster.leave(host)
+        self._in_service_changed()
+        self._emit(lambda id, at_ms: HostTerminated(id, at_ms, command.id, command.deployment_id, host))
+
+    async def _end(self, host: str) -> None:
+        """The host goes: out of the balancer, and its container. One that is not there is as good."""
+        if self._balancer is not None:
+            await self._balancer.remove(host)
+        self._faults.left(host)
+        await self._in_thread(partial(self._hosts.remove, host))
+        self._roster.remove(host)
+
+    async def _shift(self, command: ShiftTraffic) -> None:
+        await self._the_balancer().shift(command.hosts, command.percent)
+        self._emit(lambda id, at_ms: TrafficShifted(id, at_ms, command.id, command.deployment_id))
 
     @staticmethod
     async def _in_a_thread(work: Callable[..., None], *arguments: Any) -> None:
         await asyncio.to_thread(work, *arguments)
 
-    # -- faults
-    # -------------------------------------------------------------------------------------------------
+    # -- faults -------------------------------------------------------------------------------------------------------
 
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
         """Make a fault real at these hosts, after what they were asked for before and before what comes next."""
@@ -294,12 +347,11 @@ class DockerFleet(Fleet):
         for host in hosts:
             self._lane(host, partial(self._in_a_thread, self._faults.heal, host, name, effect))
 
-    # -- what the agents say
-    # ------------------------------------------------------------------------------------
+    # -- what the agents say ------------------------------------------------------------------------------------------
 
     def polled(self, host: str) -> None:
         """A host's agent asked for work."""
-        self._polled[host].set()
+        self._roster.polled(host)
 
     async def acknowledged(self, command: HostCommand) -> None:
         """An agent begins a command. What is to strike it in the midst of a watched one strikes before it goes on."""
@@ -323,8 +375,7 @@ class DockerFleet(Fleet):
             self._lane(command.host, partial(self._in_a_thread, self._faults.restore, command.host))
         self._reports.completed(command, completion)
 
-    # -- measuring
-    # ----------------------------------------------------------------------------------------------
+    # -- measuring ----------------------------------------------------------------------------------------------------
 
     def _in_service_changed(self) -> None:
         if not self._opened or self._balancer is None:
@@ -332,7 +383,7 @@ class DockerFleet(Fleet):
         count = len(self._balancer.in_service)
         if self._in_service_min is not None:
             self._in_service_min = min(self._in_service_min, count)
-        elif count == len(self._plans):
+        elif 0 < count == self._roster.everybody:
             self._in_service_min = count
 
     def measure(self) -> MakeEvent | None:
@@ -343,17 +394,3 @@ class DockerFleet(Fleet):
         by_revision = tuple(sorted(seen.by_revision.items()))
         total, failed, strays = seen.total, seen.failed, seen.strays
         return lambda id, at_ms: TrafficMeasured(id, at_ms, "", total, failed, by_revision, least, strays)
-
-
-def _specification(deployment: Deployment, bundle: Bundle) -> dict[str, Any]:
-    """What an agent is told of a deployment."""
-    return {
-        "DeploymentId": deployment.deployment_id,
-        "DeploymentGroupId": str(uuid.uuid5(GROUP_IDS, f"{deployment.application}/{deployment.group}")),
-        "DeploymentGroupName": deployment.group,
-        "ApplicationName": deployment.application,
-        "DeploymentCreator": str(deployment.creator),
-        "DeploymentType": "IN_PLACE",
-        "AgentActionOverrides": {"AgentOverrides": {"FileExistsBehavior": str(deployment.file_exists_behavior)}},
-        "Revision": bundle.revision_location,
-    }

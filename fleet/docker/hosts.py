@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet.base import FleetError
 from fleet.docker.bundles import Bundle
+from fleet.docker.cleanup import remove_container
 from fleet.docker.engine import telling
 from fleet.docker.labels import Run
 from fleet.docker.mailbox import REGION, HostCommands, host_identifier
@@ -117,6 +118,13 @@ class Hosts:
             upload: Any = iter((boot, bundles))
             api.put_archive(container, "/", upload)
             api.start(container)
+
+    def remove(self, host: str) -> None:
+        """A host is no more: its container goes, and its disk. One that is not there is as good."""
+        container = self._containers.pop(host, None)
+        if container is not None:
+            with telling(f"terminating host {host}"):
+                remove_container(self._client, container)
 
     def crash(self, host: str) -> None:
         """The host loses its power: every process dies at once, the disk stays."""

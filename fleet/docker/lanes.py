@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 Job = Callable[[], Awaitable[None]]
 
@@ -11,15 +11,19 @@ Job = Callable[[], Awaitable[None]]
 class Lanes:
     """Jobs by host. A job that fails breaks the whole run: `broken` is told, once."""
 
-    def __init__(self, hosts: Iterable[str], broken: Callable[[BaseException], None]) -> None:
-        self._queues: dict[str, asyncio.Queue[Job]] = {host: asyncio.Queue() for host in hosts}
+    def __init__(self, broken: Callable[[BaseException], None]) -> None:
+        self._queues: dict[str, asyncio.Queue[Job]] = {}
         self._broken = broken
-        self._tasks = [asyncio.create_task(self._work(queue)) for queue in self._queues.values()]
+        self._tasks: list[asyncio.Task[None]] = []
         self._beside: set[asyncio.Task[None]] = set()
 
     def put(self, host: str, job: Job) -> None:
         """Do this at a host after everything that was asked for there before."""
-        self._queues[host].put_nowait(job)
+        queue = self._queues.get(host)
+        if queue is None:
+            queue = self._queues[host] = asyncio.Queue()
+            self._tasks.append(asyncio.create_task(self._work(queue)))
+        queue.put_nowait(job)
 
     def beside(self, job: Job) -> None:
         """Do this without keeping a lane busy."""

@@ -51,6 +51,10 @@ class Reports:
         """The revision whose application was started last on a host; None before the first."""
         return self._serves.get(host)
 
+    def forget(self, host: str) -> None:
+        """A host of this name comes anew: nothing is installed on it."""
+        self._serves.pop(host, None)
+
     def health(self, host: str, healthy: bool, seen: str, cause: str) -> None:
         """The balancer's opinion of a host changed, or what it sees."""
         assert self._balancer is not None, "only a balancer has opinions"

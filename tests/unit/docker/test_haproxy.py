@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.balancer.haproxy_config import ServerState, duration, parse_stat, quoted, render
+from fleet.balancer.haproxy_config import ServerState, duration, parse_stat, quoted, render, server_arguments
 from scenarios.model import Balancer
 
 HEADER = "# pxname,svname,qcur,scur,status,check_status,check_code,check_duration,check_health,last_chk\n"
@@ -56,6 +56,10 @@ def test_hosts_begin_out_of_service() -> None:
     text = render(Balancer(), {"h1": "10.0.0.10", "h2": "10.0.0.11"})
     assert "server h1 10.0.0.10:8080 disabled" in text
     assert "inter 30000ms rise 5 fall 2" in text
+
+
+def test_a_host_that_comes_later_is_checked_as_the_others() -> None:
+    assert server_arguments(Balancer(), "10.0.0.12") == "10.0.0.12:8080 check inter 30000ms rise 5 fall 2 weight 1"
 
 
 @pytest.mark.skipif(shutil.which("haproxy") is None, reason="no haproxy on this machine")

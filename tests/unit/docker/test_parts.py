@@ -14,10 +14,15 @@ from fleet.docker import images, sources
 from fleet.docker.bundles import pack
 from fleet.docker.doctor import doctor
 from fleet.docker.engine import connect
-from fleet.docker.faults import HOSTS_MAX, refuse
+from fleet.docker.faults import refuse
 from fleet.docker.mailbox import Completion
 from fleet.docker.reports import diagnostics_of
+from fleet.docker.roster import HOSTS_MAX, Roster
+from fleet.docker.specification import specification
 from scenarios.model import Scenario
+from simulator.rollout.deployment import Deployment, Target
+from simulator.rollout.statuses import Creator
+from strategies.configuration import ALL_AT_ONCE
 
 STARTS = "version: 0.0\nos: linux\nhooks:\n  ApplicationStart: [{location: a.sh}]\n"
 STARTS_NOT = "version: 0.0\nos: linux\n"
@@ -101,6 +106,7 @@ def test_only_the_tail_of_a_log_is_kept() -> None:
     ("more", "word"),
     [
         ({"fleet": {"hosts": HOSTS_MAX + 1}}, "fleet.hosts"),
+        ({"fleet": {"hosts": HOSTS_MAX // 2 + 1}, "balancer": {}, "group": {"strategy": "blue-green"}}, "fleet.hosts"),
         ({"fleet": {"hosts": 1, "users": ["no user"]}}, "fleet.users"),
         ({"fleet": {"hosts": 1, "files": {"relative": ""}}}, "fleet.files"),
         ({"fleet": {"hosts": 1, "files": {"/a/../b": ""}}}, "fleet.files"),
@@ -115,6 +121,43 @@ def test_what_cannot_be_done_is_refused_by_name(more: dict[str, Any], word: str)
 
 def test_what_can_be_done_is_not_refused() -> None:
     assert refuse(scenario(balancer={}, faults=[{"do": {"health": {"status": 500}}}])) == []
+
+
+@pytest.mark.parametrize(
+    ("strategy", "kind"),
+    [("blue-green", "BLUE_GREEN"), ("back-to-blue", "BLUE_GREEN"), ("in-place", "IN_PLACE"), ("canary", "IN_PLACE")],
+)
+@pytest.mark.parametrize(("creator", "word"), [(Creator.USER, "user"), (Creator.ROLLBACK, "codeDeployRollback")])
+def test_agents_are_told_whether_a_deployment_is_blue_green(
+    tmp_path: Path, strategy: str, kind: str, creator: Creator, word: str
+) -> None:
+    deployment = Deployment("d-1", "web", "g", "v1", strategy, ALL_AT_ONCE, (Target("h1"),), True, creator=creator)
+    told = specification(deployment, pack("v1", directory(tmp_path, STARTS)))
+    assert (told["DeploymentType"], told["DeploymentCreator"]) == (kind, word)
+
+
+def test_hosts_that_come_later_have_addresses_of_their_own() -> None:
+    roster = Roster(scenario(fleet={"hosts": 2, "files": {"/etc/x": "y"}}))
+    plan = roster.add("h1-g2", hosts_max=4)
+    assert (plan.index, dict(plan.files)) == (2, {"/etc/x": "y"})
+    roster.remove("h1")
+    assert "h1" not in roster
+    # The newest address is taken first, so that one that was in use a moment ago is not.
+    assert [roster.add(name, hosts_max=4).index for name in ("a", "b")] == [3, 0]
+    with pytest.raises(FleetError, match=r"c cannot be provisioned: 4 hosts .* at most 4 at once"):
+        roster.add("c", hosts_max=4)
+
+
+def test_every_host_is_every_one_that_has_not_left_the_group() -> None:
+    roster = Roster(scenario(fleet={"hosts": 2}))
+    roster.add("h1-g2", hosts_max=4)
+    assert roster.everybody == 2
+    roster.join("h1-g2")
+    assert roster.everybody == 3
+    roster.leave("h1")
+    roster.remove("h2")
+    assert roster.everybody == 1
+    assert "h1" in roster
 
 
 def test_without_an_engine_the_user_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,95 @@
+"""Which hosts a run has: those that the scenario names, and those that come and go while it is played."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from itertools import count
+from typing import Final
+
+from fleet.base import FleetError
+from fleet.docker.hosts import HostPlan
+from scenarios.model import Scenario
+
+HOSTS_MAX: Final = 100
+"""An agent takes about 50 MB; more hosts than this at once are for the virtual fleet."""
+
+
+class Roster:
+    """The hosts that are there, by name, and whose agents have asked for work."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._files: Mapping[str, str] = scenario.fleet.files
+        hosts = enumerate(scenario.fleet.named_hosts())
+        self._plans = {host.name: HostPlan(host.name, index, host.files) for index, host in hosts}
+        self._polled = {name: asyncio.Event() for name in self._plans}
+        self._indexes = count(len(self._plans))
+        self._group = set(self._plans) - set(scenario.standing_by())
+
+    @property
+    def plans(self) -> tuple[HostPlan, ...]:
+        """The hosts that are there."""
+        return tuple(self._plans.values())
+
+    @property
+    def names(self) -> list[str]:
+        """Their names."""
+        return list(self._plans)
+
+    def __contains__(self, host: str) -> bool:
+        """Whether a host is there."""
+        return host in self._plans
+
+    @property
+    def everybody(self) -> int:
+        """How many hosts are to have requests when every host has: the group's, without those that left it."""
+        return len(self._group)
+
+    def add(self, host: str, hosts_max: int) -> HostPlan:
+        """A new host, alike to the others; at an address of its own among `hosts_max`. Raises FleetError."""
+        room = min(HOSTS_MAX, hosts_max)
+        if len(self._plans) >= room:
+            raise FleetError(
+                f"{host} cannot be provisioned: {len(self._plans)} hosts are there already, those that were left "
+                f"running included, and the Docker fleet takes at most {room} at once (use --fleet virtual)"
+            )
+        taken = {plan.index for plan in self._plans.values()}
+        index = next(index for i in self._indexes if (index := i % hosts_max) not in taken)
+        plan = self._plans[host] = HostPlan(host, index, self._files)
+        self._polled[host] = asyncio.Event()
+        return plan
+
+    def remove(self, host: str) -> None:
+        """A host is not there any more. One that is not is as good."""
+        self._plans.pop(host, None)
+        self._polled.pop(host, None)
+        self.leave(host)
+
+    def join(self, host: str) -> None:
+        """A host is to have requests: it is one of the group from now on."""
+        self._group.add(host)
+
+    def leave(self, host: str) -> None:
+        """A host is there, and belongs to the group no more."""
+        self._group.discard(host)
+
+    # -- agents -------------------------------------------------------------------------------------------------
+
+    def polled(self, host: str) -> None:
+        """A host's agent asked for work. What an agent said whose host has gone meanwhile is nothing."""
+        if (event := self._polled.get(host)) is not None:
+            event.set()
+
+    def asked(self, host: str) -> asyncio.Event:
+        """Set as soon as a host's agent has asked for work."""
+        return self._polled[host]
+
+    async def silent(self, limit_s: float) -> list[str]:
+        """Wait until every agent has asked for work, no longer than this; those that have not."""
+        waiting = [asyncio.ensure_future(event.wait()) for event in self._polled.values()]
+        try:
+            await asyncio.wait(waiting, timeout=limit_s)
+        finally:
+            for task in waiting:
+                task.cancel()
+        return [name for name, event in self._polled.items() if not event.is_set()]
