@@ -18,6 +18,7 @@ from scenarios.strategies import (
     STRATEGIES_WITH_OPTIONS,
     TRAFFIC,
     MinimumHealthyHosts,
+    Step,
     StrategyOptions,
     key_of,
 )

@@ -18,20 +18,25 @@ from simulator.rollout.commands import (
     TerminateHost,
 )
 from simulator.rollout.events import (
+    AlarmChanged,
+    AnalysisEnded,
     DeploymentCreated,
     Event,
     FaultChanged,
     HealthCheckReported,
+    HostProvisioned,
+    HostTerminated,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
     StopRequested,
     TrafficMeasured,
+    TrafficShifted,
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.stages import STAGE_TIMER
-from simulator.rollout.statuses import EventStatus, Trigger
+from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, Trigger
 
 SUBJECT_WIDTH: Final = 12
 """Columns for who a line is about: a deployment's id has eleven letters."""
@@ -152,6 +157,28 @@ def _spoke(event: OperatorSpoke, _: Rollout | None) -> Iterator[Line]:
     yield event.deployment_id, words.RUNNING, f"{event.by} says {event.verb}"
 
 
+def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
+    yield event.host, words.SUCCEEDED, "is there, out of traffic"
+
+
+def _terminated(event: HostTerminated, _: Rollout | None) -> Iterator[Line]:
+    yield event.host, words.STOPPED, "is gone, or has left the group"
+
+
+def _shifted(event: TrafficShifted, _: Rollout | None) -> Iterator[Line]:
+    yield event.deployment_id, words.SUCCEEDED, "the balancer sends traffic as it was asked"
+
+
+def _alarm(event: AlarmChanged, _: Rollout | None) -> Iterator[Line]:
+    sign = words.SUCCEEDED if event.state is AlarmState.OK else words.WARNING
+    yield "alarm", sign, f"{event.alarm} is {event.state}: {event.why}"
+
+
+def _analysed(event: AnalysisEnded, _: Rollout | None) -> Iterator[Line]:
+    sign = words.SUCCEEDED if event.outcome is AnalysisOutcome.SUCCESSFUL else words.WARNING
+    yield event.deployment_id, sign, f"the analysis is {event.outcome}: {event.why}"
+
+
 def _fault(event: FaultChanged, _: Rollout | None) -> Iterator[Line]:
     where = f" at {words.named(list(event.hosts))}" if event.hosts else ""
     yield "fault", words.WARNING, f"{event.fault} {'begins' if event.active else 'is healed'}{where}"
@@ -171,6 +198,11 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     LifecycleEventCompleted: _completed,
     HealthCheckReported: _health,
     OperatorSpoke: _spoke,
+    HostProvisioned: _provisioned,
+    HostTerminated: _terminated,
+    TrafficShifted: _shifted,
+    AlarmChanged: _alarm,
+    AnalysisEnded: _analysed,
     StopRequested: _stop,
     OperatorSpoke: _spoke,
     FaultChanged: _fault,
