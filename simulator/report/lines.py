@@ -62,12 +62,12 @@ class Lines:
         happened = [*_event(event, rollout)]
         if not happened and self._every:
             happened = [("", words.WAITING, type(event).__name__)]
-        for subject, sign, text in (*happened, *self._decided(commands, rollout)):
+        for subject, sign, text in (*happened, *self._decided(commands, rollout, event.at_ms)):
             self._write(f"{moment:>9}  {subject:<{SUBJECT_WIDTH}} {sign} {words.printable(' '.join(text.split()))}")
 
-    def _decided(self, commands: Sequence[Command], rollout: Rollout | None) -> Iterator[Line]:
+    def _decided(self, commands: Sequence[Command], rollout: Rollout | None, now_ms: int) -> Iterator[Line]:
         """The decisions; a stage that begins is told before what is done in it."""
-        stages = [*self._begun(rollout)] if rollout is not None else []
+        stages = [*self._begun(rollout, now_ms)] if rollout is not None else []
         for command in commands:
             if stages and _is_of_stage(command):
                 yield from stages
@@ -75,15 +75,16 @@ class Lines:
             yield from self._decision(command)
         yield from stages
 
-    def _begun(self, rollout: Rollout) -> Iterator[Line]:
+    def _begun(self, rollout: Rollout, now_ms: int) -> Iterator[Line]:
         """The stages that have begun since the last event, of a deployment that has more than one."""
-        told = self._stages.get(rollout.deployment_id, 0)
-        if told == len(rollout.begun):
+        told, begun = self._stages.get(rollout.deployment_id, -1), len(rollout.begun)
+        if told == begun:
             return
-        self._stages[rollout.deployment_id] = len(rollout.begun)
+        self._stages[rollout.deployment_id] = begun
         if len(rollout.stages) > 1:
-            for stage in passed(rollout)[told:]:
-                yield rollout.deployment_id, stage.sign, f"{stage.heading}: {stage.stage}"
+            for stage in passed(rollout)[max(told, 0) :]:
+                if told >= 0 or stage.began_ms == now_ms:  # whoever comes late is told of what begins now
+                    yield rollout.deployment_id, stage.sign, f"{stage.heading}: {stage.stage}"
 
     def _decision(self, command: Command) -> Iterator[Line]:
         if line := _decision(command):
@@ -153,10 +154,6 @@ def _spoke(event: OperatorSpoke, rollout: Rollout | None) -> Iterator[Line]:
     yield event.deployment_id, heard.sign, str(heard)
 
 
-def _spoke(event: OperatorSpoke, _: Rollout | None) -> Iterator[Line]:
-    yield event.deployment_id, words.RUNNING, f"{event.by} says {event.verb}"
-
-
 def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
     yield event.host, words.SUCCEEDED, "is there, out of traffic"
 
@@ -204,7 +201,6 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     AlarmChanged: _alarm,
     AnalysisEnded: _analysed,
     StopRequested: _stop,
-    OperatorSpoke: _spoke,
     FaultChanged: _fault,
     TrafficMeasured: _traffic,
 }
@@ -212,7 +208,6 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
 
 _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
     Trigger.DEPLOYMENT_START: (words.RUNNING, "begins: "),
-    Trigger.DEPLOYMENT_READY: (words.STOPPED, "Ready: "),
     Trigger.INSTANCE_START: (words.RUNNING, "taken: "),
     Trigger.INSTANCE_SUCCESS: (words.SUCCEEDED, "Succeeded: "),
     Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),
