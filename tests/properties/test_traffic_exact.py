@@ -11,7 +11,8 @@ from fractions import Fraction
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet.balancer.virtual import SILENT, Action, Answer, VirtualBalancer, whole
+from fleet.balancer.fluid import whole
+from fleet.balancer.virtual import SILENT, Action, Answer, VirtualBalancer
 from scenarios.model import Balancer, HealthCheck, Traffic
 from simulator.rollout.events import HealthCheckReported
 

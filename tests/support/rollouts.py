@@ -18,8 +18,11 @@ from simulator.rollout.commands import (
     CreateDeployment,
     Finish,
     Notify,
+    ProvisionHost,
     RunLifecycleEvent,
+    ShiftTraffic,
     StartTimer,
+    TerminateHost,
 )
 from simulator.rollout.deployment import Deployment, Limits, Success, Target
 from simulator.rollout.events import (
@@ -27,12 +30,16 @@ from simulator.rollout.events import (
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostProvisioned,
+    HostTerminated,
     LifecycleEventCompleted,
     LifecycleEventStarted,
+    OperatorSpoke,
     StopRequested,
     TimerFired,
+    TrafficShifted,
 )
-from simulator.rollout.host import NEVER
+from simulator.rollout.host import NEVER, Host
 from simulator.rollout.machine import Rollout
 from simulator.rollout.state import Phase
 from simulator.rollout.statuses import (
@@ -41,10 +48,13 @@ from simulator.rollout.statuses import (
     EventStatus,
     FileExistsBehavior,
     LifecycleErrorCode,
+    OperatorVerb,
     RollbackEvent,
     TargetStatus,
 )
 from strategies.configuration import DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType, named
+from strategies.options import NONE, Options
+from strategies.plan import Deploy
 
 STEP_MS = 1_000
 """Unless a test says otherwise, this much time passes from one event to the next."""
@@ -53,6 +63,8 @@ FAILED = Diagnostics(LifecycleErrorCode.SCRIPT_FAILED, "run.sh ended with exit c
 LAST_SUCCESS = Success("d-BEFORE000", "v1", FileExistsBehavior.DISALLOW)
 WORK = (RunLifecycleEvent, BlockTraffic, AllowTraffic)
 """The commands that give a host something to do."""
+ANSWERS = {ProvisionHost: HostProvisioned, TerminateHost: HostTerminated, ShiftTraffic: TrafficShifted}
+"""The commands that a fleet answers otherwise than by the end of a lifecycle event, and with what."""
 
 
 def config(text: str) -> DeploymentConfig:
@@ -63,10 +75,16 @@ def config(text: str) -> DeploymentConfig:
     return DeploymentConfig(text, MinimumHealthyHosts(MinimumHealthyHostsType(kind), int(value)))
 
 
-def targets(count: int, *, healthy: Callable[[int], bool] | bool = True, revision: str | None = "v1") -> list[Target]:
-    """Hosts h1, h2, …; a healthy one has the revision, one that is not has none."""
+def targets(
+    count: int,
+    *,
+    healthy: Callable[[int], bool] | bool = True,
+    revision: str | None = "v1",
+    zones: Sequence[str] = ("",),
+) -> list[Target]:
+    """Hosts h1, h2, …, in these zones in turn; a healthy one has the revision, one that is not has none."""
     sound = [healthy(n) if callable(healthy) else healthy for n in range(1, count + 1)]
-    return [Target(f"h{n}", "", ok, revision if ok else None) for n, ok in enumerate(sound, start=1)]
+    return [Target(f"h{n + 1}", zones[n % len(zones)], ok, revision if ok else None) for n, ok in enumerate(sound)]
 
 
 def deployment(
@@ -74,6 +92,7 @@ def deployment(
     minimum: str = "OneAtATime",
     *,
     strategy: str = "rolling",
+    options: Options = NONE,
     balancer: bool = False,
     rolls_back: Iterable[RollbackEvent] = (),
     ignore_stop_failures: bool = False,
@@ -92,6 +111,7 @@ def deployment(
         config=config(minimum),
         targets=tuple(targets(hosts) if isinstance(hosts, int) else hosts),
         with_balancer=balancer,
+        options=options,
         creator=creator,
         ignore_application_stop_failures=ignore_stop_failures,
         auto_rollback=tuple(rolls_back),
@@ -157,8 +177,8 @@ class Hand:
         return self.feed(HealthCheckReported(self.id(), self.now_ms, "", host, seen == "200", "/", "200", seen))
 
     def fire(self, timer: str) -> tuple[Command, ...]:
-        """The time of a timer comes: a host's by the host's name, or `deployment`."""
-        name = timer if timer == "deployment" else f"host:{timer}"
+        """The time of a timer comes: a host's by the host's name, `deployment`, or `stage` for the stage's own."""
+        name = {"deployment": timer, "stage": f"stage:{self.rollout.stage}"}.get(timer, f"host:{timer}")
         command = self.timers[name]
         self.now_ms = max(self.now_ms, command.at_ms)
         return self.feed(TimerFired(self.id(), self.now_ms, command.id, self.rollout.deployment_id, name))
@@ -168,6 +188,22 @@ class Hand:
         return self.feed(
             StopRequested(self.id(), self.now_ms, "", self.rollout.deployment_id, "the operator", auto_rollback)
         )
+
+    def say(self, verb: str, by: str = "the operator") -> tuple[Command, ...]:
+        """Somebody says something to the deployment."""
+        return self.feed(OperatorSpoke(self.id(), self.now_ms, "", self.rollout.deployment_id, OperatorVerb(verb), by))
+
+    def answer(self, host: str = "", *, cause: str | None = None) -> tuple[Command, ...]:
+        """The fleet has done what it was asked beside lifecycle events: for this host, or (`""`) with the traffic."""
+        asked = next(
+            command
+            for command in reversed(self.commands)
+            if isinstance(command, ANSWERS) and getattr(command, "host", "") == host
+        )
+        self.wait(STEP_MS)
+        happened = ANSWERS[type(asked)]
+        about = (self.id(), self.now_ms, asked.id if cause is None else cause, self.rollout.deployment_id)
+        return self.feed(happened(*about, host) if host else happened(*about))
 
     def wait(self, ms: int) -> None:
         """Time passes."""
@@ -247,29 +283,94 @@ def validate(rollout: Rollout) -> None:
     counted = Counter(host.status for host in hosts)
     assert {status: count for status, count in rollout.counts.items() if count} == dict(counted)
     assert rollout.ended == rollout.status.terminal == (rollout.ended_ms != NEVER)
+    ways = _ways(rollout)
     for host in hosts:
-        working = host.status is TargetStatus.IN_PROGRESS
-        assert bool(host.command) == bool(host.event) == working, f"{host.name}: {host.status}, {host.command}"
-        passed = tuple(record.name for record in host.records)
-        assert passed == rollout.sequence[: len(passed)], f"{host.name} went through {passed}"
-        if working:
-            assert host.event == rollout.sequence[len(passed)]
-            assert host.armed_ms != NEVER, f"{host.name} would wait for ever"
-            assert host.armed_ms <= host.deadline_ms, f"{host.name}'s timer fires too late"
-        if host.status in (TargetStatus.SUCCEEDED, TargetStatus.FAILED):
-            assert passed == rollout.sequence, f"{host.name} ended without a word on some events"
-        if host.status in (TargetStatus.PENDING, TargetStatus.SKIPPED):
-            assert not passed, f"{host.name} was touched"
+        _validate_host(rollout, host, ways[host.name])
+    assert set(rollout.sick) <= {host.name for host in hosts if host.status is TargetStatus.SUCCEEDED}
     if rollout.ended:
         assert not counted[TargetStatus.PENDING]
         assert not counted[TargetStatus.IN_PROGRESS]
         assert (rollout.error is None) == (rollout.status is DeploymentStatus.SUCCEEDED)
-    elif rollout.phase is not Phase.CREATED and len(rollout.stages) == 1:
-        budget = rollout.budget
-        assert budget.in_flight == counted[TargetStatus.IN_PROGRESS]
-        assert budget.succeeded == counted[TargetStatus.SUCCEEDED]
-        assert budget.failed == counted[TargetStatus.FAILED]
-        assert budget.waiting == counted[TargetStatus.PENDING]
-        waiting = sum(host.target.healthy for host in hosts if host.status is TargetStatus.PENDING)
-        assert budget.healthy == counted[TargetStatus.SUCCEEDED] + waiting
-        assert budget.in_flight > 0, "nothing is under way, and nothing will ever happen"
+    elif rollout.phase is not Phase.CREATED:
+        stage = rollout.stages[rollout.stage]
+        if isinstance(stage, Deploy) and not rollout.stage_over:
+            _validate_budget(rollout, stage, ways)
+        else:
+            assert not counted[TargetStatus.IN_PROGRESS], "a host is under way, and its stage is over"
+
+
+def _ways(rollout: Rollout) -> dict[str, dict[int, int]]:
+    """For every host: after how many records it is through each stage (by the stage's number) that it is part of."""
+    balancer = rollout.deployment.with_balancer
+    ways: dict[str, dict[int, int]] = {name: {} for name in rollout.hosts}
+    for number, stage in enumerate(rollout.stages):
+        if isinstance(stage, Deploy):
+            steps = len(lifecycle.sequence(with_balancer=balancer, part=stage.part))
+            for name in stage.hosts:
+                ways[name][number] = max(ways[name].values(), default=0) + steps
+    return ways
+
+
+def _validate_host(rollout: Rollout, host: Host, way: dict[int, int]) -> None:
+    working = host.status is TargetStatus.IN_PROGRESS
+    assert bool(host.command) == bool(host.event) == working, f"{host.name}: {host.status}, {host.command}"
+    sequence: tuple[str, ...] = ()
+    for number in way:
+        stage = rollout.stages[number]
+        assert isinstance(stage, Deploy)
+        sequence += lifecycle.sequence(with_balancer=rollout.deployment.with_balancer, part=stage.part)
+    passed = tuple(record.name for record in host.records)
+    assert passed == sequence[: len(passed)], f"{host.name} went through {passed}"
+    if working:
+        assert host.event == sequence[len(passed)]
+        assert host.armed_ms != NEVER, f"{host.name} would wait for ever"
+        assert host.armed_ms <= host.deadline_ms, f"{host.name}'s timer fires too late"
+    through = [number for number, records in way.items() if records <= len(passed)]
+    if host.status is TargetStatus.SUCCEEDED:
+        assert len(passed) in way.values(), f"{host.name} ended without a word on some events"
+        assert through[-1] <= rollout.stage
+    elif host.status is TargetStatus.FAILED:
+        assert len(passed) in way.values(), f"{host.name} ended without a word on some events"
+        assert host.records[-1].status is not EventStatus.SUCCEEDED
+    elif host.status is TargetStatus.READY:
+        assert len(passed) in way.values()
+        assert len(passed) < len(sequence), f"{host.name} is ready for what?"
+    elif host.status in (TargetStatus.PENDING, TargetStatus.SKIPPED):
+        assert not passed, f"{host.name} was touched"
+
+
+def _validate_budget(rollout: Rollout, stage: Deploy, ways: dict[str, dict[int, int]]) -> None:
+    budget, number = rollout.budget, rollout.stage
+    succeeded = failed = waiting = healthy = in_flight = 0
+    for name in stage.hosts:
+        host, end = rollout.hosts[name], ways[name][number]
+        records = len(host.records)
+        if host.status is TargetStatus.IN_PROGRESS:
+            in_flight += 1
+        elif host.status is TargetStatus.FAILED:
+            failed += records == end
+        elif records >= end:
+            succeeded += 1
+        else:
+            waiting += 1
+            healthy += host.status is TargetStatus.PENDING and host.target.healthy
+    assert in_flight == rollout.counts[TargetStatus.IN_PROGRESS], "a host that is not of the stage is under way"
+    assert (budget.in_flight, budget.succeeded, budget.failed) == (in_flight, succeeded, failed)
+    assert (budget.waiting, budget.healthy) == (waiting, succeeded + healthy)
+    others = [rollout.hosts[name] for name in stage.among if name not in set(stage.hosts)]
+    early = [
+        host
+        for name in stage.hosts
+        if (host := rollout.hosts[name]).status is TargetStatus.FAILED and len(host.records) < ways[name][number]
+    ]
+    others += early
+    assert budget.others.hosts == len(others)
+    assert budget.others.succeeded == sum(host.status is TargetStatus.SUCCEEDED for host in others)
+    assert budget.others.failed == sum(host.status is TargetStatus.FAILED for host in others)
+    sound = sum(
+        host.status is TargetStatus.SUCCEEDED or (host.status is TargetStatus.PENDING and host.target.healthy)
+        for host in others
+    )
+    assert budget.others.healthy <= sound
+    if rollout.phase is not Phase.STOPPING:
+        assert budget.in_flight > 0 or rollout.paused, "nothing is under way, and nothing will ever happen"

@@ -14,8 +14,28 @@ from simulator.control import journal as journal_module
 from simulator.control.journal import FORMAT, Header, Journal, JournalError, from_dict, read, state_directory, to_dict
 from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunStatus
-from simulator.rollout.events import EVENTS, Event, TimerFired
+from simulator.rollout.events import (
+    EVENTS,
+    AlarmChanged,
+    AnalysisEnded,
+    DeploymentCreated,
+    Event,
+    FaultChanged,
+    HealthCheckReported,
+    HostProvisioned,
+    HostTerminated,
+    LifecycleEventCompleted,
+    LifecycleEventStarted,
+    OperatorSpoke,
+    StopRequested,
+    TimerFired,
+    TrafficMeasured,
+    TrafficShifted,
+)
+from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, OperatorVerb
+from strategies.options import BlueGreen, Options, Share
 from tests.support.rehearsals import Watcher, run, scenario
+from tests.support.rollouts import FAILED, deployment
 
 HEADER = Header("0", FORMAT, "virtual", 1, "", "", {})
 FAULT = {"when": {"event": "ApplicationStart", "nth": 2, "deployment": 1}, "do": {"script": {"exit": 9}}}
@@ -47,10 +67,34 @@ def test_every_event_of_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
     header, events = read(tmp_path / "journal")
     assert list(events) == [event for event, _ in watcher.seen]
     assert (header.seed, header.format, header.fleet) == (1, FORMAT, "virtual")
-    assert {type(event) for event, _ in watcher.seen} >= set(EVENTS.values()) - {EVENTS["StopRequested"]} - {
-        EVENTS["LifecycleEventStarted"],
-        EVENTS["TimerFired"],
-    }
+
+
+SAMPLES: list[Event] = [
+    DeploymentCreated(1, 0, "", deployment(2, options=Options(share=Share(percent=10), blue_green=BlueGreen(("g",))))),
+    LifecycleEventStarted(2, 5, "1.2", "d-1", "h1", "Install"),
+    LifecycleEventCompleted(3, 9, "1.2", "d-1", "h1", "Install", EventStatus.FAILED, 5, FAILED),
+    HealthCheckReported(4, 9, "", "h1", False, "/", "200", "404"),
+    TimerFired(5, 9, "1.3", "d-1", "host:h1"),
+    StopRequested(6, 9, "", "d-1", "somebody", True),
+    OperatorSpoke(7, 9, "", "d-1", OperatorVerb.PROMOTE_FULL, "somebody"),
+    HostProvisioned(8, 9, "1.4", "d-1", "h1-g2"),
+    HostTerminated(9, 9, "1.5", "d-1", "h1"),
+    TrafficShifted(10, 9, "1.6", "d-1"),
+    AlarmChanged(11, 9, "", "too-slow", AlarmState.UNKNOWN, "nobody answers"),
+    AnalysisEnded(12, 9, "1.7", "d-1", AnalysisOutcome.INCONCLUSIVE, "no traffic"),
+    FaultChanged(13, 9, "", "host crash", ("h1", "h2"), True),
+    TrafficMeasured(14, 9, "", 100, 2, (("v1", 60), ("v2", 40)), 3, 0),
+]
+
+
+def test_there_is_a_sample_of_every_kind_of_event() -> None:
+    assert [type(event) for event in SAMPLES] == list(EVENTS.values())
+
+
+@pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
+def test_every_kind_of_event_comes_back_as_it_was(event: Event) -> None:
+    line = msgspec.json.decode(msgspec.json.encode(to_dict(event)))
+    assert from_dict(line) == event
 
 
 def test_an_event_as_plain_data_and_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,11 @@ def test_a_keyboard_interrupt_keeps_the_journal(tmp_path: Path) -> None:
     assert len((tmp_path / "journal").read_bytes().splitlines()) == 1 + 7
 
 
-def test_speed_lets_real_time_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr(rehearse.time, "sleep", slept.append)
-    monkeypatch.setattr(rehearse.time, "monotonic", lambda: 0.0)
-    result = run(scenario(), speed=10.0)
-    assert slept == sorted(slept)
-    assert slept[-1] == pytest.approx(result.duration_ms / 1000 / 10)
+def test_speed_lets_real_time_pass() -> None:
+    began_s = time.monotonic()
+    result = run(scenario(), speed=100.0)
+    assert time.monotonic() - began_s >= result.duration_ms / 1000 / 100
+    assert result.journal_sha256 == run(scenario()).journal_sha256, "the pace is none of the run's business"
 
 
 def test_strict_asks_for_every_host() -> None:

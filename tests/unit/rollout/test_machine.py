@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from simulator.rollout.machine import Rollout
 from simulator.rollout.state import RolloutState
 from simulator.rollout.statuses import DeploymentStatus, ErrorCode, EventStatus, TargetStatus
 from simulator.rollout.story import STORY_EVENTS_MAX, RolloutError
-from strategies import STRATEGIES
+from strategies import STRATEGIES, Member, Options
 from strategies.configuration import DeploymentConfig
 from strategies.plan import Deploy, Plan
 from tests.support.rollouts import STEP_MS, Hand, deployment, targets, validate
@@ -38,10 +39,11 @@ def test_hosts_are_taken_unhealthy_then_unknown_then_old_then_current() -> None:
 def halves(monkeypatch: pytest.MonkeyPatch) -> None:
     """A strategy of two stages, as a later one may have: the engine walks any plan."""
 
-    def strategy(hosts: tuple[str, ...], config: DeploymentConfig) -> Plan:
-        cut = len(hosts) // 2
-        first = Deploy("first", hosts[:cut], config.minimum_healthy_hosts)
-        return Plan.chain(first, Deploy("second", hosts[cut:], config.minimum_healthy_hosts))
+    def strategy(members: Sequence[Member], config: DeploymentConfig, options: Options) -> Plan:
+        hosts = tuple(member.name for member in members)
+        cut, minimum = len(hosts) // 2, config.minimum_healthy_hosts
+        first = Deploy("first", hosts[:cut], minimum, hosts[:cut])
+        return Plan.chain(first, Deploy("second", hosts[cut:], minimum, hosts[cut:]))
 
     monkeypatch.setitem(STRATEGIES, "halves", strategy)
 

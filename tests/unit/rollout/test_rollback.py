@@ -58,7 +58,7 @@ def test_the_rollback_is_the_last_success_again_on_the_hosts_as_they_are_now() -
     hand.fail("h1", "Install")
     undo = hand.undo
     assert undo is not None
-    assert undo == rollback(before, hand.rollout.hosts.values())
+    assert undo == rollback(before, hand.rollout.hosts, hand.rollout.sick)
     assert (undo.revision, undo.creator, undo.rollback_of) == ("v1", Creator.ROLLBACK, "d-1")
     assert undo.file_exists_behavior is FileExistsBehavior.RETAIN
     assert undo.description == "back from d-1 to v1, deployed by d-OLD"

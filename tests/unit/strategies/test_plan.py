@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import networkx as nx
 import pytest
 
 from strategies import DEFAULT_CONFIGS, STRATEGIES, in_place, rolling
-from strategies.configuration import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME
-from strategies.plan import Deploy, Plan
+from strategies.configuration import (
+    ALL_AT_ONCE,
+    HALF_AT_A_TIME,
+    ONE_AT_A_TIME,
+    MinimumHealthyHosts,
+    MinimumHealthyHostsType,
+)
+from strategies.options import Options, Share
+from strategies.plan import Deploy, Member, Plan
 
 
-def stage(name: str, hosts: int = 4) -> Deploy:
-    return Deploy(name, tuple(f"{name}{n}" for n in range(hosts)), HALF_AT_A_TIME.minimum_healthy_hosts, hosts)
+HALF = HALF_AT_A_TIME.minimum_healthy_hosts
+
+
+def stage(name: str, hosts: int = 4, **told: Any) -> Deploy:
+    names = tuple(f"{name}{n}" for n in range(hosts))
+    return Deploy(name, names, told.pop("minimum", HALF), told.pop("among", names), **told)
+
+
+def members(count: int, zones: Sequence[str] = ("",)) -> list[Member]:
+    return [Member(f"h{n + 1}", zones[n % len(zones)]) for n in range(count)]
 
 
 def test_a_stage_knows_its_minimum_and_how_many_at_once() -> None:
@@ -22,8 +40,15 @@ def test_a_stage_knows_its_minimum_and_how_many_at_once() -> None:
 
 
 def test_a_minimum_above_the_fleet_leaves_none_at_once() -> None:
-    minimum = type(HALF_AT_A_TIME.minimum_healthy_hosts)(HALF_AT_A_TIME.minimum_healthy_hosts.type.HOST_COUNT, 7)
-    assert Deploy("a", ("h1", "h2"), minimum).at_once == 0
+    assert stage("a", 2, minimum=MinimumHealthyHosts(MinimumHealthyHostsType.HOST_COUNT, 7)).at_once == 0
+
+
+def test_a_stage_of_a_larger_fleet_is_bound_by_the_fleets_minimum_and_by_its_own() -> None:
+    everybody = tuple(f"a{n}" for n in range(9))
+    assert (stage("a", 3, among=everybody).required, stage("a", 3, among=everybody).at_once) == (5, 3)
+    own = stage("a", 3, among=everybody, own_minimum=HALF)
+    assert (own.required, own.own_required, own.at_once) == (5, 2, 1)
+    assert str(own) == "deploy to 3 hosts, 1 at once, 5 stay healthy (at least 50 % healthy), 2 of these 3"
 
 
 def test_a_chain_is_walked_in_its_order() -> None:
@@ -54,26 +79,29 @@ def test_what_is_no_plan_is_refused(stages: list[Deploy], edges: list[tuple[str,
 
 
 def test_rolling_is_one_stage_within_the_minimum() -> None:
-    (only,) = rolling(["h1", "h2", "h3"])
+    (only,) = rolling(members(3))
     assert (only.hosts, only.required) == (("h1", "h2", "h3"), 2)
-    (half,) = rolling(["h1", "h2", "h3"], HALF_AT_A_TIME)
+    (half,) = rolling(members(3), HALF_AT_A_TIME)
     assert half.required == 2
 
 
 def test_in_place_is_every_host_at_once() -> None:
-    (only,) = in_place(["h1", "h2", "h3"])
+    (only,) = in_place(members(3))
     assert (only.at_once, only.required) == (3, 0)
 
 
-@pytest.mark.parametrize("hosts", [["h1"], ["h1", "h2"]])
-def test_in_place_with_a_minimum_is_a_contradiction(hosts: list[str]) -> None:
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_in_place_with_a_minimum_is_a_contradiction(hosts: int) -> None:
     with pytest.raises(ValueError, match=r"CodeDeployDefault.OneAtATime keeps some healthy \(1 at a time\)"):
-        in_place(hosts, ONE_AT_A_TIME)
+        in_place(members(hosts), ONE_AT_A_TIME)
 
 
-def test_every_strategy_plans_every_host_once() -> None:
-    for name, strategy in STRATEGIES.items():
-        plan = strategy(["h2", "h1"], DEFAULT_CONFIGS[name])
-        assert sorted(host for s in plan for host in s.hosts) == ["h1", "h2"]
+def test_every_strategy_that_stays_where_it_is_plans_every_host_once() -> None:
+    for name in ("in-place", "rolling", "canary", "linear", "zonal", "steps"):
+        options = Options(share=Share(hosts=1))
+        plan = STRATEGIES[name](members(3, ["b", "a"]), DEFAULT_CONFIGS[name], options)
+        hosts = [host for s in plan if isinstance(s, Deploy) for host in s.hosts]
+        assert sorted(hosts) == ["h1", "h2", "h3"], name
         assert nx.is_directed_acyclic_graph(plan.graph)
     assert DEFAULT_CONFIGS["in-place"] is ALL_AT_ONCE
+    assert DEFAULT_CONFIGS.keys() == STRATEGIES.keys()
