@@ -146,15 +146,15 @@ class Keyboard(threading.Thread):
     def __init__(self, pressed: Callable[[str], None]) -> None:
         super().__init__(name="keyboard", daemon=True)
         self._pressed = pressed
-        self._stopping, self._stop = os.pipe()
+        self._woken, self._wake = os.pipe()
 
     def stop(self) -> None:
         """Read no more. It waits for the terminal to be as it was."""
         with suppress(OSError):  # it has stopped already: the terminal had gone
-            os.write(self._stop, b".")
+            os.write(self._wake, b".")
         if threading.current_thread() is not self:
             self.join()
-        os.close(self._stop)
+        os.close(self._wake)
 
     def run(self) -> None:
         """Read until `stop`."""
@@ -166,8 +166,8 @@ class Keyboard(threading.Thread):
         try:
             tty.setcbreak(terminal, termios.TCSANOW)
             while True:
-                ready, _, _ = select.select([terminal, self._stopping], [], [])
-                if self._stopping in ready:
+                ready, _, _ = select.select([terminal, self._woken], [], [])
+                if self._woken in ready:
                     return
                 if not at_the_keyboard():
                     return
@@ -181,4 +181,4 @@ class Keyboard(threading.Thread):
         finally:
             if at_the_keyboard():
                 termios.tcsetattr(terminal, termios.TCSANOW, before)
-            os.close(self._stopping)
+            os.close(self._woken)
