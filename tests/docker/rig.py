@@ -14,14 +14,30 @@ from fleet.docker.fleet import DockerFleet
 from scenarios.model import Effect, Scenario
 from simulator.api.host_commands import HostCommandEndpoint
 from simulator.rollout import lifecycle
-from simulator.rollout.commands import AllowTraffic, BlockTraffic, Command, RunLifecycleEvent
+from simulator.rollout.commands import (
+    AllowTraffic,
+    BlockTraffic,
+    Command,
+    ProvisionHost,
+    RunLifecycleEvent,
+    ShiftTraffic,
+    TerminateHost,
+)
 from simulator.rollout.deployment import Deployment, Target
-from simulator.rollout.events import Event, HealthCheckReported, LifecycleEventCompleted
+from simulator.rollout.events import (
+    Event,
+    HealthCheckReported,
+    HostProvisioned,
+    HostTerminated,
+    LifecycleEventCompleted,
+    TrafficShifted,
+)
 from simulator.rollout.statuses import EventStatus, FileExistsBehavior
 from strategies.configuration import ALL_AT_ONCE
 
 WAIT_S = 30
 T = TypeVar("T")
+E = TypeVar("E", bound=Event)
 SERVER = """\
 import http.server, sys
 class Page(http.server.BaseHTTPRequestHandler):
@@ -107,18 +123,17 @@ class Rig:
                 await asyncio.wait_for(self._more.wait(), min(left_s, 0.1))
         return found
 
-    def begin(self, revision: str = "v1", **more: Any) -> str:
+    def begin(self, revision: str = "v1", strategy: str = "in-place", **more: Any) -> str:
         """Begin a deployment to every host; its id."""
         self._deployments += 1
         id = f"d-TEST{self._deployments:05}"
         targets = tuple(Target(host) for host in self.hosts)
-        self.fleet.begin(Deployment(id, "web", "group", revision, "in-place", ALL_AT_ONCE, targets, True, **more))
+        self.fleet.begin(Deployment(id, "web", "group", revision, strategy, ALL_AT_ONCE, targets, True, **more))
         return id
 
     def send(self, deployment: str, host: str, name: str) -> str:
         """Give a host a lifecycle event; the command's id."""
-        self._commands += 1
-        id = f"{self._commands}.0"
+        id = self._next_id()
         command: Command
         if name == lifecycle.BLOCK_TRAFFIC:
             command = BlockTraffic(id, deployment, "", host)
@@ -128,6 +143,37 @@ class Rig:
             command = RunLifecycleEvent(id, deployment, "", host, name)
         self.fleet.perform(command)
         return id
+
+    def _next_id(self) -> str:
+        self._commands += 1
+        return f"{self._commands}.0"
+
+    def answer(self, command: str, kind: type[E]) -> E | None:
+        """The event of this kind that a command brought about, if there is one."""
+        return next((e for e in self.events if isinstance(e, kind) and e.cause == command), None)
+
+    def ask_for(self, deployment: str, host: str) -> str:
+        """Ask for a new host; the command's id."""
+        command = self._next_id()
+        self.fleet.perform(ProvisionHost(command, deployment, "", host, ""))
+        return command
+
+    async def provision(self, deployment: str, host: str) -> None:
+        """Ask for a new host and wait until it is there."""
+        command = self.ask_for(deployment, host)
+        assert (await self.until(lambda: self.answer(command, HostProvisioned))).host == host
+
+    async def shift(self, deployment: str, hosts: list[str], percent: int) -> None:
+        """Shift traffic and wait until the balancer obeys."""
+        command = self._next_id()
+        self.fleet.perform(ShiftTraffic(command, deployment, "", tuple(hosts), percent))
+        await self.until(lambda: self.answer(command, TrafficShifted))
+
+    async def terminate(self, deployment: str, host: str, *, keep: bool = False) -> None:
+        """End a host and wait until it is gone."""
+        command = self._next_id()
+        self.fleet.perform(TerminateHost(command, deployment, "", host, keep))
+        assert (await self.until(lambda: self.answer(command, HostTerminated))).host == host
 
     def completion(self, command: str) -> LifecycleEventCompleted | None:
         """How a command ended, if it has."""
@@ -139,9 +185,9 @@ class Rig:
         command = self.send(deployment, host, name)
         return await self.until(lambda: self.completion(command))
 
-    async def install(self, host: str = "h1", revision: str = "v1") -> str:
+    async def install(self, host: str = "h1", revision: str = "v1", deployment: str | None = None) -> str:
         """All events of an installation, which must succeed; the deployment's id."""
-        deployment = self.begin(revision, file_exists_behavior=FileExistsBehavior.OVERWRITE)
+        deployment = deployment or self.begin(revision, file_exists_behavior=FileExistsBehavior.OVERWRITE)
         for name in lifecycle.IN_PLACE:
             ended = await self.do(deployment, host, name)
             assert ended.status is EventStatus.SUCCEEDED, ended
@@ -163,14 +209,18 @@ class Rig:
 
     async def in_service(self, host: str = "h1") -> None:
         """Install and register a host, and wait until it gets requests."""
-        deployment = await self.install(host)
+        await self.allow(await self.install(host), host)
+
+    async def allow(self, deployment: str, host: str) -> None:
+        """Register a host, and wait until it gets requests, or would if its share were not nothing."""
         self.send(deployment, host, lifecycle.ALLOW_TRAFFIC)
         await self.sees(True, "200", host)
+        await self.until(lambda: host in self.fleet._the_balancer().in_service)
 
-    def strike(self, event: str | None = None, **effect: Any) -> Effect:
-        """Inject a fault at h1."""
+    def strike(self, event: str | None = None, host: str = "h1", **effect: Any) -> Effect:
+        """Inject a fault at a host."""
         fault = Effect.model_validate(effect)
-        self.fleet.inject("fault", fault, ["h1"], event=event)
+        self.fleet.inject("fault", fault, [host], event=event)
         return fault
 
 
