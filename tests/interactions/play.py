@@ -27,22 +27,33 @@ from simulator.rollout.commands import (
     CreateDeployment,
     Finish,
     Notify,
+    ProvisionHost,
     RunLifecycleEvent,
+    ShiftTraffic,
+    StartAnalysis,
     StartTimer,
+    TerminateHost,
 )
-from simulator.rollout.deployment import Limits
+from simulator.rollout.deployment import Limits, Target
 from simulator.rollout.events import (
+    AlarmChanged,
+    AnalysisEnded,
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostProvisioned,
+    HostTerminated,
     LifecycleEventCompleted,
     LifecycleEventStarted,
+    OperatorSpoke,
     StopRequested,
     TimerFired,
+    TrafficShifted,
 )
 from simulator.rollout.messages import duration
-from simulator.rollout.statuses import LifecycleErrorCode, RollbackEvent
-from tests.support.rollouts import LAST_SUCCESS, WORK, Hand, deployment, targets
+from simulator.rollout.statuses import AlarmState, AnalysisOutcome, LifecycleErrorCode, OperatorVerb, RollbackEvent
+from strategies.options import BlueGreen, Options, Share, Step
+from tests.support.rollouts import LAST_SUCCESS, WORK, Hand, config, deployment, targets
 
 RULE = "----"
 _YES = {"yes": True, "no": False, "as-configured": None}
@@ -96,7 +107,12 @@ class Play:
     # -- the verbs ----------------------------------------------------------------------------------------------
 
     def do_deployment(self, *words: str) -> Iterator[str]:
-        """hosts=4 minimum=OneAtATime healthy=all|none|h1,h3 balancer=yes rolls-back=… (see the scripts)."""
+        """hosts=4 minimum=OneAtATime healthy=all|none|h1,h3 balancer=yes rolls-back=… (see the scripts).
+
+        strategy=canary share=1|25% bake=1m · strategy=zonal zones=a,b zone-minimum=… first-bake=1m ·
+        strategy=steps steps=1,pause,50%,pause:1m,analysis:NAME:1m · strategy=blue-green ready-wait=1h|for-ever
+        shift=10,50 terminate-after=1h|never green=g1,g2 · alarms=NAME active-alarms=NAME.
+        """
         given = dict(word.split("=", 1) for word in words)
         count = int(given.pop("hosts"))
         healthy = given.pop("healthy", "all")
@@ -108,10 +124,19 @@ class Play:
         success = given.pop("last-success", "v1")
         options["last_success"] = None if success == "none" else replace(LAST_SUCCESS, revision=success)
         limits = {name: int(given.pop(name)) for name in ("start_ms", "event_ms", "deployment_ms") if name in given}
+        hosts = targets(count, healthy=lambda n: f"h{n}" in sound, zones=given.pop("zones", "").split(","))
+        options["strategy"] = given.pop("strategy", "rolling")
+        hosts += [Target(name) for name in given.get("green", "").split(",") if name]
+        options["options"] = _options(given)
+        alarms = {
+            "alarms": tuple(given.pop("alarms", "").split(",")),
+            "active_alarms": tuple(name for name in given.pop("active-alarms", "").split(",") if name),
+            "ignore_poll_alarm_failure": _YES[given.pop("ignore-poll-alarm-failure", "no")],
+        }
         if given:
             raise ValueError(f"unknown: {', '.join(given)}")
-        hosts = targets(count, healthy=lambda n: f"h{n}" in sound)
-        self.hand = Hand(deployment(hosts, limits=Limits(**limits), **options))
+        asked = deployment(hosts, limits=Limits(**limits), **options)
+        self.hand = Hand(replace(asked, **alarms))
         yield from ()
 
     def do_create(self) -> Iterator[str]:
@@ -166,12 +191,44 @@ class Play:
         yield from self._tell(self.hand.health(host, seen))
 
     def do_timer(self, name: str) -> Iterator[str]:
-        """The time of a timer comes: a host's, or `deployment`."""
+        """The time of a timer comes: a host's, `deployment`, or `stage`."""
         yield from self._tell(self.hand.fire(name))
 
     def do_stop(self, auto_rollback: str = "as-configured") -> Iterator[str]:
         """The operator stops the deployment: `stop`, `stop yes`, `stop no` (whether to roll back)."""
         yield from self._tell(self.hand.stop(_YES[auto_rollback]))
+
+    def do_say(self, verb: str, by: str = "the operator") -> Iterator[str]:
+        """Somebody speaks: `say pause`, `say promote Ann`. The reason is told where it is impossible."""
+        refusal = self.hand.rollout.refusal(OperatorVerb(verb))
+        commands = self.hand.say(verb, by)
+        yield from self._tell(commands, refusal)
+
+    def do_done(self, *hosts: str) -> Iterator[str]:
+        """The fleet has done what it was asked for these hosts (they are there, they are gone), or with the traffic."""
+        for host in hosts or ("",):
+            yield from self._tell(self.hand.answer(host))
+
+    def do_late(self, host: str, cause: str) -> Iterator[str]:
+        """The fleet answers a command that was answered already, or that nobody waits for any more."""
+        yield from self._tell(self.hand.answer(host, cause=cause))
+
+    def do_all(self) -> Iterator[str]:
+        """All goes well on every host that is under way, one after the other, until none is."""
+        while self.hand.busy:
+            yield from self.do_walk(self.hand.busy[0])
+
+    def do_alarm(self, name: str, state: str, why: str = "p99 is 900ms, above 500ms") -> Iterator[str]:
+        """An alarm has another state."""
+        hand = self.hand
+        yield from self._tell(hand.feed(AlarmChanged(hand.id(), hand.now_ms, "", name, AlarmState(state), why)))
+
+    def do_analysis(self, outcome: str, why: str, cause: str = "") -> Iterator[str]:
+        """The analysis that is under way, or the one of this command, comes to its end."""
+        hand = self.hand
+        asked = cause or next(c.id for c in reversed(hand.commands) if isinstance(c, StartAnalysis))
+        found = AnalysisEnded(hand.id(), hand.now_ms, asked, hand.rollout.deployment_id, AnalysisOutcome(outcome), why)
+        yield from self._tell(hand.feed(found))
 
     def do_wait(self, ms: str) -> Iterator[str]:
         """Time passes."""
@@ -186,9 +243,18 @@ class Play:
             ends = [f"{r.name} {r.status}" for r in host.records if r.status not in ("Succeeded", "Skipped")]
             at = f" at {host.event}" if host.event else ""
             troubles = f" ({', '.join(ends)})" if ends else ""
-            yield f"= {host.name} {host.status}{at}, {host.revision or 'nothing that is known'}{troubles}"
+            side = f" ({host.label})" if host.label else ""
+            stands = ", to come" if host.unborn else ", gone" if host.gone else ""
+            revision = host.revision or "nothing that is known"
+            yield f"= {host.name}{side} {host.status}{at}, {revision}{stands}{troubles}"
         if rollout.ignored:
             yield f"= {rollout.ignored} came too late and meant nothing"
+
+    def do_group(self) -> Iterator[str]:
+        """The group's hosts after the deployment."""
+        for target in self.hand.rollout.aftermath:
+            health = "healthy" if target.healthy else "not healthy"
+            yield f"= {target.name} has {target.revision or 'nothing that is known'}, {health}"
 
     # -- the writing --------------------------------------------------------------------------------------------
 
@@ -197,14 +263,59 @@ class Play:
             through = f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0]
             yield f"{self._time()} {host} {through} Succeeded, each followed by the next"
 
-    def _tell(self, commands: Sequence[Command]) -> Iterator[str]:
+    def _tell(self, commands: Sequence[Command], refusal: str | None = None) -> Iterator[str]:
         yield f"{self._time()} {_event(self.hand.events[-1])}"
         yield from (f"  {_command(command)}" for command in commands)
         if not commands:
-            yield "  nothing"
+            yield f"  nothing: {refusal}" if refusal else "  nothing"
 
     def _time(self) -> str:
         return duration(self.hand.now_ms) if self.hand.now_ms else "0s"
+
+
+def _options(given: dict[str, str]) -> Options:
+    """What the strategy is told, taken out of the words of a deployment."""
+    told: dict[str, Any] = {}
+    if "share" in given:
+        told["share"] = _share(given.pop("share"))
+    for word, name in (("bake", "bake_ms"), ("first-bake", "first_bake_ms")):
+        if word in given:
+            told[name] = _ms(given.pop(word))
+    if "zone-minimum" in given:
+        told["minimum_per_zone"] = config(given.pop("zone-minimum")).minimum_healthy_hosts
+    if "steps" in given:
+        told["steps"] = tuple(_step(word) for word in given.pop("steps").split(","))
+    blue_green: dict[str, Any] = {}
+    if "green" in given:
+        blue_green["green"] = tuple(given.pop("green").split(","))
+    if "ready-wait" in given:
+        wait = given.pop("ready-wait")
+        blue_green |= {"waits": True, "ready_wait_ms": None if wait == "for-ever" else _ms(wait)}
+    if "shift" in given:
+        blue_green["shift"] = tuple(int(percent) for percent in given.pop("shift").split(","))
+    if "terminate-after" in given:
+        wait = given.pop("terminate-after")
+        blue_green["terminate_after_ms"] = None if wait == "never" else _ms(wait)
+    if blue_green:
+        told["blue_green"] = BlueGreen(**blue_green)
+    return Options(**told)
+
+
+def _share(word: str) -> Share:
+    return Share(percent=int(word[:-1])) if word.endswith("%") else Share(hosts=int(word))
+
+
+def _step(word: str) -> Step:
+    what, *rest = word.split(":")
+    if what == "analysis":
+        return Step(analysis=rest[0], lasts_ms=_ms(rest[1]))
+    if what == "pause":
+        return Step(pause=True, lasts_ms=_ms(rest[0]) if rest else None)
+    return Step(_share(what))
+
+
+def _ms(word: str) -> int:
+    return int(word[:-1]) * {"s": 1_000, "m": 60_000, "h": 3_600_000}[word[-1]]
 
 
 def _event(event: Event) -> str:
@@ -219,6 +330,14 @@ def _event(event: Event) -> str:
         return f"{event.host} is {health}: GET {event.path} {event.seen}, wanted {event.wanted}"
     if isinstance(event, TimerFired):
         return f"{kind} {event.timer}"
+    if isinstance(event, OperatorSpoke):
+        return f"{kind}: {event.verb}, says {event.by}"
+    if isinstance(event, HostProvisioned | HostTerminated | TrafficShifted):
+        return f"{kind} {getattr(event, 'host', '')}".rstrip() + f" ({event.cause})"
+    if isinstance(event, AlarmChanged):
+        return f"{kind} {event.alarm} {event.state}: {event.why}"
+    if isinstance(event, AnalysisEnded):
+        return f"{kind} {event.outcome} ({event.cause}): {event.why}"
     if isinstance(event, StopRequested):
         wish = {True: ", roll back", False: ", do not roll back", None: ""}[event.auto_rollback]
         return f"{kind} by {event.by}{wish}"
@@ -231,6 +350,14 @@ def _command(command: Command) -> str:
     elif isinstance(command, BlockTraffic | AllowTraffic):
         name = lifecycle.BLOCK_TRAFFIC if isinstance(command, BlockTraffic) else lifecycle.ALLOW_TRAFFIC
         what = f"{command.host} {name} (balancer)"
+    elif isinstance(command, ProvisionHost):
+        what = f"provision {command.host}{f' in {command.zone}' if command.zone else ''}"
+    elif isinstance(command, TerminateHost):
+        what = f"{'let go of' if command.keep else 'terminate'} {command.host}"
+    elif isinstance(command, ShiftTraffic):
+        what = f"shift {command.percent} % to {', '.join(command.hosts) or 'nobody'}"
+    elif isinstance(command, StartAnalysis):
+        what = f"analyse by {command.analysis} until {duration(command.until_ms)}"
     elif isinstance(command, StartTimer):
         what = f"timer {command.timer} at {duration(command.at_ms)}"
     elif isinstance(command, Notify):

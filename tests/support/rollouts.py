@@ -177,8 +177,9 @@ class Hand:
         return self.feed(HealthCheckReported(self.id(), self.now_ms, "", host, seen == "200", "/", "200", seen))
 
     def fire(self, timer: str) -> tuple[Command, ...]:
-        """The time of a timer comes: a host's by the host's name, `deployment`, or `stage` for the stage's own."""
-        name = {"deployment": timer, "stage": f"stage:{self.rollout.stage}"}.get(timer, f"host:{timer}")
+        """The time of a timer comes: a host's by its name, `deployment`, `stage` for the stage's own, or in full."""
+        short = {"deployment": timer, "stage": f"stage:{self.rollout.stage}"}
+        name = timer if ":" in timer else short.get(timer, f"host:{timer}")
         command = self.timers[name]
         self.now_ms = max(self.now_ms, command.at_ms)
         return self.feed(TimerFired(self.id(), self.now_ms, command.id, self.rollout.deployment_id, name))

@@ -19,7 +19,6 @@ from strategies.configuration import (
 from strategies.options import Options, Share
 from strategies.plan import Deploy, Member, Plan
 
-
 HALF = HALF_AT_A_TIME.minimum_healthy_hosts
 
 
