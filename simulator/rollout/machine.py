@@ -205,7 +205,7 @@ class Rollout(StageWalk):
     def _host_ended(self, event: Event) -> None:
         if self.phase is not Phase.STOPPING:
             self._fill(event)
-        elif self.budget.ended:
+        elif not self._under_way:
             self._stopped(event)
 
     # -- the deployment's end -----------------------------------------------------------------------------------

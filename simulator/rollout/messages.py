@@ -68,10 +68,16 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
             rule = f"{budget.needed} had to succeed and {budget.succeeded} did"
     elif budget.hopeless:
         rule = f"{budget.needed} had to succeed and {budget.fleet_succeeded} did"
+    elif budget.fleet_healthy > budget.minimum:
+        rule = (
+            f"{budget.healthy} of the stage's {budget.hosts} {_are(budget.healthy)} healthy and {budget.own_minimum} must "
+            "stay so, so no other may be taken out"
+        )
     else:
         healthy = budget.fleet_healthy
         rule = f"{healthy} healthy {_are(healthy)} left and {budget.minimum} must stay so, so no other may be taken out"
-    skipped = f"; {budget.waiting} skipped" if budget.waiting else ""
+    untouched = hosts - failed - budget.fleet_succeeded
+    skipped = f"; {untouched} skipped" if untouched else ""
     return f"{failed} of {hosts} hosts failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
 
 

@@ -102,10 +102,11 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     targets = aftermath(hosts.values(), sick)
     if strategy == BLUE_GREEN:
         if any(host.gone for host in hosts.values() if host.label is Label.BLUE):
-            options = replace(options, blue_green=replace(options.blue_green or BlueGreen(), green=()))
+            told = replace(options.blue_green or BlueGreen(), green=(), waits=False, shift=())
+            options = replace(NONE, blue_green=told)
         else:
             strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
-            targets = tuple(host.target for host in hosts.values() if host.label is Label.BLUE or not host.unborn)
+            targets = tuple(host.target for host in hosts.values())
     elif options != NONE:
         strategy, options = "rolling", NONE
     return replace(
@@ -132,7 +133,7 @@ def _back(options: Options, hosts: Iterable[Host]) -> Options:
         began = {record.name for record in host.records if record.status is not EventStatus.SKIPPED}
         if host.label is Label.BLUE:
             held_out += [host.name] if lifecycle.BLOCK_TRAFFIC in began else []
-        elif not host.unborn:
+        else:
             let_in += [host.name] if lifecycle.ALLOW_TRAFFIC in began else []
             doomed += [] if told.green else [host.name]
     way = replace(told, held_out=tuple(held_out), let_in=tuple(let_in), doomed=tuple(doomed))

@@ -81,7 +81,7 @@ class StageWalk(HostWalk):
             for name in stage.hosts
         }
         told = self.deployment.options.blue_green
-        green.update((*told.let_in, *told.doomed) if told else ())
+        green.update((*told.green, *told.let_in, *told.doomed) if told else ())
         if green:
             for host in self.hosts.values():
                 host.label = Label.GREEN if host.name in green else Label.BLUE
@@ -90,6 +90,7 @@ class StageWalk(HostWalk):
         self.status = DeploymentStatus.IN_PROGRESS
         self.sequence = lifecycle.sequence(with_balancer=self.deployment.with_balancer, part=stage.part)
         self.ready_is_enough = stage.part is Part.INSTALL
+        self.failures = [failure for failure in self.failures if failure.host in stage.among]
         hosts = [host for name in stage.hosts if (host := self.hosts[name]).status in _TO_COME]
         unhealthy = [host.name for host in hosts if not self._in_health(host)]
         # Unknown before old before current: None sorts first, then what is not the revision to come.
@@ -188,7 +189,7 @@ class StageWalk(HostWalk):
             self._terminate(stage, event)
 
     def _terminate(self, stage: Terminate, event: Event) -> None:
-        self.waits_to_terminate = False
+        self.waits_to_terminate = self.stage_over = False
         for name in stage.hosts:
             self._await(TerminateHost(self._next_id(), self.deployment_id, str(stage), name, stage.keep), name)
         self._await_until(event, str(stage))
@@ -212,6 +213,13 @@ class StageWalk(HostWalk):
         else:
             status, code = _ANALYSIS_ENDS[event.outcome]
             self._finish(event, status, code, f"{self.stages[self.stage].name}: {event.outcome}: {event.why}")
+
+    @property
+    def _under_way(self) -> bool:
+        """Whether anything is under way that a stop waits for: nobody waits for a judge."""
+        if self.awaited and not isinstance(self.stages[self.stage], Analyse):
+            return True
+        return not self.budget.ended
 
     def _await(self, command: Command, host: str) -> None:
         self.awaited[command.id] = host
@@ -249,7 +257,7 @@ class StageWalk(HostWalk):
         elif self.awaited:
             message = messages.never_came(stage, list(self.awaited.values()), self.deployment.limits)
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
-        elif isinstance(stage, Terminate):
+        elif isinstance(stage, Terminate) and not self.paused:
             self._terminate(stage, event)
         else:
             self._end_stage(event)
@@ -310,9 +318,12 @@ class StageWalk(HostWalk):
 
     def _resume(self, event: Event) -> None:
         self.paused = False
-        if self.stage_over:
+        stage = self.stages[self.stage]
+        if self.stage_over and isinstance(stage, Terminate) and self.waits_to_terminate:
+            self._terminate(stage, event)
+        elif self.stage_over:
             self._end_stage(event)
-        elif isinstance(self.stages[self.stage], Deploy):
+        elif isinstance(stage, Deploy):
             self._fill(event)
 
 
