@@ -65,7 +65,7 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
     if budget.failed > budget.hosts - budget.own_needed:
         rule = f"{budget.own_needed} of the stage's {budget.hosts} had to succeed and {budget.succeeded} did"
         if budget.hosts == hosts:
-            rule = f"{budget.needed} had to succeed and {budget.succeeded} did"
+            rule = f"{max(budget.needed, budget.own_needed)} had to succeed and {budget.succeeded} did"
     elif budget.hopeless:
         rule = f"{budget.needed} had to succeed and {budget.fleet_succeeded} did"
     elif budget.fleet_healthy > budget.minimum:
