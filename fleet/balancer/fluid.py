@@ -30,7 +30,8 @@ class Fluid:
         self._rate = rate
         self._hosts: dict[Kind, int] = defaultdict(int)
         self._side = {False: 0, True: 0}
-        self._percent: int | None = None
+        self.percent: int | None = None
+        """The share of the shifted side; None while nothing is shifted, and there is one side."""
         self._answered: dict[tuple[int, str | None, bool], int] = defaultdict(int)
         self._unanswered: dict[int, int] = defaultdict(int)
         self._since_ms = 0
@@ -45,9 +46,9 @@ class Fluid:
         self._hosts[kind] += change
         self._side[kind.shifted] += change
 
-    def shift(self, percent: int) -> None:
-        """From now on the shifted side has this share. Settle first."""
-        self._percent = percent
+    def shift(self, percent: int | None) -> None:
+        """From now on the shifted side has this share; None: there is one side again. Settle first."""
+        self.percent = percent
 
     def settle(self, now_ms: int) -> None:
         """Account for the time since the last change."""
@@ -66,14 +67,13 @@ class Fluid:
 
     def _shares(self) -> dict[bool, int]:
         """Each side's percentage. A side without hosts in service leaves the other all that the other may have."""
-        if self._percent is None:
-            # Nothing is shifted, so there is one side.
+        if self.percent is None:
             return {False: _WHOLE, True: 0}
         old, new = self._side[False], self._side[True]
         if old and new:
-            return {False: _WHOLE - self._percent, True: self._percent}
+            return {False: _WHOLE - self.percent, True: self.percent}
         # A balancer sends nothing to a weight of nothing, and everything to whatever else there is.
-        return {False: _WHOLE if self._percent < _WHOLE else 0, True: _WHOLE if self._percent else 0}
+        return {False: _WHOLE if self.percent < _WHOLE else 0, True: _WHOLE if self.percent else 0}
 
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
         """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""

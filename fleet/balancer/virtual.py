@@ -78,12 +78,18 @@ class VirtualBalancer:
         del self._servers[name]
 
     def shift(self, names: Iterable[str], percent: int, now_ms: int) -> None:
-        """These servers together get this share of the traffic, the others the rest."""
+        """These servers together get this share of the traffic, the others the rest.
+
+        It holds until the next shift, or until the side whose share is nothing has left.
+        """
+        self._divide(frozenset(names), percent, now_ms)
+
+    def _divide(self, shifted: frozenset[str], percent: int | None, now_ms: int) -> None:
         self._fluid.settle(now_ms)
         serving = [server for server in self._servers.values() if server.registered and server.healthy]
         for server in serving:
             self._count(server, -1)
-        self._shifted = frozenset(names)
+        self._shifted = shifted
         self._fluid.shift(percent)
         for server in serving:
             self._count(server, +1)
@@ -107,6 +113,11 @@ class VirtualBalancer:
         self._leave(server, now_ms)
         server.registered = server.healthy = False
         server.generation += 1
+        empty_side = {0: True, 100: False}.get(self._fluid.percent)
+        if empty_side is (name in self._shifted) and not any(
+            other.registered and (other.name in self._shifted) is empty_side for other in self._servers.values()
+        ):
+            self._divide(frozenset(), None, now_ms)
 
     def answers(self, name: str, answer: Answer, now_ms: int) -> None:
         """What a host answers has changed."""

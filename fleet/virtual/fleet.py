@@ -76,6 +76,8 @@ class VirtualFleet(Fleet):
         self._watched_starts: frozenset[str] = frozenset()
         running = ground.running
         self.hosts: dict[str, VirtualHost] = {}
+        self._called_off: set[str] = set()
+        """Hosts that were asked for, and then were not wanted any more before they came."""
         self._balancer = VirtualBalancer(scenario.balancer, schedule) if scenario.balancer else None
         for host, disk, runs in ground.hosts:
             self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, running if runs else None)
@@ -120,8 +122,11 @@ class VirtualFleet(Fleet):
     def _provision(self, command: ProvisionHost) -> None:
         draws = stream(self._seed, command.host)
         low, high = _BOOT_MS
+        self._called_off.discard(command.host)
 
-        def up(event_id: int, at_ms: int) -> Event:
+        def up(event_id: int, at_ms: int) -> Event | None:
+            if command.host in self._called_off:
+                return None
             host = VirtualHost(command.host, self._seed, self._disks.disk(self._scenario.fleet.files), None)
             self.hosts[command.host] = host
             if self._balancer:
@@ -131,6 +136,9 @@ class VirtualFleet(Fleet):
         self._schedule(self._now_ms + low + draws % (high - low), up)
 
     def _terminate(self, command: TerminateHost) -> None:
+        if command.host not in self.hosts:
+            self._called_off.add(command.host)
+
         def gone(event_id: int, at_ms: int) -> Event:
             if not command.keep and command.host in self.hosts:
                 self._strike_host(self.hosts.pop(command.host), crash=True)
