@@ -199,7 +199,7 @@ class Hand:
         asked = next(
             command
             for command in reversed(self.commands)
-            if isinstance(command, ANSWERS) and getattr(command, "host", "") == host
+            if isinstance(command, tuple(ANSWERS)) and getattr(command, "host", "") == host
         )
         self.wait(STEP_MS)
         happened = ANSWERS[type(asked)]
