@@ -127,6 +127,7 @@ class VirtualFleet(Fleet):
         def up(event_id: int, at_ms: int) -> Event | None:
             if command.host in self._called_off:
                 return None
+            self._end(command.host, at_ms)  # what a deployment before it may have left under that name
             host = VirtualHost(command.host, self._seed, self._disks.disk(self._scenario.fleet.files), None)
             self.hosts[command.host] = host
             if self._balancer:
@@ -140,13 +141,18 @@ class VirtualFleet(Fleet):
             self._called_off.add(command.host)
 
         def gone(event_id: int, at_ms: int) -> Event:
-            if not command.keep and command.host in self.hosts:
-                self._strike_host(self.hosts.pop(command.host), crash=True)
-                if self._balancer:
-                    self._balancer.remove(command.host, at_ms)
+            if not command.keep:
+                self._end(command.host, at_ms)
             return HostTerminated(event_id, at_ms, command.id, command.deployment_id, command.host)
 
         self._schedule(self._now_ms + _TERMINATE_MS, gone)
+
+    def _end(self, name: str, now_ms: int) -> None:
+        """A host is gone for good, if it was there."""
+        if name in self.hosts:
+            self._strike_host(self.hosts.pop(name), crash=True)
+            if self._balancer:
+                self._balancer.remove(name, now_ms)
 
     def _the_balancer(self) -> VirtualBalancer:
         assert self._balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"

@@ -19,7 +19,7 @@ from scenarios.model import Deploy, Host, OperatorAction, Scenario
 from simulator.control.faults import Faults
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
-from simulator.control.request import deployment_config, strategy_of
+from simulator.control.request import deployment_config, limits_of, strategy_of
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
 from simulator.rollout.commands import (
@@ -36,7 +36,7 @@ from simulator.rollout.commands import (
     StartTimer,
     TerminateHost,
 )
-from simulator.rollout.deployment import Deployment, Limits, Success, Target
+from simulator.rollout.deployment import Deployment, Success, Target
 from simulator.rollout.events import (
     DeploymentCreated,
     DeploymentEvent,
@@ -292,7 +292,7 @@ class Rehearsal:
             ignore_application_stop_failures=deploy.ignore_application_stop_failures,
             file_exists_behavior=FileExistsBehavior(deploy.file_exists_behavior),
             auto_rollback=tuple(RollbackEvent(event) for event in scenario.group.auto_rollback),
-            limits=Limits(scenario.limits.start, scenario.limits.event, scenario.limits.deployment),
+            limits=limits_of(scenario, strategy),
             last_success=self._last_success,
         )
 

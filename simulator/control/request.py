@@ -5,6 +5,8 @@ from __future__ import annotations
 from scenarios.model import Deploy, MinimumHealthyHosts, Scenario
 from scenarios.strategies import StrategyOptions, strategy_name
 from scenarios.told import minimum, told
+from simulator.rollout.deployment import BLUE_GREEN_MS, Limits
+from simulator.rollout.rollback import BLUE_GREEN
 from strategies import DEFAULT_CONFIGS
 from strategies import options as core
 from strategies.configuration import DeploymentConfig, named
@@ -14,6 +16,13 @@ def strategy_of(scenario: Scenario, deploy: Deploy) -> tuple[str, core.Options]:
     """The strategy of one deployment, its own or the group's, and what it is told."""
     written = deploy.strategy or scenario.group.strategy
     return strategy_name(written), told(written) if isinstance(written, StrategyOptions) else core.NONE
+
+
+def limits_of(scenario: Scenario, strategy: str) -> Limits:
+    """How long a deployment may take. One that waits for two days and two more has longer, unless the scenario says."""
+    limits = scenario.limits
+    longer = strategy == BLUE_GREEN and "deployment" not in limits.model_fields_set
+    return Limits(limits.start, limits.event, BLUE_GREEN_MS if longer else limits.deployment)
 
 
 def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:

@@ -13,6 +13,10 @@ HOSTS_MAX: Final = 1_000_000
 """More hosts than this are refused: a slip of the keyboard, not a fleet."""
 
 
+BLUE_GREEN_MS: Final = 109 * 3_600_000
+"""The whole of a blue/green deployment, its two waits included (user guide, "CodeDeploy quotas")."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long things may take. The defaults are CodeDeploy's quotas (user guide, "CodeDeploy quotas")."""
