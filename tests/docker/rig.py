@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fleet.balancer.haproxy_config import HOST_HEADER
 from fleet.base import MakeEvent
 from fleet.docker.fleet import DockerFleet
 from scenarios.model import Effect, Scenario
@@ -36,6 +38,8 @@ from simulator.rollout.statuses import EventStatus, FileExistsBehavior
 from strategies.configuration import ALL_AT_ONCE
 
 WAIT_S = 30
+USERS = 3
+"""So many ask at once: Python's own server keeps no more than five waiting."""
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 SERVER = """\
@@ -216,6 +220,21 @@ class Rig:
         self.send(deployment, host, lifecycle.ALLOW_TRAFFIC)
         await self.sees(True, "200", host)
         await self.until(lambda: host in self.fleet._the_balancer().in_service)
+
+    async def ask(self, requests: int) -> Counter[str]:
+        """Who answers so many requests, by host; by the status code where it is not 200."""
+        import aiohttp
+
+        url, found = self.fleet._the_balancer().url, Counter[str]()
+        gate = asyncio.Semaphore(USERS)
+
+        async def one(users: aiohttp.ClientSession) -> None:
+            async with gate, users.get(url) as answer:
+                found[answer.headers[HOST_HEADER] if answer.status == 200 else str(answer.status)] += 1
+
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as users:
+            await asyncio.gather(*(one(users) for _ in range(requests)))
+        return found
 
     def strike(self, event: str | None = None, host: str = "h1", **effect: Any) -> Effect:
         """Inject a fault at a host."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet.balancer.haproxy_config import HOST_HEADER
 from fleet.docker.labels import HOST, RUN
 from simulator.rollout import lifecycle
 from simulator.rollout.events import HostProvisioned, TrafficMeasured
@@ -19,24 +17,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 REQUESTS = 500
-AT_ONCE = 3
-"""Python's own server keeps no more than five waiting."""
-
-
-async def ask(rig: Rig, requests: int = REQUESTS) -> Counter[str]:
-    """Who answers so many requests; `503` where nobody does."""
-    import aiohttp
-
-    url, found = rig.fleet._the_balancer().url, Counter[str]()
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(users: aiohttp.ClientSession) -> None:
-        async with gate, users.get(url) as answer:
-            found[str(answer.status) if answer.status != 200 else answer.headers[HOST_HEADER]] += 1
-
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as users:
-        await asyncio.gather(*(one(users) for _ in range(requests)))
-    return found
 
 
 def hosts(engine: DockerClient, rig: Rig) -> set[str]:
@@ -67,19 +47,19 @@ def test_new_hosts_take_over_from_the_old_by_shares_and_the_old_are_gone(engine:
             machines = rig.fleet._hosts
             assert await asyncio.to_thread(machines.run, "h1-g2", ["cat", "/etc/app/here.conf"]) == "by hand\n"
             await asyncio.gather(*(rig.install(host, deployment=deployment) for host in green))
-            assert set(await ask(rig, 40)) == {"h1", "h2"}
+            assert set(await rig.ask(40)) == {"h1", "h2"}
 
             await rig.shift(deployment, green, 0)
             await asyncio.gather(*(rig.allow(deployment, host) for host in green))
-            assert await ask(rig, 40) == {"h1": 20, "h2": 20}
+            assert await rig.ask(40) == {"h1": 20, "h2": 20}
             await rig.shift(deployment, green, 10)
-            seen = await ask(rig)
+            seen = await rig.ask(REQUESTS)
             assert sum(seen[host] for host in green) in range(REQUESTS // 10 - 2, REQUESTS // 10 + 2), seen
             assert min(seen[host] for host in green) >= REQUESTS // 20 - 2
             rig.fleet.open()
             await rig.until(lambda: measured(rig).total >= 40)
             await rig.shift(deployment, green, 100)
-            assert set(await ask(rig, 40)) == set(green)
+            assert set(await rig.ask(40)) == set(green)
             assert balancer.in_service == {"h1", "h2", *green}
 
             for host in ("h1", "h2"):
@@ -87,7 +67,7 @@ def test_new_hosts_take_over_from_the_old_by_shares_and_the_old_are_gone(engine:
                 await rig.terminate(deployment, host)
             assert hosts(engine, rig) == set(green)
             assert set(await balancer._ask_states()) == set(green)
-            assert set(await ask(rig, 40)) == set(green)
+            assert set(await rig.ask(40)) == set(green)
             traffic = measured(rig)
             assert (traffic.failed, traffic.strays, traffic.in_service_min) == (0, 0, 2)
             assert [revision for revision, _ in traffic.by_revision] == ["v1", "v2"]
@@ -105,11 +85,11 @@ def test_a_share_holds_while_hosts_of_either_side_come_and_go(engine: DockerClie
             await rig.install("h3", deployment=deployment)
             await rig.shift(deployment, ["h3"], 20)
             await rig.allow(deployment, "h3")
-            assert (await ask(rig, 200))["h3"] in range(38, 42)
+            assert (await rig.ask(200))["h3"] in range(38, 42)
             await rig.do(deployment, "h2", lifecycle.BLOCK_TRAFFIC)
-            assert (await ask(rig, 200))["h3"] in range(38, 42)
+            assert (await rig.ask(200))["h3"] in range(38, 42)
             await rig.allow(deployment, "h2")
-            seen = await ask(rig, 200)
+            seen = await rig.ask(200)
             assert (seen["h3"] in range(38, 42), seen["h1"] in range(78, 82)) == (True, True), seen
 
     asyncio.run(play())
@@ -121,12 +101,12 @@ def test_a_side_alone_answers_unless_its_share_is_nothing(engine: DockerClient, 
             await rig.in_service("h1")
             deployment = rig.begin("v1", "blue-green")
             await rig.shift(deployment, ["h2"], 100)
-            assert await ask(rig, 10) == {"503": 10}
+            assert await rig.ask(10) == {"503": 10}
             # It is checked all the same, and stays in service.
             assert rig.fleet._the_balancer().in_service == {"h1"}
             assert (await rig.fleet._the_balancer()._ask_states())["h1"].up
             await rig.shift(deployment, ["h2"], 99)
-            assert await ask(rig, 10) == {"h1": 10}
+            assert await rig.ask(10) == {"h1": 10}
 
     asyncio.run(play())
 
@@ -141,7 +121,7 @@ def test_a_shift_is_over_once_the_side_without_a_share_has_left(engine: DockerCl
             await rig.terminate(deployment, "h1")
             # The next deployment, without a shift: its new host has a share like everybody.
             await rig.in_service("h3")
-            assert await ask(rig, 40) == {"h2": 20, "h3": 20}
+            assert await rig.ask(40) == {"h2": 20, "h3": 20}
 
     asyncio.run(play())
 
@@ -153,7 +133,7 @@ def test_a_kept_host_runs_on_without_requests(engine: DockerClient, tmp_path: Pa
             deployment = rig.begin()
             await rig.terminate(deployment, "h1", keep=True)
             assert hosts(engine, rig) == {"h1", "h2"}
-            assert await ask(rig, 10) == {"h2": 10}
+            assert await rig.ask(10) == {"h2": 10}
             assert await asyncio.to_thread(rig.fleet._hosts.state, "h1") == "running"
 
     asyncio.run(play())
