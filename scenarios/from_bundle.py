@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from scenarios.bundle import ARCHIVES, is_bundle
 from scenarios.model import Scenario
 from scenarios.problems import Problem, ScenarioError, either, suggest
+from scenarios.strategies import NEEDS_OPTIONS, StrategyName
 from scenarios.words import HOSTS_MAX, NO_REVISION
 
 STRATEGIES: Final = ("in-place", "rolling")
@@ -74,13 +75,12 @@ def _bundles(bundle: Path, running: Path | None) -> list[Problem]:
 
 
 def _choices(hosts: int, strategy: str, config: str | None, port: int | None) -> list[Problem]:
-    from strategies import STRATEGIES as EVERY
     from strategies.configuration import PREDEFINED, elsewhere, named
 
     problems = []
     if not 1 <= hosts <= HOSTS_MAX:
         problems.append(Problem("--hosts", 0, 0, f"expected 1 to {HOSTS_MAX:,} hosts, found {hosts:,}", "write 4"))
-    if strategy not in STRATEGIES and strategy in EVERY:
+    if strategy in (*get_args(StrategyName), *NEEDS_OPTIONS) and strategy not in STRATEGIES:
         message = f"{strategy} is to be told more than a command line can say"
         problems.append(Problem("--strategy", 0, 0, message, "write a scenario; `drydeploy init` begins one"))
     elif strategy not in STRATEGIES:

@@ -18,7 +18,8 @@ def test_it_has_exactly_the_promised_keys() -> None:
     assert list(found) == KEYS
     deployment = found["deployments"][0]
     assert list(deployment) == [
-        *("deployment_id", "revision", "strategy", "creator", "status", "error", "rollback_of", "hosts"),
+        *("deployment_id", "revision", "strategy", "creator", "status", "error", "rollback_of"),
+        *("stages", "operator", "hosts"),
     ]
     assert set(deployment["error"]) == {"code", "message"}
     host = deployment["hosts"]["h1"]

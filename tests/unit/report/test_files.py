@@ -13,7 +13,7 @@ from simulator.report.graph import PlannedDeployment, dot, mermaid, plan_documen
 from simulator.report.html import html
 from simulator.report.html_timeline import HOSTS_DRAWN_MAX
 from simulator.report.junit import junit
-from strategies import rolling
+from strategies import Member, rolling
 from strategies.configuration import ONE_AT_A_TIME, DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType
 from tests.unit.report.plays import result, start_fails
 from tests.unit.report.test_text import drawn
@@ -85,7 +85,7 @@ def test_the_page_of_a_large_fleet_is_bounded() -> None:
 
 
 def planned(config: DeploymentConfig = ONE_AT_A_TIME) -> list[PlannedDeployment]:
-    hosts = [f"h{n}" for n in range(12)]
+    hosts = [Member(f"h{n}") for n in range(12)]
     return [
         PlannedDeployment(number, revision, "rolling", config, rolling(hosts, config))
         for number, revision in ((1, "v2"), (2, 'v"3"'))

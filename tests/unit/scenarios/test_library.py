@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scenarios import library
-from scenarios.loader import load
+from scenarios.loader import load, warnings
 from scenarios.problems import ScenarioError
 
 PROMISED = {
@@ -29,7 +29,21 @@ PROMISED = {
     "rolling-one-at-a-time",
     "script-fails",
     "script-hangs",
+    "canary-good",
+    "canary-bad",
+    "canary-no-bake",
+    "linear",
+    "zone-by-zone",
+    "zone-fails",
+    "steps",
+    "approval",
+    "approval-refused",
+    "late-failure",
+    "operator-pauses",
 }
+
+WARNED = {"canary-no-bake", "late-failure"}
+"""Scenarios that are about what `drydeploy validate` warns of."""
 
 
 def test_what_was_promised_is_there() -> None:
@@ -56,6 +70,13 @@ def test_each_is_complete(name: str) -> None:
         if deployment.status != "Succeeded":
             assert deployment.error is not None
             assert deployment.message is not None or deployment.error == "MANUAL_STOP"
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_only_those_that_teach_it_do_what_is_warned_of(name: str) -> None:
+    found = warnings(library.path_of(name))
+    assert all(problem.severity == "warning" for problem in found)
+    assert bool(found) == (name in WARNED)
 
 
 @pytest.mark.parametrize("name", library.names())
@@ -88,7 +109,7 @@ def test_a_file_is_found(tmp_path: Path) -> None:
         ("qqqqqq", "no scenario has this name", "`drydeploy list` shows all names"),
         ("script-fails.yml", "there is no such file", "did you mean script-fails?"),
         ("{tmp}/mime.yml", "there is no such file", "mine.yml?"),
-        ("{tmp}/none/mine.yml", "there is no such file", "drydeploy list"),
+        ("{tmp}/none/ours.yml", "there is no such file", "drydeploy list"),
         ("{tmp}", "this is a directory, not a scenario", "give a scenario file"),
         ("{tmp}/bundle", "this is a directory, not a scenario", "--hosts 4"),
     ],

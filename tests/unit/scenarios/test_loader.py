@@ -139,7 +139,12 @@ def test_ten_mistakes_are_ten() -> None:
         ("faults:\n  - {do: {file: {path: a}}}", "a}}}", "expected an absolute path", "write it in that form"),
         ("faults:\n  - {name: x, do: {host: crash}}\n  - {name: x, do: {host: pause}}", "x, do", "a second", "another"),
         ("operator:\n  - {when: {at: 3s}, do: stop, auto_rollback: yes}", "yes}", "true or false", "write true"),
-        ("operator:\n  - {when: {at: 3s}, do: restart}", "restart}", "expected stop, found restart", "write stop"),
+        (
+            "operator:\n  - {when: {at: 3s}, do: restart}",
+            "restart}",
+            "expected stop, abort, continue",
+            "write stop, abort",
+        ),
         ("expect: {outcome: rollback}", "rollback}", "expect.outcome: expected", "rolled_back"),
         ("expect: {availability: 99%}", "99%}", "expected a number", "write 0.99"),
         ("expect: {availability: 99}", "99}", "expected 1.0 or less, found 99", "at most 1"),

@@ -9,8 +9,14 @@ from strategies.configuration import (
     HALF_AT_A_TIME,
     ONE_AT_A_TIME,
     PREDEFINED,
+    PREDEFINED_ELSEWHERE,
+    PREFIX,
+    ComputePlatform,
     MinimumHealthyHosts,
     MinimumHealthyHostsType,
+    TrafficRouting,
+    TrafficRoutingType,
+    elsewhere,
     named,
 )
 
@@ -68,3 +74,60 @@ def test_predefined_by_name_with_and_without_prefix() -> None:
     assert named("OneAtATime") is named("CodeDeployDefault.OneAtATime") is ONE_AT_A_TIME
     assert named("OneAtATimes") is None
     assert set(PREDEFINED.values()) == {ONE_AT_A_TIME, HALF_AT_A_TIME, ALL_AT_ONCE}
+
+
+def test_there_are_the_seventeen_of_the_documentation() -> None:
+    short = {name.removeprefix(PREFIX) for name in (*PREDEFINED, *PREDEFINED_ELSEWHERE)}
+    assert short == {
+        *("OneAtATime", "HalfAtATime", "AllAtOnce", "LambdaAllAtOnce", "ECSAllAtOnce"),
+        *(f"LambdaCanary10Percent{minutes}Minutes" for minutes in (5, 10, 15, 30)),
+        *(f"LambdaLinear10PercentEvery{every}" for every in ("1Minute", "2Minutes", "3Minutes", "10Minutes")),
+        *(f"ECSCanary10Percent{minutes}Minutes" for minutes in (5, 15)),
+        *(f"ECSLinear10PercentEvery{minutes}Minutes" for minutes in (1, 3)),
+    }
+    assert len(short) == 17
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "routing", "words", "strategy"),
+    [
+        (
+            "LambdaCanary10Percent30Minutes",
+            ComputePlatform.LAMBDA,
+            TrafficRouting(TrafficRoutingType.TIME_BASED_CANARY, 10, 30),
+            "10 % of the traffic, and all of it after 30 minutes",
+            "canary: {percent: 10, bake: 30m}",
+        ),
+        (
+            "ECSLinear10PercentEvery1Minutes",
+            ComputePlatform.ECS,
+            TrafficRouting(TrafficRoutingType.TIME_BASED_LINEAR, 10, 1),
+            "10 % of the traffic more every 1 minute",
+            "linear: {percent: 10, every: 1m}",
+        ),
+        (
+            "LambdaAllAtOnce",
+            ComputePlatform.LAMBDA,
+            TrafficRouting(TrafficRoutingType.ALL_AT_ONCE),
+            "all of the traffic at once",
+            "in-place",
+        ),
+    ],
+)
+def test_those_of_other_platforms_shift_traffic(
+    name: str, platform: ComputePlatform, routing: TrafficRouting, words: str, strategy: str
+) -> None:
+    config = elsewhere(name)
+    assert config is not None
+    assert config is elsewhere(PREFIX + name)
+    assert (config.platform, config.routing) == (platform, routing)
+    assert (str(config.routing), config.routing.strategy) == (words, strategy)
+    assert named(name) is None
+    message, remedy = config.refusal()
+    assert message == f"{PREFIX}{name} is for {platform} ({words}), and these are servers"
+    assert f"the strategy {strategy}, or one of CodeDeployDefault.OneAtATime" in remedy
+
+
+def test_a_name_is_of_one_platform_only() -> None:
+    assert elsewhere("OneAtATime") is None
+    assert not PREDEFINED.keys() & PREDEFINED_ELSEWHERE.keys()
