@@ -52,6 +52,7 @@ Trigger = Literal[
     "InstanceStart",
     "InstanceSuccess",
     "InstanceFailure",
+    "InstanceReady",
 ]
 
 _UNITS_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
