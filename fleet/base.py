@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
+from fleet.figures import Figures
 from scenarios.model import Effect
 from simulator.rollout.commands import Command
 from simulator.rollout.deployment import Deployment
@@ -62,3 +63,19 @@ class Fleet(ABC):
     @abstractmethod
     def measure(self) -> MakeEvent | None:
         """TrafficMeasured, from the beginning of the run to now; None where there is no balancer, and so no traffic."""
+
+    def figures(self) -> Figures | None:
+        """Requests from the beginning of the run to now; None where nobody counts them. Asking changes nothing."""
+        return None
+
+    def remember_disks(self, deployment: Deployment) -> None:
+        """Note what stands on the hosts' disks, before this deployment touches them; `compare_disks` looks again."""
+        del deployment
+
+    def compare_disks(self, undone: Deployment) -> bool:
+        """Compare the disks with what was noted before the deployment that has been undone, and emit DisksCompared.
+
+        False where nothing was noted, and nothing will be emitted.
+        """
+        del undone
+        return False

@@ -10,6 +10,7 @@ from pathlib import Path
 from scenarios.bundle import ARCHIVES, is_bundle, script_locations
 from scenarios.checks_expect import check_expectations
 from scenarios.checks_people import check_people
+from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
 from scenarios.facts import (
     ADD_BALANCER,
@@ -38,6 +39,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.deployments()
     checker.faults()
     checker.operator()
+    check_signals(facts, report, warn)
     check_expectations(facts, report)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from scenarios.signals import AlarmFault
 from scenarios.words import (
     DeploymentStatus,
     Duration,
@@ -18,7 +19,7 @@ from scenarios.words import (
 
 TRIGGERS = ("at", "event", "status")
 HEALTH_EFFECTS = ("status", "slow", "flapping")
-EFFECTS = ("health", "script", "agent", "host", "bundle", "file")
+EFFECTS = ("health", "script", "agent", "host", "bundle", "file", "alarm")
 
 
 def _needs_one(model: Model, names: tuple[str, ...]) -> None:
@@ -127,6 +128,7 @@ class Effect(Model):
         None, description="The bundle that the host downloads; with `where.revision`, of that revision."
     )
     file: StrangersFile | None = Field(None, description="A file in the way.")
+    alarm: AlarmFault | None = Field(None, description="What an alarm says, at no host in particular.")
 
     @property
     def kind(self) -> str:

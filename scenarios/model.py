@@ -24,6 +24,7 @@ from scenarios.faults import (
     When,
     Where,
 )
+from scenarios.signals import ALARMS_MAX, SIGNALS_MAX, Alarm, Analysis
 from scenarios.strategies import MinimumHealthyHosts, Strategy, StrategyOptions
 from scenarios.words import (
     DEPLOYMENTS_MAX,
@@ -50,6 +51,8 @@ __all__ = [
     "HOST_NAME",
     "NO_REVISION",
     "RESOURCE_NAME",
+    "Alarm",
+    "Analysis",
     "Balancer",
     "Behaves",
     "Deploy",
@@ -172,6 +175,7 @@ class ScriptBehaves(Model):
     exit: int = Field(0, ge=0, le=255, description="Its exit code.")
     lasts: Duration | None = Field(None, description="How long it takes. Left out: drawn by the seed.")
     hangs: bool = Field(False, description="It never ends.")
+    leaves: tuple[str, ...] = Field((), description="Files that it writes, by their absolute paths.")
 
 
 class Behaves(Model):
@@ -181,6 +185,7 @@ class Behaves(Model):
         {}, description="Status code by path; a path that is not named answers 200."
     )
     scripts: dict[str, ScriptBehaves] = Field({}, description="By the script's location in the AppSpec.")
+    latency: SomeTime = Field(5, description="How long an answer takes, about: most do, a few take twice as long.")
 
 
 class Revision(Model):
@@ -200,7 +205,7 @@ DeploymentConfig = Annotated[
     Discriminator(lambda value: "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"),
 ]
 """The name of a predefined configuration, or a minimum of one's own."""
-RollbackEvent = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]
+RollbackEvent = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 FileExistsBehavior = Literal["DISALLOW", "OVERWRITE", "RETAIN"]
 
 
@@ -215,6 +220,10 @@ class Group(Model):
         "or CodeDeployDefault.AllAtOnce in place.",
     )
     auto_rollback: tuple[RollbackEvent, ...] = Field((), description="What makes the group roll back by itself.")
+    alarms: tuple[str, ...] = Field(
+        (), max_length=ALARMS_MAX, description="The scenario's alarms that stop a deployment of this group."
+    )
+    ignore_poll_alarm_failure: bool = Field(False, description="Whether to go on where an alarm cannot be asked.")
 
 
 class Deploy(Model):
@@ -260,6 +269,12 @@ class Scenario(Model):
         min_length=1, max_length=DEPLOYMENTS_MAX, description="The deployments, one after the other."
     )
     limits: Limits = Limits()
+    alarms: dict[str, Alarm] = Field(
+        {}, max_length=SIGNALS_MAX, description="Alarms by name; `group.alarms` says which of them stop a deployment."
+    )
+    analyses: dict[str, Analysis] = Field(
+        {}, max_length=SIGNALS_MAX, description="Analyses by name; a strategy says which of them judges it, and when."
+    )
     faults: tuple[Fault, ...] = Field((), max_length=FAULTS_MAX, description="What goes wrong.")
     operator: tuple[OperatorAction, ...] = Field((), description="What a person does meanwhile.")
     expect: Expect | None = Field(None, description="What must come of it; without it, nothing is asked for.")

@@ -16,6 +16,7 @@ NEEDS_OPTIONS = {
 }
 """Strategies that mean nothing by their name alone, and an example of each."""
 STEPS_MAX = 100
+_ANALYSIS = "After each bake, one of the scenario's analyses."
 
 
 class MinimumHealthyHosts(Model):
@@ -39,6 +40,7 @@ class Canary(Model):
     hosts: int | None = Field(None, ge=1, description="So many hosts.")
     percent: int | None = Field(None, ge=1, le=99, description="So much of the fleet, at least one host.")
     bake: Duration = Field(0, description="How long the canary is watched.")
+    analysis: str | None = Field(None, description=_ANALYSIS)
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -55,6 +57,7 @@ class Linear(Model):
     hosts: int | None = Field(None, ge=1, description="So many hosts each time.")
     percent: int | None = Field(None, ge=1, le=99, description="So much of the fleet each time, at least one host.")
     every: Duration = Field(0, description="How long is watched before the next ones follow.")
+    analysis: str | None = Field(None, description=_ANALYSIS)
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -84,18 +87,19 @@ class Pause(Model):
 class Step(Model):
     """One step, in Argo's words. Exactly one."""
 
-    model_config = ConfigDict(json_schema_extra=exactly_one(("setHosts", "setWeight", "pause")))
+    model_config = ConfigDict(json_schema_extra=exactly_one(("setHosts", "setWeight", "pause", "analysis")))
 
     set_hosts: int | None = Field(None, ge=1, alias="setHosts", description="Go on until so many hosts are done.")
     set_weight: int | None = Field(
         None, ge=1, le=100, alias="setWeight", description="Go on until this percentage of the hosts is done."
     )
     pause: Pause | None = None
+    analysis: str | None = Field(None, description="Have the new version judged by one of the scenario's analyses.")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if sum(part is not None for part in (self.set_hosts, self.set_weight, self.pause)) != 1:
-            raise RuleError("expected exactly one of setHosts, setWeight, pause")
+        if sum(part is not None for part in (self.set_hosts, self.set_weight, self.pause, self.analysis)) != 1:
+            raise RuleError("expected exactly one of setHosts, setWeight, pause, analysis")
         return self
 
 
@@ -116,6 +120,7 @@ class ShiftedTraffic(Model):
 
     canary: Shift | None = None
     linear: Shift | None = None
+    analysis: str | None = Field(None, description=_ANALYSIS)
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from scenarios.strategies import BlueGreen, Canary, Linear, MinimumHealthyHosts, Step, StrategyOptions
 from strategies import options as core
 from strategies.configuration import MinimumHealthyHosts as Minimum
 from strategies.configuration import MinimumHealthyHostsType
 
+NO_ANALYSES: Mapping[str, int] = MappingProxyType({})
 
-def told(written: StrategyOptions) -> core.Options:
-    """What a strategy is told."""
-    if written.canary is not None:
-        return core.Options(share=_share(written.canary), bake_ms=written.canary.bake)
-    if written.linear is not None:
-        return core.Options(share=_share(written.linear), bake_ms=written.linear.every)
+
+def told(written: StrategyOptions, analyses: Mapping[str, int] = NO_ANALYSES) -> core.Options:
+    """What a strategy is told. `analyses`: how long each of the scenario's analyses lasts, in milliseconds."""
+    if (waves := written.canary or written.linear) is not None:
+        bake_ms = waves.bake if isinstance(waves, Canary) else waves.every
+        return core.Options(share=_share(waves), bake_ms=bake_ms, analysis=_analysis(waves.analysis, analyses))
     if written.zonal is not None:
         per_zone = written.zonal.minimum_healthy_hosts_per_zone
         return core.Options(
@@ -22,11 +26,11 @@ def told(written: StrategyOptions) -> core.Options:
             minimum_per_zone=None if per_zone is None else minimum(per_zone),
         )
     if written.blue_green is not None:
-        return _blue_green(written.blue_green)
-    return core.Options(steps=tuple(_step(step) for step in written.steps or ()))
+        return _blue_green(written.blue_green, analyses)
+    return core.Options(steps=tuple(_step(step, analyses) for step in written.steps or ()))
 
 
-def _blue_green(written: BlueGreen) -> core.Options:
+def _blue_green(written: BlueGreen, analyses: Mapping[str, int]) -> core.Options:
     traffic, bake_ms = written.traffic, 0
     shift: tuple[int, ...] = ()
     if traffic is not None:
@@ -37,6 +41,7 @@ def _blue_green(written: BlueGreen) -> core.Options:
     terminate, ready = written.terminate_blue, written.deployment_ready
     return core.Options(
         bake_ms=bake_ms,
+        analysis=_analysis(traffic.analysis if traffic else None, analyses),
         blue_green=core.BlueGreen(
             green=written.target_instances,
             waits=ready.action_on_timeout == "STOP_DEPLOYMENT",
@@ -51,9 +56,15 @@ def _share(written: Canary | Linear) -> core.Share:
     return core.Share(written.hosts, written.percent)
 
 
-def _step(written: Step) -> core.Step:
+def _analysis(name: str | None, analyses: Mapping[str, int]) -> core.Analysis | None:
+    return None if name is None else core.Analysis(name, analyses.get(name, 0))
+
+
+def _step(written: Step, analyses: Mapping[str, int]) -> core.Step:
     if written.pause is not None:
         return core.Step(pause=True, lasts_ms=written.pause.duration)
+    if written.analysis is not None:
+        return core.Step(analysis=written.analysis, lasts_ms=analyses.get(written.analysis, 0))
     return core.Step(core.Share(written.set_hosts, written.set_weight))
 
 

@@ -35,9 +35,11 @@ LifecycleEvent = Literal[
 ]
 DeploymentStatus = Literal["InProgress", "Ready", "Baking", "Succeeded", "Failed", "Stopped"]
 ErrorCode = Literal[
+    "ALARM_ACTIVE",
     "CUSTOMER_APPLICATION_UNHEALTHY",
     "HEALTH_CONSTRAINTS",
     "HEALTH_CONSTRAINTS_INVALID",
+    "INTERNAL_ERROR",
     "MANUAL_STOP",
     "NO_INSTANCES",
     "TIMEOUT",

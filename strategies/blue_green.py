@@ -11,7 +11,20 @@ from collections.abc import Sequence
 
 from strategies.configuration import ONE_AT_A_TIME, DeploymentConfig
 from strategies.options import NONE, BlueGreen, Options
-from strategies.plan import NO_MINIMUM, Approve, Bake, Deploy, Member, Part, Plan, Provision, Shift, Stage, Terminate
+from strategies.plan import (
+    NO_MINIMUM,
+    Analyse,
+    Approve,
+    Bake,
+    Deploy,
+    Member,
+    Part,
+    Plan,
+    Provision,
+    Shift,
+    Stage,
+    Terminate,
+)
 
 _GENERATION = re.compile(r"^(.+)-g(\d+)$")
 
@@ -44,6 +57,8 @@ def blue_green(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TI
         stages.append(Shift(f"shift {percent:03}", green, percent))
         if options.bake_ms and percent < 100:
             stages.append(Bake(f"bake at {percent:03}", options.bake_ms))
+        if options.analysis and percent < 100:
+            stages.append(Analyse(f"analysis at {percent:03}", options.analysis.name, options.analysis.lasts_ms))
     stages.append(Deploy("take out", blue, NO_MINIMUM, blue, part=Part.BLOCK, every=True))
     keep = told.terminate_after_ms is None
     stages.append(Terminate("terminate", blue, told.terminate_after_ms or 0, keep))

@@ -23,6 +23,14 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Analysis:
+    """An analysis that the scenario names, and how long it lasts."""
+
+    name: str
+    lasts_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a list of steps. Exactly one of `share` (deploy until this much is done), `pause` and `analysis`.
 
@@ -66,6 +74,7 @@ class Options:
     zonal: `minimum_per_zone`, and `first_bake_ms` after the first zone, `bake_ms` after the others.
     steps: `steps`.
     blue-green: `blue_green`, and `bake_ms` after each shift.
+    canary, linear, blue-green: `analysis` after each bake.
     """
 
     share: Share | None = None
@@ -74,6 +83,7 @@ class Options:
     minimum_per_zone: MinimumHealthyHosts | None = None
     steps: tuple[Step, ...] = ()
     blue_green: BlueGreen | None = None
+    analysis: Analysis | None = None
 
 
 NONE = Options()

@@ -16,11 +16,23 @@ _WHOLE = 100
 
 
 class Kind(NamedTuple):
-    """What makes hosts alike to the traffic: whether it is shifted to them, what they serve, and whether well."""
+    """What makes hosts alike to the traffic: whether it is shifted to them, what they serve, how well and how fast.
+
+    `answers_ms`: about how long an answer takes, in milliseconds.
+    """
 
     shifted: bool
     serves: str | None
     well: bool
+    answers_ms: int = 0
+
+
+class Share(NamedTuple):
+    """Requests that had the same fate: who answered, whether well, and about how fast."""
+
+    serves: str | None
+    well: bool
+    answers_ms: int
 
 
 class Fluid:
@@ -32,7 +44,7 @@ class Fluid:
         self._side = {False: 0, True: 0}
         self.percent: int | None = None
         """The share of the shifted side; None while nothing is shifted, and there is one side."""
-        self._answered: dict[tuple[int, str | None, bool], int] = defaultdict(int)
+        self._answered: dict[tuple[int, Share], int] = defaultdict(int)
         self._unanswered: dict[int, int] = defaultdict(int)
         self._since_ms = 0
 
@@ -60,7 +72,7 @@ class Fluid:
         for kind, hosts in self._hosts.items():
             share = shares[kind.shifted]
             if hosts and share:
-                self._answered[self._side[kind.shifted], kind.serves, kind.well] += passed_ms * hosts * share
+                self._answered[self._side[kind.shifted], Share(*kind[1:])] += passed_ms * hosts * share
         answered = sum(share for side, share in shares.items() if self._side[side])
         if answered < _WHOLE:
             self._unanswered[_WHOLE - answered] += passed_ms
@@ -78,17 +90,28 @@ class Fluid:
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
         """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
         self.settle(now_ms)
-        failed = Fraction(sum(share * ms for share, ms in self._unanswered.items()), _WHOLE)
+        failed = self._unanswered_ms()
         by_revision: dict[str, Fraction] = defaultdict(Fraction)
-        for (hosts, serves, well), host_ms in self._answered.items():
+        for (hosts, fate), host_ms in self._answered.items():
             share = Fraction(host_ms, hosts * _WHOLE)
-            if serves is not None:
-                by_revision[serves] += share
-            if not well:
+            if fate.serves is not None:
+                by_revision[fate.serves] += share
+            if not fate.well:
                 failed += share
         total = round(Fraction(now_ms * self._rate, 1000))
         shares = {name: by_revision[name] * self._rate / 1000 for name in sorted(by_revision)}
         return total, round(failed * self._rate / 1000), tuple(whole(shares).items())
+
+    def shares(self, now_ms: int) -> tuple[dict[Share, int], int]:
+        """Requests since the run began by their fate, and those that nobody was there to answer: whole ones only."""
+        self.settle(now_ms)
+        found: dict[Share, Fraction] = defaultdict(Fraction)
+        for (hosts, fate), host_ms in self._answered.items():
+            found[fate] += Fraction(host_ms * self._rate, hosts * _WHOLE * 1000)
+        return {fate: int(share) for fate, share in found.items()}, int(self._unanswered_ms() * self._rate / 1000)
+
+    def _unanswered_ms(self) -> Fraction:
+        return Fraction(sum(share * ms for share, ms in self._unanswered.items()), _WHOLE)
 
 
 def whole(shares: dict[str, Fraction]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The balancer's virtual twin: registration, draining and health checks as events (its traffic: `fleet.balancer.fluid`).
+"""The balancer's virtual twin: registration, draining, health checks as events (its traffic: `fleet.balancer.fluid`).
 
 Health checks are made every `interval` from a host's registration on; `rise` passing checks in a row make a host
 healthy, `fall` failing ones unhealthy. The checks themselves are not played: between two changes of what a host
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from fleet.balancer.fluid import Fluid, Kind
+from fleet.balancer.fluid import Fluid, Kind, Share
 from scenarios.model import Balancer
 from simulator.rollout.events import Event, HealthCheckReported
 
@@ -20,12 +20,16 @@ Schedule = Callable[[int, Action], None]
 
 
 class Answer(NamedTuple):
-    """What a host answers: to the health check (words, pass or fail) and to a user (which revision, well or not)."""
+    """What a host answers: to the health check (words, pass or fail) and to a user (which revision, well or not).
+
+    `answers_ms`: about how long an answer to a user takes, in milliseconds.
+    """
 
     seen: str
     passes: bool
     serves: str | None
     serves_well: bool
+    answers_ms: int = 0
 
 
 SILENT = Answer("connection refused", False, None, False)
@@ -190,7 +194,7 @@ class VirtualBalancer:
 
     def _count(self, server: _Server, change: int) -> None:
         answer = server.answer
-        self._fluid.count(Kind(server.name in self._shifted, answer.serves, answer.serves_well), change)
+        self._fluid.count(Kind(server.name in self._shifted, *answer[2:]), change)
 
     def _note_minimum(self) -> None:
         if self.in_service_min is not None:
@@ -201,3 +205,7 @@ class VirtualBalancer:
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
         """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
         return self._fluid.measure(now_ms)
+
+    def shares(self, now_ms: int) -> tuple[dict[Share, int], int]:
+        """Requests since the run began by their fate, and those that nobody was there to answer."""
+        return self._fluid.shares(now_ms)

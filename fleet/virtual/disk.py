@@ -84,6 +84,10 @@ class Disks:
             found = self._installs[key] = self._install(disk, appspec, tree, behaviour)
         return found
 
+    def leave(self, disk: Disk, paths: Iterable[str]) -> Disk:
+        """The disk once somebody has written these files; what an install owns stays its own."""
+        return self.disk((*disk.strangers, *(path for path in paths if path not in disk.owned)), disk.owned)
+
     def _install(self, disk: Disk, appspec: AppSpec, tree: BundleTree, behaviour: str) -> Installed:
         strangers = disk.strangers - set(disk.owned)
         directories = set(self._directories)

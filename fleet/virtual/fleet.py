@@ -12,11 +12,15 @@ from typing import cast
 
 from typing_extensions import override
 
-from fleet.balancer.virtual import SILENT, Answer, Schedule, VirtualBalancer
+from fleet.balancer.virtual import Answer, Schedule, VirtualBalancer
 from fleet.base import Fleet, MakeEvent
+from fleet.figures import Figures
+from fleet.virtual.answer_times import AnswerTimes, figures_of
+from fleet.virtual.answers import answer_of
 from fleet.virtual.draws import mix, stream
 from fleet.virtual.ground import Ground
 from fleet.virtual.host import VirtualHost, Work
+from fleet.virtual.residue import VirtualDiskBook
 from fleet.virtual.revision import VirtualRevision
 from fleet.virtual.work import Workshop, restarted
 from scenarios.model import Effect, HealthFault, Scenario
@@ -41,7 +45,6 @@ from simulator.rollout.events import (
     TrafficMeasured,
     TrafficShifted,
 )
-from simulator.rollout.messages import duration
 from simulator.rollout.quick import quick
 from simulator.rollout.statuses import EventStatus
 
@@ -51,8 +54,6 @@ _RESTART_MS = 1_000
 _BOOT_MS = (5_000, 20_000)
 """From the request for a new host until its agent runs."""
 _TERMINATE_MS = 1_000
-_USER_TIMEOUT_MS = 10_000
-"""A user who waits longer than this for an answer has none."""
 _CHANGES_A_HOST = frozenset({lifecycle.APPLICATION_STOP, lifecycle.INSTALL, lifecycle.APPLICATION_START})
 _SUCCEEDED = EventStatus.SUCCEEDED
 _lifecycle_event_completed = quick(LifecycleEventCompleted)
@@ -71,6 +72,8 @@ class VirtualFleet(Fleet):
         self._now_ms = 0
         self._disks = ground.disks
         self._revisions = ground.revisions
+        self._book = VirtualDiskBook(ground)
+        self._times = AnswerTimes(seed)
         self._workshops: dict[str, Workshop] = {}
         self._start_limit_ms = min(scenario.limits.start, scenario.limits.event)
         self._watched_starts: frozenset[str] = frozenset()
@@ -245,28 +248,8 @@ class VirtualFleet(Fleet):
             self._balancer.answers(host.name, self._answer(host), self._now_ms)
 
     def _answer(self, host: VirtualHost) -> Answer:
-        """What the host answers now, to the health check and to users."""
         assert self._scenario.balancer is not None, "answers matter to a balancer only"
-        check, user_path = self._scenario.balancer.health_check, self._scenario.balancer.traffic.path
-        if not host.alive or host.serves is None:
-            return SILENT
-        if host.paused:
-            return Answer(_timed_out(check.timeout), False, None, False)
-        serves = host.serves.name
-        status, well = host.serves.answers(check.path), host.serves.answers(user_path) < 400
-        for fault, strikes in host.health_faults.values():
-            if not strikes:
-                continue
-            if fault.slow is not None:
-                if check.path == user_path and fault.slow > _USER_TIMEOUT_MS:
-                    well = False
-                if fault.slow > check.timeout:
-                    return Answer(_timed_out(check.timeout), False, serves, well)
-            else:
-                status = fault.status or (fault.flapping.status if fault.flapping else status)
-                if check.path == user_path:
-                    well = status < 400
-        return Answer(str(status), status == check.status, serves, well)
+        return answer_of(host, self._scenario.balancer)
 
     # -- faults -------------------------------------------------------------------------------------------------
 
@@ -284,6 +267,7 @@ class VirtualFleet(Fleet):
             elif effect.bundle is not None:
                 host.bundle_fault = effect.bundle
             elif effect.file is not None:
+                self._book.ignored.add(effect.file.path)
                 host.disk = self._disks.disk((*host.disk.strangers, effect.file.path), host.disk.owned)
 
     @override
@@ -387,10 +371,22 @@ class VirtualFleet(Fleet):
             event_id, at_ms, "", total, failed, by_revision, in_service_min, 0
         )
 
+    @override
+    def figures(self) -> Figures | None:
+        if self._balancer is None:
+            return None
+        return figures_of(*self._balancer.shares(self._now_ms), self._balancer.in_service, self._times)
+
+    @override
+    def remember_disks(self, deployment: Deployment) -> None:
+        self._book.remember(deployment.deployment_id, self.hosts.values())
+
+    @override
+    def compare_disks(self, undone: Deployment) -> bool:
+        if known := undone.deployment_id in self._book:
+            self._schedule(self._now_ms, partial(self._book.compare, undone.deployment_id, self.hosts))
+        return known
+
 
 def _started(command: RunLifecycleEvent, event_id: int, at_ms: int) -> Event:
     return LifecycleEventStarted(event_id, at_ms, command.id, command.deployment_id, command.host, command.name)
-
-
-def _timed_out(timeout_ms: int) -> str:
-    return f"timed out after {duration(timeout_ms)}"

@@ -32,4 +32,6 @@ class Ground:
         if running is None or running.appspec is None:
             return disk
         # What stood in the way of the first install is none of this run's business.
-        return self.disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE").disk
+        installed = self.disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE").disk
+        by_scripts = [path for paths in running.leaves.values() for path in paths]
+        return self.disks.leave(installed, by_scripts) if by_scripts else installed

@@ -29,6 +29,7 @@ class VirtualScript(NamedTuple):
     """None: drawn by the seed."""
     hangs: bool
     exit: int
+    leaves: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,17 +44,21 @@ class VirtualRevision:
     appspec_failure: str | None = None
     scripts: dict[str, tuple[VirtualScript, ...]] = field(init=False, default_factory=dict)
     """By the lifecycle event; one without scripts is not in it."""
+    leaves: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    """Files that an event's scripts write, by the event; they are written even if a script fails."""
 
     def __post_init__(self) -> None:
         if self.appspec is not None:
             for event in SCRIPT_EVENTS:
                 if scripts := self.appspec.scripts(event):
-                    self.scripts[event] = tuple(self._script(script) for script in scripts)
+                    self.scripts[event] = does = tuple(self._script(script) for script in scripts)
+                    if leaves := tuple(path for script in does for path in script.leaves):
+                        self.leaves[event] = leaves
 
     def _script(self, script: Script) -> VirtualScript:
         behaves = self.behaves.scripts.get(script.location, _NO_BEHAVIOUR)
         exists = self.tree.kind(script.location) == "file"
-        does = (behaves.lasts, behaves.hangs, behaves.exit)
+        does = (behaves.lasts, behaves.hangs, behaves.exit, behaves.leaves)
         return VirtualScript(script.location, script.runas, script.timeout_s * 1000, exists, *does)
 
     def answers(self, path: str) -> int:

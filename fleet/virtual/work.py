@@ -56,7 +56,9 @@ class Workshop:
         scripts = revision.scripts.get(name)
         if scripts is None:
             return Work(agent_ms)
-        return _run(host, name, revision, scripts, agent_ms, draw >> 16)
+        work = _run(host, name, revision, scripts, agent_ms, draw >> 16)
+        leaves = revision.leaves.get(name)
+        return work._replace(disk=self._disks.leave(host.disk, leaves)) if leaves else work
 
     def _download(self, host: VirtualHost, lasts_ms: int) -> Work:
         failure = self.revision.download_failure

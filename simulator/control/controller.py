@@ -18,6 +18,7 @@ from fleet.docker.fleet import DockerFleet
 from fleet.docker.mailbox import HostCommands
 from scenarios.model import Deploy, Group, Scenario
 from simulator.control import verdict
+from simulator.control.analysis import require
 from simulator.control.journal import Journal
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.rehearse import header_of
@@ -155,6 +156,7 @@ class _Run:
                 "fleet": self._scenario.fleet.model_copy(update={"running": None}),
                 "group": Group(name=self._scenario.group.name, strategy="in-place"),
                 "deploy": (Deploy(revision=running, strategy="in-place", file_exists_behavior="OVERWRITE"),),
+                "alarms": {},
                 "faults": (),
                 "operator": (),
                 "expect": None,
@@ -208,6 +210,7 @@ def docker(
     Ctrl-C (and SIGTERM) removes the containers and gives a result whose status is `interrupted`; the journal stays.
     Raises FleetError where the engine, the image or the scenario does not allow it; then nothing is left behind.
     """
+    require(scenario)
     header = header_of(scenario, DockerFleet.name, seed, scenario_sha256, replay)
     book = Journal(header, journal, durable=True)
     run = _Run(scenario, seed, commands, book, operations)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
 from scenarios.model import NO_REVISION, Fault, Host
+from simulator.control.alarms import Alarms
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
 from simulator.rollout.events import FaultChanged
@@ -38,6 +39,8 @@ class _Scripted:
     def in_the_midst(self) -> bool:
         """Whether it strikes a host that has begun the lifecycle event of its trigger, not one that is given it."""
         event, effect = self.trigger.event, self.fault.do
+        if effect.alarm is not None:
+            return False
         by_agent = event is not None and CARRIED_OUT_BY[event] is not CarriedOutBy.BALANCER
         return by_agent and (effect.host is not None or effect.agent == "restart")
 
@@ -57,10 +60,12 @@ class Faults:
         running: str | None,
         seed: int,
         fleet: Fleet,
+        alarms: Alarms,
         emit: Callable[[Callable[[int, int], FaultChanged]], None],
         later: Later,
     ) -> None:
         self._fleet = fleet
+        self._alarms = alarms
         self._emit = emit
         self._later = later
         self._carries: dict[str, str] = {host.name: running or NO_REVISION for host in hosts} if faults else {}
@@ -90,11 +95,18 @@ class Faults:
             if scripted.fault.where.random is None:
                 scripted.selected |= _select(scripted.fault, [new], 0, 0)
 
+    def begin_alarms(self) -> None:
+        """Before the first deployment: the alarms that are active from the start."""
+        for scripted in self._scripted:
+            if scripted.trigger.at_ms == 0 and scripted.fault.do.alarm is not None:
+                self._due(scripted)
+
     def begin(self) -> None:
         """The run begins: what is due from the start strikes, what is due at a time gets its timer."""
         for scripted in self._scripted:
             if scripted.trigger.at_ms == 0:
-                self._due(scripted)
+                if scripted.fault.do.alarm is None:
+                    self._due(scripted)
             elif scripted.trigger.at_ms is not None:
                 self._later(scripted.trigger.at_ms, lambda scripted=scripted: self._due(scripted))  # type: ignore[misc]
 
@@ -141,8 +153,12 @@ class Faults:
 
     def _strike(self, scripted: _Scripted, hosts: Sequence[str], *, event: str | None = None) -> None:
         scripted.struck.update(hosts)
-        self._tell(scripted, hosts, active=True)
-        self._fleet.inject(scripted.name, scripted.fault.do, hosts, event=event)
+        alarm = scripted.fault.do.alarm
+        self._tell(scripted, [] if alarm else hosts, active=True)
+        if alarm is not None:
+            self._alarms.strike(scripted.name, alarm)
+        else:
+            self._fleet.inject(scripted.name, scripted.fault.do, hosts, event=event)
         if scripted.fault.lasts is not None:
             self._later(scripted.fault.lasts, lambda: self._heal(scripted, [h for h in hosts if h in scripted.struck]))
 
@@ -150,8 +166,12 @@ class Faults:
         if not hosts:
             return
         scripted.struck.difference_update(hosts)
-        self._tell(scripted, hosts, active=False)
-        self._fleet.heal(scripted.name, scripted.fault.do, hosts)
+        alarm = scripted.fault.do.alarm
+        self._tell(scripted, [] if alarm else hosts, active=False)
+        if alarm is not None:
+            self._alarms.heal(scripted.name, alarm)
+        else:
+            self._fleet.heal(scripted.name, scripted.fault.do, hosts)
 
     def _tell(self, scripted: _Scripted, hosts: Iterable[str], *, active: bool) -> None:
         told = tuple(hosts)

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from fleet.base import Fleet, MakeEvent
 from fleet.virtual.draws import stream
 from scenarios.model import Deploy, Host, OperatorAction, Scenario
+from simulator.control.alarms import Alarms
+from simulator.control.analysis import Analyses
 from simulator.control.faults import Faults
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
@@ -33,13 +35,16 @@ from simulator.rollout.commands import (
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
+    StartAnalysis,
     StartTimer,
     TerminateHost,
 )
 from simulator.rollout.deployment import Deployment, Success, Target
 from simulator.rollout.events import (
+    AlarmChanged,
     DeploymentCreated,
     DeploymentEvent,
+    DisksCompared,
     Event,
     HealthCheckReported,
     HostProvisioned,
@@ -106,6 +111,8 @@ class Rehearsal:
         self.rollouts: list[Rollout] = []
         self.notifications: list[Notify] = []
         self.traffic: TrafficMeasured | None = None
+        self.disks: list[DisksCompared] = []
+        """What each rollback left otherwise than it was."""
         self.invariants = Invariants()
         self.done = False
         self.stays = stays
@@ -119,6 +126,8 @@ class Rehearsal:
         self._active_id = ""
         self._status = DeploymentStatus.CREATED
         self._by_id: dict[str, tuple[Rollout, int]] = {}
+        self._comparing = 0
+        self._closing = False
         self._to_come = list(reversed(scenario.deploy))
         self._timers: dict[tuple[str, str], str] = {}
         hosts = hosts or scenario.fleet.named_hosts()
@@ -133,7 +142,9 @@ class Rehearsal:
         self._targets = tuple(target for target in targets if target.name not in standing_by)
         self._standing_by = {target.name: target for target in targets if target.name in standing_by}
         self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
-        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._emit, self._later)
+        self._alarms = Alarms(scenario, fleet, self._emit, self._later)
+        self._analyses = Analyses(scenario, fleet, driver.at)
+        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
         self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
         self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
         perform = self._enter_and_perform if self._watched else fleet.perform
@@ -144,6 +155,7 @@ class Rehearsal:
             ProvisionHost: fleet.perform,
             TerminateHost: fleet.perform,
             ShiftTraffic: fleet.perform,
+            StartAnalysis: lambda command: self._analyses.start(command, self._by_id[command.deployment_id][0]),
             StartTimer: self._start_timer,
             Notify: self.notifications.append,
             CreateDeployment: self._create_later,
@@ -155,8 +167,10 @@ class Rehearsal:
     def begin(self) -> None:
         """Begin: the first deployment is created, what is due at a time gets its timer."""
         self._fleet.watch_starts(self._faults.watched_starts)
+        self._faults.begin_alarms()
         self._next_deployment()
         self._faults.begin()
+        self._alarms.begin()
         for operator in self._operators:
             if operator.trigger.at_ms is not None:
                 self._later(operator.trigger.at_ms, lambda operator=operator: self._act(operator))  # type: ignore[misc]
@@ -171,7 +185,8 @@ class Rehearsal:
         assert self.staying, "one deployment at a time"
         self.staying = False
         name = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-        created = replace(deployment, deployment_id=name, last_success=self._last_success)
+        active = self._alarms.active()
+        created = replace(deployment, deployment_id=name, last_success=self._last_success, active_alarms=active)
         self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
         return created
 
@@ -214,13 +229,16 @@ class Rehearsal:
             else:
                 rollout = self._by_id[event.deployment_id][0]
             return rollout, rollout.handle(event)
-        if isinstance(event, HealthCheckReported):
+        if isinstance(event, HealthCheckReported | AlarmChanged):
             return self._active, self._active.handle(event) if self._active else ()
         if isinstance(event, DeploymentCreated):
             return self._create(event)
         if isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
+        if isinstance(event, DisksCompared):
+            self.disks.append(event)
+            self._compared()
         return None, ()
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
@@ -232,6 +250,8 @@ class Rehearsal:
             self._to_come.pop()
         self._by_id[deployment.deployment_id] = rollout, len(self.rollouts)
         self._active, self._active_id = rollout, deployment.deployment_id
+        if deployment.creator is Creator.USER and deployment.last_success is not None:
+            self._fleet.remember_disks(deployment)
         self._fleet.begin(deployment)
         self.invariants.begin(deployment)
         self._status = rollout.status
@@ -273,7 +293,11 @@ class Rehearsal:
 
     def _next_deployment(self) -> None:
         deployment = self._deployment(self._to_come[-1], len(self.rollouts) + 1)
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", deployment))
+
+        def create(event_id: int, at_ms: int) -> Event:
+            return DeploymentCreated(event_id, at_ms, "", replace(deployment, active_alarms=self._alarms.active()))
+
+        self._emit(create)
 
     def _deployment(self, deploy: Deploy, ordinal: int) -> Deployment:
         scenario = self.scenario
@@ -294,6 +318,8 @@ class Rehearsal:
             auto_rollback=tuple(RollbackEvent(event) for event in scenario.group.auto_rollback),
             limits=limits_of(scenario, strategy),
             last_success=self._last_success,
+            alarms=scenario.group.alarms,
+            ignore_poll_alarm_failure=scenario.group.ignore_poll_alarm_failure,
         )
 
     def _replacements(self, options: Options) -> tuple[Target, ...]:
@@ -308,6 +334,8 @@ class Rehearsal:
         if rollout.status is DeploymentStatus.SUCCEEDED:
             self._last_success = Success(deployment.deployment_id, deployment.revision, deployment.file_exists_behavior)
         self._reached(rollout.status, self._by_id[deployment.deployment_id][1])
+        if deployment.rollback_of is not None:
+            self._comparing += self._fleet.compare_disks(self._by_id[deployment.rollback_of][0].deployment)
         if any(isinstance(command, CreateDeployment) for command in commands):
             return
         if self._to_come:
@@ -318,11 +346,19 @@ class Rehearsal:
             self._close()
 
     def _close(self) -> None:
-        """The last deployment has ended: measure the traffic, where there is any, and be done."""
+        """The last deployment has ended: wait for the disks, measure the traffic, where there is any, and be done."""
+        self._closing = self._comparing > 0
+        if self._closing:
+            return
         if (measure := self._fleet.measure()) is not None:
             self._driver.at(self._driver.now_ms(), measure)
         else:
             self.done = True
+
+    def _compared(self) -> None:
+        self._comparing = max(self._comparing - 1, 0)
+        if self._closing and not self._comparing:
+            self._close()
 
     # -- faults and people --------------------------------------------------------------------------------------
 

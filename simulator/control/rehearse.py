@@ -21,6 +21,7 @@ from fleet.virtual.fleet import VirtualFleet
 from fleet.virtual.ground import Ground
 from scenarios.model import Scenario
 from simulator.control import verdict
+from simulator.control.analysis import require
 from simulator.control.journal import FORMAT, Header, Journal
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer, RunResult, RunStatus
@@ -180,12 +181,14 @@ def virtual(
 
     For many runs of one scenario, prepare it once: `Prepared(scenario)`.
     `time_limit_ms` is real time; beyond it the result's status is `aborted`. KeyboardInterrupt gives `interrupted`.
-    `operations` lets people speak to a run with a `speed`.
+    `operations` lets people speak to a run with a `speed`. Raises FleetError where the scenario needs what is not
+    installed.
     """
     deadline_s = None if time_limit_ms is None else time.monotonic() + time_limit_ms / 1000
     with _without_collector() if speed is None else nullcontext():
         prepared = scenario if isinstance(scenario, Prepared) else Prepared(scenario)
         scenario = prepared.scenario
+        require(scenario)
         header = Header(VERSION, FORMAT, VirtualFleet.name, seed, scenario_sha256, replay, prepared.plain)
         book = Journal(header, journal)
         loop = VirtualLoop()

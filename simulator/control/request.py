@@ -12,10 +12,16 @@ from strategies import options as core
 from strategies.configuration import DeploymentConfig, named
 
 
+def lasting(scenario: Scenario) -> dict[str, int]:
+    """How long each of the scenario's analyses lasts, in milliseconds."""
+    return {name: analysis.lasts for name, analysis in scenario.analyses.items()}
+
+
 def strategy_of(scenario: Scenario, deploy: Deploy) -> tuple[str, core.Options]:
     """The strategy of one deployment, its own or the group's, and what it is told."""
     written = deploy.strategy or scenario.group.strategy
-    return strategy_name(written), told(written) if isinstance(written, StrategyOptions) else core.NONE
+    options = told(written, lasting(scenario)) if isinstance(written, StrategyOptions) else core.NONE
+    return strategy_name(written), options
 
 
 def limits_of(scenario: Scenario, strategy: str) -> Limits:

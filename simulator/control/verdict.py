@@ -8,9 +8,10 @@ from scenarios.model import Scenario
 from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
+from simulator.control.residue import told
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
 
 _OUTCOMES = {
     (Creator.USER, DeploymentStatus.SUCCEEDED): Outcome.SUCCEEDED,
@@ -27,7 +28,20 @@ def outcome(rollouts: Sequence[Rollout]) -> Outcome:
     if not rollouts:
         return Outcome.INCONCLUSIVE
     last = rollouts[-1]
+    if last.status is DeploymentStatus.STOPPED and _ended_inconclusive(last):
+        return Outcome.INCONCLUSIVE
     return _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
+
+
+def _ended_inconclusive(rollout: Rollout) -> bool:
+    """Whether nobody and nothing but an analysis without an answer has ended the deployment."""
+    judged = rollout.judged
+    return (
+        judged is not None
+        and judged.outcome is AnalysisOutcome.INCONCLUSIVE
+        and rollout.stop is None
+        and not rollout.alarm
+    )
 
 
 def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
@@ -90,7 +104,7 @@ def result(
         duration_ms=ended_ms,
         expectations=expectations,
         invariants=rehearsal.invariants.findings(),
-        flags=flags(rollouts),
+        flags=(*flags(rollouts), *told(rehearsal.disks, rollouts)),
         events=events,
         journal_sha256=sha256,
         replay=header.replay,

@@ -155,6 +155,32 @@ class FaultChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Residue:
+    """A file that a deployment and its rollback have left otherwise than they found it, at these hosts.
+
+    `was`: `left` (it was not there before), `gone` (it was), `replaced` (it was, and something else is in its place).
+    """
+
+    path: str
+    was: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DisksCompared(Event):
+    """After a rollback: the disks as they are beside what they were before the deployment that it undid.
+
+    Files that installs own do not count: each install removes those of the last. `directories` are where was looked,
+    and nowhere else; `unseen` are hosts that could not be looked at. The core decides nothing by it.
+    """
+
+    undone: str
+    residue: tuple[Residue, ...]
+    directories: tuple[str, ...]
+    unseen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficMeasured(Event):
     """What the users of the service saw from the beginning of the run to now. The core decides nothing by it.
 
@@ -187,6 +213,7 @@ EVENTS: dict[str, type[Event]] = {
         AlarmChanged,
         AnalysisEnded,
         FaultChanged,
+        DisksCompared,
         TrafficMeasured,
     )
 }

@@ -103,7 +103,7 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     if strategy == BLUE_GREEN:
         if any(host.gone for host in hosts.values() if host.label is Label.BLUE):
             told = replace(options.blue_green or BlueGreen(), green=(), waits=False, shift=())
-            options = replace(NONE, blue_green=told)
+            options = replace(NONE, blue_green=told, analysis=None)
         else:
             strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
             targets = tuple(host.target for host in hosts.values())

@@ -206,7 +206,9 @@ class StageWalk(HostWalk):
     def _analysis_ended(self, event: AnalysisEnded) -> None:
         if self.awaited.pop(event.cause, None) is None:
             self.ignored += 1
-        elif self.phase is Phase.STOPPING:
+            return
+        self.judged = event
+        if self.phase is Phase.STOPPING:
             self._host_ended(event)
         elif event.outcome is AnalysisOutcome.SUCCESSFUL:
             self._end_stage(event)

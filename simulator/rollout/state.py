@@ -9,7 +9,7 @@ from typing import Self
 from simulator.rollout import lifecycle, messages, rollback
 from simulator.rollout.commands import Command, Error
 from simulator.rollout.deployment import HOSTS_MAX, Deployment, Target
-from simulator.rollout.events import Event, HealthCheckReported, OperatorSpoke, StopRequested
+from simulator.rollout.events import AnalysisEnded, Event, HealthCheckReported, OperatorSpoke, StopRequested
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.statuses import DeploymentStatus, TargetStatus
@@ -52,6 +52,8 @@ class RolloutState:
         self.stop: StopRequested | None = None
         self.alarm = ""
         """The alarm that stops the deployment, and why; `""` while none does."""
+        self.judged: AnalysisEnded | None = None
+        """The last analysis that ended, and what it found."""
         self.paused = False
         """Whether an operator holds the deployment: no host is taken, no stage begins."""
         self.promoted = False
@@ -112,6 +114,7 @@ class RolloutState:
             self.status,
             self.stage,
             self.alarm,
+            self.judged.outcome if self.judged else None,
             self.paused,
             self.promoted,
             self.stage_over,

@@ -19,6 +19,7 @@ from simulator.rollout.events import (
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
+    DisksCompared,
     Event,
     FaultChanged,
     HealthCheckReported,
@@ -27,6 +28,7 @@ from simulator.rollout.events import (
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    Residue,
     StopRequested,
     TimerFired,
     TrafficMeasured,
@@ -83,7 +85,8 @@ SAMPLES: list[Event] = [
     AlarmChanged(11, 9, "", "too-slow", AlarmState.UNKNOWN, "nobody answers"),
     AnalysisEnded(12, 9, "1.7", "d-1", AnalysisOutcome.INCONCLUSIVE, "no traffic"),
     FaultChanged(13, 9, "", "host crash", ("h1", "h2"), True),
-    TrafficMeasured(14, 9, "", 100, 2, (("v1", 60), ("v2", 40)), 3, 0),
+    DisksCompared(14, 9, "", "d-1", (Residue("/srv/app/x", "left", ("h1", "h2")),), ("/srv/app",), ("h3",)),
+    TrafficMeasured(15, 9, "", 100, 2, (("v1", 60), ("v2", 40)), 3, 0),
 ]
 
 

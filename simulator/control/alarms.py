@@ -1,0 +1,164 @@
+"""Alarms: evaluated every period on the balancer's own figures of that period, or set by a fault of the scenario.
+
+An alarm fires when its metric was beyond the threshold in so many periods in a row (`datapoints`), and is OK again
+after one period in which it was not. A period without a request says nothing of requests, and changes nothing. Only a
+change of state is an event. A fault's word goes before the metric's while the fault lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from fleet.base import Fleet, FleetError, MakeEvent
+from fleet.figures import Figures
+from scenarios.model import Scenario
+from scenarios.signals import Alarm, AlarmFault
+from simulator.rollout.events import AlarmChanged
+from simulator.rollout.messages import duration
+from simulator.rollout.statuses import AlarmState
+
+HEALTHY_HOSTS = "healthy_hosts"
+ERROR_RATE = "error_rate"
+
+
+def value_of(metric: str, figures: Figures) -> Fraction | None:
+    """A metric of these figures: a share, milliseconds or hosts; None where no request tells it."""
+    if metric == HEALTHY_HOSTS:
+        return Fraction(figures.in_service)
+    if metric == ERROR_RATE:
+        return figures.all.error_rate
+    return figures.all.latency_ms(int(metric.removeprefix("latency_p")))
+
+
+def in_words(metric: str, value: Fraction) -> str:
+    """A metric's value as a person reads it: `4.2 %`, `130 ms`, `3`."""
+    if metric == HEALTHY_HOSTS:
+        return str(value)
+    return f"{float(value) * 100:.4g} %" if metric == ERROR_RATE else f"{float(value):.4g} ms"
+
+
+class Watch:
+    """One alarm in the course of a run."""
+
+    def __init__(self, alarm: Alarm) -> None:
+        self._alarm = alarm
+        self._measured = AlarmState.OK
+        self._why = "nothing was beyond the threshold so far"
+        self._breaches = 0
+        self._said: dict[str, AlarmState] = {}
+
+    @property
+    def state(self) -> AlarmState:
+        """What the alarm says: the last fault's word, or what was measured."""
+        return list(self._said.values())[-1] if self._said else self._measured
+
+    @property
+    def why(self) -> str:
+        """Why it says so."""
+        return f"the scenario has it so: {list(self._said)[-1]}" if self._said else self._why
+
+    def observe(self, value: Fraction | None) -> None:
+        """A period has ended in which the metric had this value; None: nothing tells."""
+        bound, period = self._alarm.bound, duration(self._alarm.period)
+        assert bound is not None, "a scripted alarm observes nothing"
+        if value is None:
+            return
+        beyond = bound.crossed(value)
+        self._breaches = self._breaches + 1 if beyond else 0
+        found = f"{bound.metric} was {in_words(bound.metric, value)} over {period}"
+        if self._breaches >= self._alarm.datapoints:
+            self._measured = AlarmState.ALARM
+            rows = f", {self._breaches} periods in a row" if self._breaches > 1 else ""
+            self._why = f"{found}; the alarm is for {bound}{rows}"
+        elif not beyond:
+            self._measured = AlarmState.OK
+            self._why = f"{found}; the alarm is for {bound}"
+        elif self._measured is AlarmState.UNKNOWN:
+            self._measured = AlarmState.OK
+            self._why = f"{found}, once; the alarm is for {bound}, {self._alarm.datapoints} periods in a row"
+
+    def lost(self, why: str) -> None:
+        """The figures of a period could not be had."""
+        self._breaches = 0
+        self._measured, self._why = AlarmState.UNKNOWN, why
+
+    def say(self, fault: str, state: AlarmState) -> None:
+        """A fault has the alarm say this."""
+        self._said.pop(fault, None)
+        self._said[fault] = state
+
+    def unsay(self, fault: str) -> None:
+        """The fault is healed."""
+        self._said.pop(fault, None)
+
+
+class Alarms:
+    """The alarms of a run. `later(delay_ms, call)` sets a timer; `emit` journals what changes."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        fleet: Fleet,
+        emit: Callable[[MakeEvent], None],
+        later: Callable[[int, Callable[[], None]], None],
+    ) -> None:
+        self._group = scenario.group
+        self._alarms = scenario.alarms
+        self._watches = {name: Watch(alarm) for name, alarm in scenario.alarms.items()}
+        self._told = {name: watch.state for name, watch in self._watches.items()}
+        self._before: dict[str, Figures | None] = {}
+        self._fleet, self._emit, self._later = fleet, emit, later
+
+    def begin(self) -> None:
+        """Time 0: every metric gets its first period."""
+        for name, alarm in self._alarms.items():
+            if alarm.metric is not None:
+                self._before[name], _ = self._figures()
+                self._wait(name, alarm)
+
+    def active(self) -> tuple[str, ...]:
+        """Those of the group's alarms that stop a deployment before it begins."""
+        ignored = self._group.ignore_poll_alarm_failure
+        stops = {AlarmState.ALARM} if ignored else {AlarmState.ALARM, AlarmState.UNKNOWN}
+        return tuple(name for name in self._group.alarms if self._watches[name].state in stops)
+
+    def strike(self, fault: str, effect: AlarmFault) -> None:
+        """A fault has an alarm say something."""
+        self._watches[effect.name].say(fault, AlarmState(effect.state))
+        self._tell(effect.name)
+
+    def heal(self, fault: str, effect: AlarmFault) -> None:
+        """The fault is healed: the alarm says what it would have said."""
+        self._watches[effect.name].unsay(fault)
+        self._tell(effect.name)
+
+    def _wait(self, name: str, alarm: Alarm) -> None:
+        self._later(alarm.period, lambda: self._period_ended(name, alarm))
+
+    def _period_ended(self, name: str, alarm: Alarm) -> None:
+        watch, metric = self._watches[name], alarm.metric
+        assert metric is not None, "only metrics have periods"
+        before = self._before[name]
+        now, problem = self._figures()
+        self._before[name] = now
+        if now is None:
+            watch.lost(f"its metric {metric} could not be asked for: {problem}")
+        elif before is not None:
+            watch.observe(value_of(metric, now.since(before)))
+        self._tell(name)
+        self._wait(name, alarm)
+
+    def _figures(self) -> tuple[Figures | None, str]:
+        try:
+            return self._fleet.figures(), "nobody counts the requests"
+        except FleetError as error:
+            return None, str(error)
+
+    def _tell(self, name: str) -> None:
+        watch = self._watches[name]
+        if watch.state is self._told[name]:
+            return
+        self._told[name] = state = watch.state
+        why = watch.why
+        self._emit(lambda event_id, at_ms: AlarmChanged(event_id, at_ms, "", name, state, why))
