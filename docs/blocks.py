@@ -9,8 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from itertools import pairwise
@@ -18,17 +17,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
+from docs.machine import machine_diagram, machine_table
 from docs.scenario_reference import scenario_reference
+from docs.tables import table
 from scenarios import library
 from simulator.cli import VERBS, overview
 from simulator.cli.app import function_of
 from simulator.control import invariants, journal, rehearse
-from simulator.rollout import lifecycle, machine, statuses
+from simulator.rollout import lifecycle, statuses
 from simulator.rollout.commands import COMMANDS
 from simulator.rollout.events import EVENTS
 from simulator.rollout.lifecycle import CARRIED_OUT_BY, CarriedOutBy
-from simulator.rollout.state import Phase
-from strategies.configuration import PREDEFINED
+from strategies.configuration import PREDEFINED, PREDEFINED_ELSEWHERE
 
 _OUTCOMES = {
     "succeeded": "The deployment succeeds",
@@ -42,18 +42,12 @@ ROOT = Path(__file__).parent.parent
 _SIZES = (1, 2, 3, 4, 5, 10, 100)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
 def first_paragraph(thing: object) -> str:
     """The first paragraph of a docstring, on one line."""
     return " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
 
 
-# -- lifecycle and machine ------------------------------------------------------------------------------------------
+# -- lifecycle ------------------------------------------------------------------------------------------------------
 
 
 def lifecycle_events() -> str:
@@ -68,58 +62,6 @@ def lifecycle_events() -> str:
         always = "" if event in lifecycle.IN_PLACE else "only with a balancer"
         rows.append((str(number), f"`{event}`", f"the {by}" if by is not CarriedOutBy.SCRIPTS else "", scripts, always))
     return table(("", "Event", "Carried out by", "Runs scripts", ""), rows)
-
-
-def machine_diagram() -> str:
-    """The phases of a deployment and the events that lead from one to the next, from the machine's own table."""
-    reached = _phases_reached()
-    edges: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for phase, handlers in machine._TABLE.items():
-        for event, handler in handlers.items():
-            for to in reached[handler.__name__]:
-                edges[phase.name, to].append(event.__name__)
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {next(iter(Phase)).name}"]
-    lines += [f"    {begin} --> {end}: {', '.join(events)}" for (begin, end), events in edges.items()]
-    lines += [f"    {phase.name} --> [*]" for phase, handlers in machine._TABLE.items() if not handlers]
-    return "\n".join([*lines, "```"])
-
-
-def machine_table() -> str:
-    """What every phase does with every event."""
-    events = list(dict.fromkeys(event for handlers in machine._TABLE.values() for event in handlers))
-    rows = []
-    for event in events:
-        cells = [f"`{event.__name__}`"]
-        for phase, handlers in machine._TABLE.items():
-            other = "an error" if phase is Phase.CREATED else "ignored, and counted"
-            cells.append(f"`{handlers[event].__name__}`" if event in handlers else other)
-        rows.append(cells)
-    return table(("Event", *(phase.name for phase in machine._TABLE)), rows)
-
-
-def _phases_reached() -> dict[str, list[str]]:
-    """For each method of the machine: the phases that it, or what it calls, may enter. Read from the source."""
-    tree = ast.parse(inspect.getsource(machine))
-    methods = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    calls: dict[str, set[str]] = {name: set() for name in methods}
-    enters: dict[str, set[str]] = {name: set() for name in methods}
-    for name, method in methods.items():
-        for node in ast.walk(method):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-                continue
-            if node.func.attr == "_enter" and isinstance(node.args[0], ast.Attribute):
-                enters[name].add(node.args[0].attr)
-            elif node.func.attr in methods:
-                calls[name].add(node.func.attr)
-    order = [phase.name for phase in Phase]
-    return {name: sorted(_reach(name, calls, enters, set()), key=order.index) for name in methods}
-
-
-def _reach(name: str, calls: dict[str, set[str]], enters: dict[str, set[str]], seen: set[str]) -> set[str]:
-    if name in seen:
-        return set()
-    seen.add(name)
-    return enters[name].union(*(_reach(called, calls, enters, seen) for called in calls[name]))
 
 
 # -- tables of words ------------------------------------------------------------------------------------------------
@@ -138,6 +80,15 @@ def configurations() -> str:
         sizes = [f"{minimum.required(size)} / {max(size - minimum.required(size), 0)}" for size in _SIZES]
         rows.append((f"`{config.name}`", str(minimum), *sizes))
     return table(("Name", "Minimum", *(f"{size} host{'s' * (size != 1)}" for size in _SIZES)), rows)
+
+
+def configurations_elsewhere() -> str:
+    """The predefined configurations of Lambda and ECS, and what comes nearest to each on servers."""
+    rows = [
+        (f"`{config.name}`", str(config.routing), f"`{config.routing.strategy}`")
+        for config in PREDEFINED_ELSEWHERE.values()
+    ]
+    return table(("Name", "Shifts", "On servers, the strategy"), rows)
 
 
 def rules() -> str:
@@ -387,6 +338,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
         machine_table,
         words,
         configurations,
+        configurations_elsewhere,
         rules,
         events,
         commands,

@@ -300,13 +300,18 @@ class StageWalk(HostWalk):
                 return "the deployment is not paused"
         return None
 
+    def _refuse(self, event: OperatorSpoke) -> None:
+        """A word that is impossible now: it is kept with its reason, and changes nothing."""
+        self.spoken.append((event, self.refusal(event.verb)))
+        self.ignored += 1
+
     def _operator_spoke(self, event: OperatorSpoke) -> None:
         verb = event.verb
-        refusal = self.refusal(verb)
-        self.spoken.append((event, refusal))
-        if refusal is not None:
-            self.ignored += 1
-        elif verb is OperatorVerb.PAUSE:
+        if self.refusal(verb) is not None:
+            self._refuse(event)
+            return
+        self.spoken.append((event, None))
+        if verb is OperatorVerb.PAUSE:
             self.paused = True
         elif verb is OperatorVerb.RESUME:
             self._resume(event)
