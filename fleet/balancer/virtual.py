@@ -117,7 +117,8 @@ class VirtualBalancer:
         self._leave(server, now_ms)
         server.registered = server.healthy = False
         server.generation += 1
-        empty_side = {0: True, 100: False}.get(self._fluid.percent)
+        sides: dict[int | None, bool] = {0: True, 100: False}
+        empty_side = sides.get(self._fluid.percent)
         if empty_side is (name in self._shifted) and not any(
             other.registered and (other.name in self._shifted) is empty_side for other in self._servers.values()
         ):

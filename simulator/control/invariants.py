@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simulator.control.result import Finding
-from simulator.rollout.commands import Command, Finish, HostCommand
+from simulator.control.sides import Sides, adds_up, fleet_of
+from simulator.control.turns import Turns
+from simulator.rollout.commands import Command, Finish, HostCommand, ShiftTraffic, TerminateHost
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
+    DeploymentCreated,
+    DeploymentEvent,
     Event,
     HealthCheckReported,
     LifecycleEventCompleted,
@@ -19,6 +23,7 @@ from simulator.rollout.events import (
     TrafficMeasured,
 )
 from simulator.rollout.machine import Rollout
+from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
 from simulator.rollout.statuses import Creator, DeploymentStatus, Label, TargetStatus
 
 MINIMUM = "the core never takes the fleet below its minimum"
@@ -27,6 +32,9 @@ TERMINAL = "a terminal status is final"
 PROMISE = "a rollback ends on the revision that it promised"
 NO_CHAIN = "a rollback is never rolled back"
 HELD_OUT = "no request is sent to a host that the plan holds out"
+BLUE = "blue stands until green has the traffic"
+CANARY = "a canary never exceeds its share"
+WEIGHTS = "traffic weights add up"
 
 _HELD = {
     MINIMUM: "no healthy host was taken out while only the minimum was left",
@@ -35,7 +43,13 @@ _HELD = {
     PROMISE: "every host of every rollback that succeeded has the last successful revision",
     NO_CHAIN: "no rollback brought about another",
     HELD_OUT: "no stray request was seen",
+    BLUE: "no side of a blue/green deployment left before the other one was let in and had the traffic",
+    CANARY: "no host, and no share of the traffic, came before its turn in the plan",
+    WEIGHTS: "every share was between 0 and 100 %, no share fell, and no more requests were answered than made",
 }
+
+_LEAVES = {BLUE_GREEN: Label.BLUE, BACK_TO_BLUE: Label.GREEN}
+"""The side that is out of traffic once it is through."""
 
 
 class Invariants:
@@ -49,6 +63,9 @@ class Invariants:
         self._busy: dict[str, str] = {}
         self._over: set[str] = set()
         self._rollbacks: set[str] = set()
+        self._turns: Turns | None = None
+        self._sides: Sides | None = None
+        self._leaves: Label | None = None
 
     @property
     def violated(self) -> bool:
@@ -57,10 +74,14 @@ class Invariants:
 
     def begin(self, deployment: Deployment) -> None:
         """A deployment begins."""
-        self._healthy = {target.name for target in deployment.targets if target.healthy}
+        told = deployment.options.blue_green
+        held_out = told.held_out if told else ()
+        self._healthy = {target.name for target in deployment.targets if target.healthy}.difference(held_out)
         self._taken = set()
         self._busy = {}
-        self._minimum = deployment.config.minimum_healthy_hosts.required(len(deployment.targets))
+        self._minimum = deployment.config.minimum_healthy_hosts.required(fleet_of(deployment))
+        self._turns, self._sides = None, Sides(deployment)
+        self._leaves = _LEAVES.get(deployment.strategy)
         if deployment.creator is Creator.ROLLBACK:
             if deployment.rollback_of in self._rollbacks:
                 self._violate(
@@ -74,20 +95,59 @@ class Invariants:
         if type(event) is LifecycleEventCompleted:
             if self._busy.get(event.host) == event.cause:
                 del self._busy[event.host]
-            self._heard_of(event.host, rollout)
+            self._heard_of(event.host, event, rollout)
         elif type(event) is HealthCheckReported:
-            self._heard_of(event.host, rollout)
-        elif type(event) is TrafficMeasured and event.strays:
-            self._violate(HELD_OUT, f"{event.strays} requests reached hosts that were held out")
+            if self._sides is not None:
+                self._sides.hear(event)
+            self._heard_of(event.host, event, rollout)
+        elif type(event) is TrafficMeasured:
+            self._measured(event)
+        else:
+            self._happened(event, rollout)
         for command in commands:
             if isinstance(command, HostCommand):
                 self._commanded(command, event)
             elif isinstance(command, Finish) and rollout is not None:
                 self._finished(command, rollout)
+            if rollout is not None and self._turns is not None:
+                self._in_turn(command, event, rollout)
 
-    def _heard_of(self, host: str, rollout: Rollout | None) -> None:
-        if rollout is not None and (state := rollout.hosts.get(host)) and state.status is TargetStatus.SUCCEEDED:
+    def _happened(self, event: Event, rollout: Rollout | None) -> None:
+        """Something happened that is neither a report of a host nor of its health."""
+        if type(event) is DeploymentCreated and rollout is not None:
+            self._turns = Turns(rollout, event.at_ms)
+        elif isinstance(event, DeploymentEvent) and event.deployment_id not in self._over:
+            if isinstance(event, TimerFired) and event.timer.startswith("host:"):
+                self._heard_of(event.timer.removeprefix("host:"), event, rollout)
+            elif self._turns is not None and self._sides is not None:
+                self._turns.hear(event)
+                self._sides.hear(event)
+
+    def _measured(self, event: TrafficMeasured) -> None:
+        if event.strays:
+            self._violate(HELD_OUT, f"{event.strays} requests reached hosts that were held out")
+        if (why := adds_up(event)) is not None:
+            self._violate(WEIGHTS, why)
+
+    def _in_turn(self, command: Command, event: Event, rollout: Rollout) -> None:
+        turns, sides = self._turns, self._sides
+        if turns is not None and (why := turns.early(command, event.at_ms)) is not None:
+            self._violate(CANARY, why)
+        if sides is None or not sides.two:
+            return
+        if isinstance(command, ShiftTraffic):
+            if (why := sides.shifted(command, rollout)) is not None:
+                self._violate(WEIGHTS, why)
+        elif isinstance(command, HostCommand | TerminateHost) and (why := sides.standing(command, rollout)) is not None:
+            self._violate(BLUE, why)
+
+    def _heard_of(self, host: str, event: Event, rollout: Rollout | None) -> None:
+        if rollout is None or (state := rollout.hosts.get(host)) is None:
+            return
+        if state.status is TargetStatus.SUCCEEDED and state.label is not self._leaves:
             self._healthy.add(host)
+        if self._turns is not None:
+            self._turns.heard_of(host, event.at_ms)
 
     def _commanded(self, command: HostCommand, event: Event) -> None:
         host = command.host
