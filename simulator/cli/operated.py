@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from typing_extensions import override
+
 from simulator.cli.errors import tell
 
 if TYPE_CHECKING:
@@ -108,9 +110,9 @@ class Asking:
 
     def _begin(self, revision: str) -> None:
         if at_the_keyboard():
-            self._ask(f"{revision} waits for your yes: [c]ontinue, [a]bort")
             self._keyboard = Keyboard(self._pressed)
             self._keyboard.start()
+            self._ask(f"{revision} waits for your yes: [c]ontinue, [a]bort")
         elif self._reachable:
             run = self._operations.run_id
             self._ask(f"{revision} waits for a yes: drydeploy continue {run}, or drydeploy abort {run}")
@@ -156,29 +158,36 @@ class Keyboard(threading.Thread):
             self.join()
         os.close(self._wake)
 
-    def run(self) -> None:
-        """Read until `stop`."""
+    @override
+    def start(self) -> None:
+        """From now on no key is shown; then read."""
         import termios
         import tty
 
         terminal = sys.stdin.fileno()
-        before = termios.tcgetattr(terminal)
+        self._before = termios.tcgetattr(terminal)
+        tty.setcbreak(terminal, termios.TCSANOW)
+        super().start()
+
+    @override
+    def run(self) -> None:
+        """Read until `stop`."""
+        import termios
+
+        terminal = sys.stdin.fileno()
         try:
-            tty.setcbreak(terminal, termios.TCSANOW)
             while True:
                 ready, _, _ = select.select([terminal, self._woken], [], [])
-                if self._woken in ready:
-                    return
-                if not at_the_keyboard():
+                if self._woken in ready or not at_the_keyboard():
                     return
                 keys = os.read(terminal, 1024)
                 if not keys:
                     return
                 for key in keys.decode("utf-8", "replace"):
                     self._pressed(key)
-        except (OSError, termios.error):
+        except OSError:
             return  # the terminal has gone
         finally:
             if at_the_keyboard():
-                termios.tcsetattr(terminal, termios.TCSANOW, before)
+                termios.tcsetattr(terminal, termios.TCSANOW, self._before)
             os.close(self._woken)

@@ -41,8 +41,9 @@ files:
 
 
 def environment(state: Path, **more: str) -> dict[str, str]:
-    """A quiet environment, with its journals under `state`."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "DRYDEPLOY_DEBUG")}
+    """A quiet environment, with its journals and its sockets under `state`."""
+    noisy = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "DRYDEPLOY_DEBUG", "XDG_RUNTIME_DIR")
+    kept = {k: v for k, v in os.environ.items() if k not in noisy}
     return {**kept, "XDG_STATE_HOME": str(state), "LANG": "C.UTF-8", **more}
 
 

@@ -1,0 +1,382 @@
+"""Operating a run from other processes: who may, what is heard, what is refused, what the run's journal says of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from simulator.cli import MODULES
+from tests.cli.operating import BAKES, LIMIT_S, Going, approval, going
+from tests.cli.program import PROGRAM, drydeploy, environment
+
+__all__ = ["approval"]
+
+# -- what goes on -----------------------------------------------------------------------------------------------------
+
+
+def test_where_nothing_goes_on_there_is_nothing_to_list(tmp_path: Path) -> None:
+    listed = drydeploy("ps", state=tmp_path)
+    assert (listed.returncode, listed.stdout, listed.stderr) == (0, "no run goes on\n", "")
+    assert drydeploy("ps", "-o", "json", state=tmp_path).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("verb", ["status", *MODULES])
+def test_where_nothing_goes_on_nothing_can_be_said(tmp_path: Path, verb: str) -> None:
+    done = drydeploy(verb, state=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no run goes on that could be operated" in done.stderr
+
+
+def test_a_run_that_takes_no_time_has_no_socket(tmp_path: Path) -> None:
+    assert drydeploy("run", "health-check-404", "-q", state=tmp_path).returncode == 0
+    assert not (tmp_path / "drydeploy" / "runs").exists()
+
+
+def test_a_run_is_listed_and_described(approval: Going) -> None:
+    heading, row = approval.say("ps").stdout.splitlines()
+    assert heading.split() == ["RUN", "SCENARIO", "FLEET", "FOR", "DEPLOYMENT", "REVISION", "STATUS", "WAITS"]
+    assert row.split()[:3] == [approval.path.stem, "small", "virtual"]
+    assert row.endswith("for a person's yes")
+    told = approval.say("status").stdout
+    assert "v2 Ready (steps, CodeDeployDefault.OneAtATime, created by user)" in told
+    assert "stage 2 of 3: wait until somebody says continue" in told
+    assert "3 hosts: 2 Pending, 1 Succeeded" in told
+    assert "in service 3 of 3, 2 required" in told
+    assert "possible: continue, pause, promote, promote-full, abort, stop" in told
+    found = json.loads(approval.say("status", "-o", "json").stdout)
+    assert [each["run"] for each in json.loads(approval.say("ps", "-o", "json").stdout)] == [found["run"]]
+    assert (found["scenario"], found["pid"], found["state"]) == ("small", approval.process.pid, "running")
+    assert found["deployments"][0]["waits_for"]["kind"] == "approval"
+
+
+# -- who may ----------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_user_can_open_the_socket(approval: Going) -> None:
+    path = approval.path
+    assert stat.S_IMODE(path.lstat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert approval.say("continue").returncode == 0
+    assert approval.end() == 0
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_directory_that_others_may_enter_is_closed_to_them(tmp_path: Path) -> None:
+    directory = tmp_path / "drydeploy" / "runs"
+    directory.mkdir(parents=True, mode=0o777)
+    directory.chmod(0o777)
+    with going(tmp_path) as run:
+        run.is_in("Ready")
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_the_runtime_directory_is_preferred_and_the_other_one_still_looked_into(tmp_path: Path) -> None:
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    with going(tmp_path, XDG_RUNTIME_DIR=str(runtime)) as run:
+        end_s = time.monotonic() + LIMIT_S
+        while not list((runtime / "drydeploy" / "runs").glob("*.sock")):
+            assert time.monotonic() < end_s
+            time.sleep(0.02)
+        assert run.say("ps").stdout == "no run goes on\n"
+        found = json.loads(drydeploy("ps", "-o", "json", state=tmp_path, XDG_RUNTIME_DIR=str(runtime)).stdout)
+        assert [each["pid"] for each in found] == [run.process.pid]
+    with going(tmp_path) as run:
+        run.is_in("Ready")
+        listed = drydeploy("status", state=tmp_path, XDG_RUNTIME_DIR=str(runtime))
+        assert "waits: for a person's yes" in listed.stdout
+
+
+def test_where_no_socket_can_be_made_the_run_goes_on_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "drydeploy").mkdir()
+    (tmp_path / "drydeploy" / "runs").write_text("a file")
+    with going(tmp_path, "-q", strategy="  strategy: rolling\n") as run:
+        assert run.end() == 0
+        assert "this run cannot be operated from elsewhere" in run.printed()
+
+
+# -- what is heard ----------------------------------------------------------------------------------------------------
+
+
+def test_a_yes_from_another_process_is_heard_and_journalled(approval: Going) -> None:
+    assert f"v2 waits for a yes: drydeploy continue {approval.path.stem}" in approval.printed()
+    heard = approval.say("continue", by="alice")
+    assert heard.returncode == 0, heard.stderr
+    assert heard.stdout.startswith("continue: d-")
+    assert heard.stdout.endswith("(v2) is InProgress\n")
+    assert approval.end() == 0
+    journal = next(line for line in approval.printed().splitlines() if line.startswith("journal: "))
+    again = approval.say("replay", journal.removeprefix("journal: "), "-o", "ndjson")
+    assert again.returncode == 0
+    spoken = [json.loads(line) for line in again.stdout.splitlines() if "OperatorSpoke" in line]
+    assert [(event["verb"], event["by"]) for event in spoken] == [("continue", "alice")]
+
+
+def test_what_is_impossible_is_refused_with_the_reason_and_changes_nothing(approval: Going) -> None:
+    before = approval.path.stem, approval.is_in("Ready").deployments
+    for spoken, reason in (
+        (("resume",), "resume is refused: the deployment is not paused"),
+        (("skip-wait",), "waits for a person's yes, and not for a time to pass"),
+        (("retry",), "is Ready, and a group has one deployment at a time"),
+        (("undo",), "is Ready, and a group has one deployment at a time"),
+        (("end",), "the run ends by itself, when its last deployment does"),
+    ):
+        refused = approval.say(*spoken)
+        assert (refused.returncode, refused.stdout) == (1, ""), spoken
+        assert reason in refused.stderr
+    assert (approval.path.stem, approval.is_in("Ready").deployments) == before
+    assert approval.say("pause").returncode == 0
+    twice = approval.say("pause")
+    assert (twice.returncode, twice.stderr) == (1, "drydeploy: pause is refused: the deployment is paused already\n")
+
+
+def test_of_two_operators_at_once_the_second_is_told_what_the_first_has_done(tmp_path: Path) -> None:
+    # At this pace the hosts after the approval take seconds, so that the second speaks to a deployment under way.
+    with going(tmp_path, speed=1) as run:
+        run.is_in("Ready")
+        both = [
+            subprocess.Popen(
+                [PROGRAM, "continue"],
+                env=environment(tmp_path, LOGNAME=name),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for name in ("alice", "bob")
+        ]
+        told = {each: each.communicate(timeout=LIMIT_S) for each in both}
+        assert sorted(each.returncode for each in both) == [0, 1]
+        (_, refusal) = next(told[each] for each in both if each.returncode == 1)
+        assert refusal == "drydeploy: continue is refused: the deployment waits for nobody: it is InProgress\n"
+
+
+def test_pause_holds_what_continue_has_let_go(approval: Going) -> None:
+    assert approval.say("pause").stdout.endswith("is Ready, paused\n")
+    approval.say("continue")
+    held = approval.until(lambda run: run.deployments[-1].waits_for is not None)
+    assert held.deployments[-1].waits_for is not None
+    assert held.deployments[-1].waits_for.kind == "resume"
+    assert approval.say("resume").returncode == 0
+    assert approval.end() == 0
+
+
+def test_waits_are_skipped_and_promoted(tmp_path: Path) -> None:
+    with going(tmp_path, strategy=BAKES) as run:
+        baking = run.is_in("Baking").deployments[-1]
+        assert baking.waits_for is not None
+        assert baking.waits_for.kind == "bake"
+        assert 0 < (baking.waits_for.left_ms or 0) <= 3_600_000
+        assert "in its bake, 1h" in run.say("ps").stdout or "59m" in run.say("ps").stdout
+        assert run.say("continue").returncode == 1
+        assert run.say("skip-wait").stdout.endswith("is InProgress\n")
+        run.is_in("Baking")
+        assert run.say("promote", "--full").returncode == 0
+        assert run.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("spoken", "code", "deployments"),
+    [(("abort",), 3, 2), (("stop",), 1, 1), (("stop", "--rollback"), 3, 2), (("stop", "--no-rollback"), 1, 1)],
+)
+def test_a_deployment_is_stopped_and_rolled_back_or_not(
+    approval: Going, spoken: tuple[str, ...], code: int, deployments: int
+) -> None:
+    heard = approval.say(*spoken, by="bob")
+    assert heard.returncode == 0, heard.stderr
+    assert heard.stdout.endswith("is Stopped\n")
+    assert approval.end() == code
+    printed = approval.printed()
+    assert "stopped by bob" in printed
+    assert printed.count("created by ") == deployments
+
+
+# -- RUN --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_named_by_the_beginning_of_its_id_or_by_its_scenario(tmp_path: Path) -> None:
+    with going(tmp_path) as one, going(tmp_path) as two:
+        ids = [run.is_in("Ready").run for run in (one, two)]
+        for words in (("status",), ("continue", "small")):
+            unclear = one.say(*words)
+            assert unclear.returncode == 2
+            assert all(id in unclear.stderr for id in ids)
+        nowhere = one.say("status", "nowhere")
+        assert nowhere.returncode == 2
+        assert "there is no run nowhere; what goes on: " in nowhere.stderr
+        start = next(length for length in range(1, 9) if ids[0][:length] != ids[1][:length])
+        assert one.say("continue", ids[0][:start]).returncode == 0
+        assert one.end() == 0
+        assert two.say("continue", "small").returncode == 0
+        assert two.end() == 0
+
+
+def test_the_socket_of_a_killed_run_is_removed(approval: Going) -> None:
+    path = approval.path
+    approval.process.kill()
+    approval.process.wait()
+    assert path.exists()
+    assert approval.say("ps").stdout == "no run goes on\n"
+    assert not path.exists()
+
+
+def test_a_run_that_is_stopped_by_its_shell_does_not_answer(approval: Going) -> None:
+    approval.process.send_signal(signal.SIGSTOP)
+    try:
+        assert approval.say("ps").stdout.splitlines()[1].endswith("does not answer")
+        silent = approval.say("status")
+        assert silent.returncode == 2
+        assert "does not answer; was it stopped by Ctrl-Z?" in silent.stderr
+    finally:
+        approval.process.send_signal(signal.SIGCONT)
+    assert approval.say("continue").returncode == 0
+    assert approval.end() == 0
+
+
+# -- watching ---------------------------------------------------------------------------------------------------------
+
+
+def watcher(run: Going, *options: str) -> subprocess.Popen[str]:
+    """A process that watches; it has begun to when this returns."""
+    process = subprocess.Popen(
+        [PROGRAM, "status", "--watch", *options],
+        env=environment(run.state),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert run.path.stem in process.stdout.readline()
+    return process
+
+
+def test_who_watches_sees_what_happens_until_the_end(approval: Going) -> None:
+    text, objects = watcher(approval), watcher(approval, "-o", "json")
+    approval.say("continue", by="alice")
+    told, _ = text.communicate(timeout=LIMIT_S)
+    assert text.returncode == 0
+    assert "alice" in told
+    assert "h3           ✔ Succeeded: every lifecycle event succeeded" in told
+    assert told.splitlines()[-1] == "the run has ended: ✔ v2 was deployed"
+    lines = [json.loads(line) for line in objects.communicate(timeout=LIMIT_S)[0].splitlines()]
+    assert lines[0]["event"]["event"] == "OperatorSpoke"
+    assert lines[-1] == {
+        "answer": "ended",
+        "status": "completed",
+        "outcome": "succeeded",
+        "words": "✔ v2 was deployed",
+    }
+    assert approval.end() == 0
+
+
+def test_who_watches_a_run_that_is_killed_is_told(approval: Going) -> None:
+    watching = watcher(approval)
+    approval.process.kill()
+    _, complaint = watching.communicate(timeout=LIMIT_S)
+    assert watching.returncode == 2
+    assert "has ended without a word" in complaint
+
+
+def test_a_watcher_that_leaves_disturbs_nobody(approval: Going) -> None:
+    watching = watcher(approval)
+    watching.kill()
+    watching.communicate()
+    assert approval.say("continue").returncode == 0
+    assert approval.end() == 0
+
+
+# -- a run that stays -------------------------------------------------------------------------------------------------
+
+
+def test_to_stay_takes_real_time(tmp_path: Path) -> None:
+    done = drydeploy("run", "health-check-404", "--stay", state=tmp_path)
+    assert done.returncode == 2
+    assert "--stay goes with a run that takes real time" in done.stderr
+
+
+def test_what_was_stopped_is_retried_and_what_succeeded_is_undone(tmp_path: Path) -> None:
+    with going(tmp_path, "--stay") as run:
+        run.is_in("Ready")
+        assert run.say("stop").returncode == 0
+        assert set(run.stays().possible) == {"retry", "undo", "end"}
+        again = run.say("retry")
+        assert again.returncode == 0, again.stderr
+        assert " deploys v2: d-" in again.stdout
+        assert " once more, which Stopped" in again.stdout
+        run.is_in("Ready", 2)
+        run.say("continue")
+        run.stays(2)
+        assert "Succeeded" in run.say("retry").stderr
+        unknown = run.say("undo", "--to", "v9")
+        assert (unknown.returncode, unknown.stdout) == (1, "")
+        assert "v9 was never deployed with success here; what was: v1" in unknown.stderr
+        back = run.say("undo")
+        assert " deploys v1: undo of d-" in back.stdout
+        assert [each.revision for each in run.stays(3).deployments] == ["v2", "v2", "v1"]
+        assert run.say("undo", "--to", "v2").returncode == 0
+        assert run.stays(4).deployments[-1].creator == "user"
+        assert run.say("end").stdout == "the run ends\n"
+        assert run.end() == 0
+        printed = run.printed()
+        journal = next(line for line in printed.splitlines() if line.startswith("journal: "))
+        again = run.say("replay", journal.removeprefix("journal: "), "-o", "json")
+        assert [each["revision"] for each in json.loads(again.stdout)["deployments"]] == ["v2", "v2", "v1", "v2"]
+        assert again.returncode == 0
+
+
+def test_a_staying_run_without_a_balancer_can_be_ended_too(tmp_path: Path) -> None:
+    from tests.cli.program import small_scenario
+
+    path = small_scenario(tmp_path)
+    text = path.read_text()
+    begin, end = text.index("balancer:"), text.index("revisions:")
+    path.write_text(text[:begin] + text[end:])
+    with going(tmp_path, "--stay", scenario=path) as run:
+        run.stays()
+        assert run.say("undo").returncode == 0
+        run.stays(2)
+        assert run.say("end").returncode == 0
+        assert run.end() == 0
+
+
+def test_end_said_too_early_lets_the_deployment_end(tmp_path: Path) -> None:
+    with going(tmp_path, "--stay") as run:
+        run.is_in("Ready")
+        assert "stays no longer" in run.say("end").stdout
+        assert run.say("continue").returncode == 0
+        assert run.end() == 0
+
+
+@pytest.mark.parametrize(("stays", "code"), [(True, 0), (False, 130)])
+def test_ctrl_c_ends_a_run_that_only_stays_and_breaks_off_any_other(tmp_path: Path, stays: bool, code: int) -> None:
+    strategy = "  strategy: rolling\n" if stays else "  strategy: {steps: [{setHosts: 1}, {pause: {}}]}\n"
+    with going(tmp_path, "--stay", strategy=strategy) as run:
+        _ = run.stays() if stays else run.is_in("Ready")
+        run.process.send_signal(signal.SIGINT)
+        assert run.end() == code
+        assert run.sockets == []
+
+
+@pytest.mark.parametrize(("stays", "code"), [(True, 0), (False, 124)])
+def test_so_does_the_time_limit(tmp_path: Path, stays: bool, code: int) -> None:
+    strategy = "  strategy: rolling\n" if stays else "  strategy: {steps: [{setHosts: 1}, {pause: {}}]}\n"
+    with going(tmp_path, "--stay", "--time-limit", "3s", strategy=strategy) as run:
+        assert run.end() == code
+
+
+def test_a_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    from simulator.cli import operate
+
+    def nobody() -> str:
+        raise KeyError
+
+    monkeypatch.setattr(operate.getpass, "getuser", nobody)
+    assert operate.user_name() == f"user {os.getuid()}"
+    monkeypatch.setattr(operate.getpass, "getuser", lambda: "\x1b]0;" + "a" * 100)
+    assert operate.user_name() == "]0;" + "a" * 61
