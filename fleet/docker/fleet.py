@@ -5,7 +5,6 @@
         await fleet.start(scenario, emit, seed)   # network, balancer, hosts; every agent polls
         fleet.begin(deployment); fleet.perform(command); …
         fleet.open()                              # time 0: the service's users begin
-        …
     finally:
         await fleet.close()                       # whatever happened: nothing of the run is left
 
@@ -18,12 +17,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from fleet.balancer.haproxy import HaproxyBalancer
 from fleet.base import Emit, Fleet, FleetError, MakeEvent
 from fleet.docker.bundles import Bundle, pack
 from fleet.docker.cleanup import remove_dead, remove_run
+from fleet.docker.disks import DiskBook
 from fleet.docker.engine import at_once, connect
 from fleet.docker.faults import DockerFaults, refuse
 from fleet.docker.hosts import Hosts, Service, bundles_tar
@@ -33,9 +33,10 @@ from fleet.docker.lanes import Lanes
 from fleet.docker.mailbox import Completion, HostCommand, HostCommands
 from fleet.docker.network import Network, create_network, endpoint, listening_address
 from fleet.docker.reports import Reports
-from fleet.docker.roster import Roster
+from fleet.docker.roster import UP_S, Roster, nobody_asked
 from fleet.docker.specification import specification as specification_of
 from fleet.docker.traffic import Traffic
+from fleet.figures import Figures
 from scenarios.model import Effect, Scenario
 from simulator.rollout.commands import (
     AllowTraffic,
@@ -47,13 +48,10 @@ from simulator.rollout.commands import (
     TerminateHost,
 )
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import HostProvisioned, HostTerminated, TrafficMeasured, TrafficShifted
+from simulator.rollout.events import HostProvisioned, HostTerminated, TrafficShifted
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-UP_S: Final = 90
-"""Every agent polls within this time, or the fleet does not start."""
 
 T = TypeVar("T")
 
@@ -118,6 +116,7 @@ class DockerFleet(Fleet):
         self._hosts = hosts = Hosts(client, self.run, image, network)
         self._faults = DockerFaults(names, hosts, scenario.balancer)
         self._lanes = Lanes(self._break)
+        self._disks = DiskBook(scenario, hosts, self._lanes)
         boots: list[Callable[[], None]] = []
         if scenario.balancer is not None:
             self._balancer = self._make_balancer(scenario, network)
@@ -162,13 +161,8 @@ class DockerFleet(Fleet):
         silent = await self._roster.silent(UP_S)
         if not silent:
             return
-        state, log = await self._in_thread(lambda: (hosts.state(silent[0]), hosts.log(silent[0])))
-        raise FleetError(
-            f"{len(silent)} of {len(self._roster.names)} agents did not ask for work within {UP_S} s "
-            f"({', '.join(silent[:5])}). The container of {silent[0]} is {state}"
-            + (f" and says: {log.strip()}" if log.strip() else "")
-            + f". A firewall between containers and this machine would explain it: hosts must reach {address}"
-        )
+        state, said = await self._in_thread(lambda: (hosts.state(silent[0]), hosts.log(silent[0]).strip()))
+        raise nobody_asked(silent, len(self._roster.names), f"{state}{' and says: ' * bool(said)}{said}", address)
 
     def open(self) -> None:
         """Time 0: the service's users begin, and what they see is counted from here."""
@@ -178,9 +172,8 @@ class DockerFleet(Fleet):
         balancer, spec = self._balancer, self._scenario.balancer
         if balancer is None or spec is None:
             return
-        self._traffic = Traffic(
-            balancer.url + spec.traffic.path, spec.traffic.rate, self._reports.serves, balancer.held_out
-        )
+        url = balancer.url + spec.traffic.path
+        self._traffic = Traffic(url, spec.traffic.rate, self._reports.serves, balancer.held_out)
         self._tasks.append(self._background(self._traffic.run()))
 
     async def watch(self) -> NoReturn:
@@ -388,9 +381,20 @@ class DockerFleet(Fleet):
 
     def measure(self) -> MakeEvent | None:
         """TrafficMeasured, from `open` to now; None where there is no balancer."""
-        if self._traffic is None:
+        return None if self._traffic is None else self._traffic.seen.measured(self._in_service_min)
+
+    def figures(self) -> Figures | None:
+        """Requests from `open` to now, as users made and timed them; None where there is no balancer."""
+        if self._traffic is None or self._balancer is None:
             return None
-        seen, least = self._traffic.seen, self._in_service_min
-        by_revision = tuple(sorted(seen.by_revision.items()))
-        total, failed, strays = seen.total, seen.failed, seen.strays
-        return lambda id, at_ms: TrafficMeasured(id, at_ms, "", total, failed, by_revision, least, strays)
+        return self._traffic.seen.figures(len(self._balancer.in_service))
+
+    def remember_disks(self, deployment: Deployment) -> None:
+        """Note what stands on the disks of the hosts that are there."""
+        self._disks.remember(deployment.deployment_id, self._roster.names)
+
+    def compare_disks(self, undone: Deployment) -> bool:
+        """Emit DisksCompared once every host has been looked at again."""
+        if known := undone.deployment_id in self._disks:
+            self._disks.compare(undone.deployment_id, self._roster.__contains__, self._emit)
+        return known

@@ -11,6 +11,8 @@ from fleet.base import FleetError
 from fleet.docker.hosts import HostPlan
 from scenarios.model import Scenario
 
+UP_S: Final = 90
+"""Every agent polls within this time, or the fleet does not start."""
 HOSTS_MAX: Final = 100
 """An agent takes about 50 MB; more hosts than this at once are for the virtual fleet."""
 
@@ -93,3 +95,12 @@ class Roster:
             for task in waiting:
                 task.cancel()
         return [name for name, event in self._polled.items() if not event.is_set()]
+
+
+def nobody_asked(silent: list[str], hosts: int, state: str, address: str) -> FleetError:
+    """What to tell where agents did not ask for work. `state`: of the first of them, and what it says."""
+    return FleetError(
+        f"{len(silent)} of {hosts} agents did not ask for work within {UP_S} s ({', '.join(silent[:5])}). The "
+        f"container of {silent[0]} is {state}. A firewall between containers and this machine would explain it: "
+        f"hosts must reach {address}"
+    )

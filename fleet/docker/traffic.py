@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fleet.balancer.haproxy_config import HOST_HEADER
+from fleet.base import MakeEvent
+from fleet.figures import Figures, Histogram, Tally
+from simulator.rollout.events import TrafficMeasured
 
 if TYPE_CHECKING:
     import aiohttp
@@ -25,13 +28,30 @@ FAILED_FROM: Final = 400
 class Seen:
     """What users saw.
 
-    Requests, those that failed, those that each host's revision answered, and the strays.
+    Requests, those that failed, those that each host's revision answered, and the strays. Of each revision, and of
+    what none answered (`""`): requests, failed ones, and how long the answers took.
     """
 
     total: int = 0
     failed: int = 0
     strays: int = 0
     by_revision: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    times: defaultdict[str, Histogram] = field(default_factory=lambda: defaultdict(Histogram))
+
+    def measured(self, in_service_min: int | None) -> MakeEvent:
+        """What was seen so far, as an event."""
+        by_revision = tuple(sorted(self.by_revision.items()))
+        counts = (self.total, self.failed, by_revision, in_service_min, self.strays)
+        return lambda id, at_ms: TrafficMeasured(id, at_ms, "", *counts)
+
+    def figures(self, in_service: int) -> Figures:
+        """The same as figures, apart: what comes later does not change them."""
+        return Figures(
+            {name: Tally(self.requests[name], self.failures[name], self.times[name].copy()) for name in self.requests},
+            in_service,
+        )
 
 
 class Traffic:
@@ -94,12 +114,19 @@ class Traffic:
         self._count(host, status, began_s)
 
     def _count(self, host: str | None, status: int | None, began_s: float) -> None:
-        self.seen.total += 1
-        if status is None or status >= FAILED_FROM:
-            self.seen.failed += 1
+        seen = self.seen
+        took_us = int((asyncio.get_running_loop().time() - began_s) * 1_000_000)
+        failed = status is None or status >= FAILED_FROM
+        revision = None if host is None or host.startswith("<") else self._revision(host)
+        seen.total += 1
+        seen.failed += failed
+        seen.requests[revision or ""] += 1
+        seen.failures[revision or ""] += failed
+        if revision is not None and status is not None:
+            seen.times[revision].add(took_us)
         if host is None or host.startswith("<"):
             return
-        if (revision := self._revision(host)) is not None:
-            self.seen.by_revision[revision] += 1
+        if revision is not None:
+            seen.by_revision[revision] += 1
         if self._held_out(host, began_s):
             self.seen.strays += 1
