@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -24,9 +25,10 @@ BAKES = "  strategy: {steps: [{setHosts: 1}, {pause: {duration: 1h}}, {setHosts:
 class Going:
     """A run in another process."""
 
-    def __init__(self, process: subprocess.Popen[str], state: Path, printed: IO[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], state: Path, printed: IO[str], limit_s: float) -> None:
         self.process = process
         self.state = state
+        self.limit_s = limit_s
         self._printed = printed
 
     @property
@@ -41,7 +43,7 @@ class Going:
 
     def until(self, wanted: Callable[[words.Run], bool]) -> words.Run:
         """How the run stands as soon as that is as wanted; it is asked again and again, up to a limit."""
-        end_s = time.monotonic() + LIMIT_S
+        end_s = time.monotonic() + self.limit_s
         last = None
         while time.monotonic() < end_s:
             for path in self.sockets:
@@ -52,7 +54,7 @@ class Going:
                         return run
             assert self.process.poll() is None, f"the run has ended: {self.printed()}"
             time.sleep(0.02)
-        raise AssertionError(f"not within {LIMIT_S} s; last: {last}")
+        raise AssertionError(f"not within {self.limit_s} s; last: {last}")
 
     def is_in(self, status: str, deployment: int = 1) -> words.Run:
         """Wait for a status of the n-th deployment."""
@@ -68,7 +70,7 @@ class Going:
 
     def end(self) -> int:
         """The exit code, once the run has ended."""
-        return self.process.wait(timeout=LIMIT_S)
+        return self.process.wait(timeout=self.limit_s)
 
     def printed(self) -> str:
         """What the run has printed so far."""
@@ -87,7 +89,13 @@ def described(path: Path) -> words.Run | None:
 
 @contextmanager
 def going(
-    state: Path, *options: str, strategy: str = APPROVAL, speed: float = 20, scenario: Path | None = None, **more: str
+    state: Path,
+    *options: str,
+    strategy: str = APPROVAL,
+    speed: float = 20,
+    scenario: Path | None = None,
+    limit_s: float = LIMIT_S,
+    **more: str,
 ) -> Iterator[Going]:
     """Begin `drydeploy run` on three hosts in another process, which has no terminal."""
     if scenario is None:
@@ -105,10 +113,10 @@ def going(
             text=True,
         )
         try:
-            yield Going(process, state, printed)
+            yield Going(process, state, printed, limit_s)
         finally:
             if process.poll() is None:
-                process.kill()
+                process.send_signal(signal.SIGTERM if "docker" in options else signal.SIGKILL)  # containers are removed
             process.wait(timeout=LIMIT_S)
 
 
