@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
+import pytest
 from docker import DockerClient
 
 from fleet.docker.labels import RUN
@@ -70,3 +72,18 @@ def spoken(run: Going) -> list[tuple[str, str]]:
     journal = next(line for line in run.printed().splitlines() if line.startswith("journal: "))
     events = map(json.loads, Path(journal.removeprefix("journal: ")).read_text().splitlines()[1:])
     return [(event["verb"], event["by"]) for event in events if event["event"] == "OperatorSpoke"]
+
+
+@pytest.mark.parametrize(("stays", "code"), [(True, 0), (False, 130)])
+def test_ctrl_c_leaves_nothing_and_ends_well_what_only_stays(
+    engine: DockerClient, tmp_path: Path, stays: bool, code: int
+) -> None:
+    with going(tmp_path, "--fleet", "docker", "--stay", scenario=begin(tmp_path), limit_s=LIMIT_S) as run:
+        ready = run.is_in("Ready")
+        if stays:
+            assert run.say("promote").returncode == 0
+            run.stays()
+        run.process.send_signal(signal.SIGINT)
+        assert run.end() == code, run.printed()
+        assert containers(engine, ready.run) == 0
+        assert run.sockets == []
