@@ -236,10 +236,10 @@ class Rig:
             await asyncio.gather(*(one(users) for _ in range(requests)))
         return found
 
-    def strike(self, event: str | None = None, host: str = "h1", **effect: Any) -> Effect:
+    def strike(self, event: str | None = None, at: str = "h1", **effect: Any) -> Effect:
         """Inject a fault at a host."""
         fault = Effect.model_validate(effect)
-        self.fleet.inject("fault", fault, [host], event=event)
+        self.fleet.inject("fault", fault, [at], event=event)
         return fault
 
 
