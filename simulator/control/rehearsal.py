@@ -205,12 +205,12 @@ class Rehearsal:
         self.invariants.check(event, commands, rollout)
         for observer in self._observers:
             observer(event, commands, rollout)
+        if type(event) is HostProvisioned and rollout is not None:
+            self._faults.joined(event.host, rollout.hosts[event.host].target.zone, self.scenario.fleet.tags)
         for command in commands:
             self._carriers[type(command)](command)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
-        elif type(event) is HostProvisioned and rollout is not None:
-            self._faults.joined(event.host, rollout.hosts[event.host].target.zone, self.scenario.fleet.tags)
         if rollout is not None and rollout is self._active and rollout.status is not self._status:
             self._status_changed(rollout, commands)
 
