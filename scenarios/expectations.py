@@ -48,6 +48,12 @@ class Expect(Model):
     )
     hosts: dict[str, str] = Field({}, description="The revision on which a host ends, by name.")
     events: tuple[ExpectEvent, ...] = Field((), description="In this order; others may come between.")
+    residue: dict[str, Literal["left", "gone", "replaced"]] | None = Field(
+        None,
+        description="The files that rollbacks leave otherwise than they were, and no others: `left` (it was not there "
+        "before), `gone` (it was), `replaced` (something else stands in its place). Looked at are the directories that "
+        "a revision installs to.",
+    )
     in_service_min: int | None = Field(None, ge=0, description="At least so many hosts in service at any time.")
     availability: float | None = Field(None, ge=0, le=1, description="At least this share of requests answered.")
     notifications: tuple[Trigger, ...] = Field((), description="Triggers in this order, others may come between.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scenarios.model import Scenario
+from simulator.control import residue
 from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
-from simulator.control.residue import told
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
@@ -86,6 +86,8 @@ def result(
         if scenario.expect
         else ()
     )
+    if scenario.expect:
+        expectations += tuple(residue.judge(scenario.expect.residue, rehearsal.disks))
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
     return RunResult(
@@ -104,7 +106,7 @@ def result(
         duration_ms=ended_ms,
         expectations=expectations,
         invariants=rehearsal.invariants.findings(),
-        flags=(*flags(rollouts), *told(rehearsal.disks, rollouts)),
+        flags=(*flags(rollouts), *residue.told(rehearsal.disks, rollouts)),
         events=events,
         journal_sha256=sha256,
         replay=header.replay,
