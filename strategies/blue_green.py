@@ -59,7 +59,8 @@ def blue_green(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TI
             stages.append(Bake(f"bake at {percent:03}", options.bake_ms))
         if options.analysis and percent < 100:
             stages.append(Analyse(f"analysis at {percent:03}", options.analysis.name, options.analysis.lasts_ms))
-    stages.append(Deploy("take out", blue, NO_MINIMUM, blue, part=Part.BLOCK, every=True))
+    if blue:
+        stages.append(Deploy("take out", blue, NO_MINIMUM, blue, part=Part.BLOCK, every=True))
     keep = told.terminate_after_ms is None
     stages.append(Terminate("terminate", blue, told.terminate_after_ms or 0, keep))
     return Plan.chain(*stages)

@@ -7,7 +7,7 @@ deployment with CodeDeploy"), with the file-exists behaviour of that deployment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simulator.rollout import lifecycle
@@ -60,15 +60,13 @@ def aftermath(hosts: Iterable[Host], sick: Container[str] = ()) -> tuple[Target,
     )
 
 
-def _side_that_stays(hosts: Iterable[Host]) -> Label:
+def _side_that_stays(hosts: Sequence[Host]) -> Label:
     """Which side of a blue/green deployment is the group afterwards: the new hosts once the old ones have gone."""
-    label, gone = Label.NONE, False
-    for host in hosts:
-        if host.label is Label.BLUE:
-            label, gone = Label.BLUE, gone or host.gone
-        elif host.label is Label.GREEN and label is Label.NONE:
-            label = Label.BLUE
-    return Label.GREEN if gone else label
+    labels = {host.label for host in hosts}
+    if labels <= {Label.NONE}:
+        return Label.NONE
+    stand = Label.BLUE in labels and not any(host.gone for host in hosts if host.label is Label.BLUE)
+    return Label.BLUE if stand else Label.GREEN
 
 
 def refusal(

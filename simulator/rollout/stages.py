@@ -208,9 +208,7 @@ class StageWalk(HostWalk):
             self.ignored += 1
             return
         self.judged = event
-        if self.phase is Phase.STOPPING:
-            self._host_ended(event)
-        elif event.outcome is AnalysisOutcome.SUCCESSFUL:
+        if event.outcome is AnalysisOutcome.SUCCESSFUL:
             self._end_stage(event)
         else:
             status, code = _ANALYSIS_ENDS[event.outcome]
