@@ -69,9 +69,10 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
     elif budget.hopeless:
         rule = f"{budget.needed} had to succeed and {budget.fleet_succeeded} did"
     elif budget.fleet_healthy > budget.minimum:
+        healthy = budget.healthy
         rule = (
-            f"{budget.healthy} of the stage's {budget.hosts} {_are(budget.healthy)} healthy and {budget.own_minimum} must "
-            "stay so, so no other may be taken out"
+            f"{healthy} of the stage's {budget.hosts} {_are(healthy)} healthy and {budget.own_minimum} must stay so, "
+            "so no other may be taken out"
         )
     else:
         healthy = budget.fleet_healthy
