@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from scenarios.expectations import Expect, ExpectDeployment, ExpectEvent, Outcome
 from scenarios.faults import (
@@ -175,7 +175,15 @@ class ScriptBehaves(Model):
     exit: int = Field(0, ge=0, le=255, description="Its exit code.")
     lasts: Duration | None = Field(None, description="How long it takes. Left out: drawn by the seed.")
     hangs: bool = Field(False, description="It never ends.")
-    leaves: tuple[str, ...] = Field((), description="Files that it writes, by their absolute paths.")
+    leaves: tuple[Annotated[str, Field(pattern=r"^/.+")], ...] = Field(
+        (), description="Files that it writes, by their absolute paths."
+    )
+
+    @field_validator("leaves", mode="before")
+    @classmethod
+    def _list(cls, value: object) -> object:
+        """A revision's short form makes Python's data of JSON's, and those have lists where a tuple is wanted."""
+        return tuple(value) if isinstance(value, list) else value
 
 
 class Behaves(Model):
