@@ -22,6 +22,11 @@ Emit = Callable[[MakeEvent], None]
 """How a fleet tells the driver that something happened."""
 
 
+def bundle_location(revision: str, kind: str) -> str:
+    """Where the archive of a revision lies on every host; `kind` is zip, tar or tgz."""
+    return f"/opt/drydeploy/revisions/{revision}.{kind}"
+
+
 class FleetError(Exception):
     """A fleet cannot do what it was asked: what was wanted, what was found, what to do. Shown to the user as it is."""
 

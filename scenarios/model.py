@@ -173,6 +173,9 @@ class ScriptBehaves(Model):
     exit: int = Field(0, ge=0, le=255, description="Its exit code.")
     lasts: Duration | None = Field(None, description="How long it takes. Left out: drawn by the seed.")
     hangs: bool = Field(False, description="It never ends.")
+    keeps_output_open: bool = Field(
+        False, description="It ends at once, but what it started keeps its output open, and the agent waits."
+    )
 
 
 class Behaves(Model):

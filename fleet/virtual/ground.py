@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleet.virtual.accounts import Accounts
 from fleet.virtual.disk import Disk, Disks
 from fleet.virtual.revision import VirtualRevision, read_revision
 from scenarios.model import Host, Scenario
@@ -12,8 +13,11 @@ class Ground:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.revisions = {name: read_revision(name, revision) for name, revision in scenario.revisions.items()}
-        self.disks = Disks(scenario.fleet.users)
+        accounts = Accounts.of(scenario.fleet.users)
+        self.revisions = {
+            name: read_revision(name, revision, accounts.shells) for name, revision in scenario.revisions.items()
+        }
+        self.disks = Disks(accounts)
         running = scenario.fleet.running
         self.running: VirtualRevision | None = None if running is None else self.revisions[running]
         self.hosts: tuple[tuple[Host, Disk], ...] = tuple(

@@ -6,10 +6,12 @@ meets on the disk. Scripts do what the scenario says of them, and succeed where 
 
 from __future__ import annotations
 
+from fleet.agent import messages, protocol
+from fleet.base import bundle_location
 from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
 from fleet.virtual.host import VirtualHost, Work
-from fleet.virtual.revision import VirtualRevision, VirtualScript
+from fleet.virtual.revision import VirtualRevision, VirtualScript, corrupt_failure
 from scenarios.model import ScriptExit
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment
@@ -21,8 +23,6 @@ _AGENT_MS = (5, 25)
 _SCRIPT_MS = (100, 900)
 _LASTS_MS = {lifecycle.DOWNLOAD_BUNDLE: (100, 900), lifecycle.INSTALL: (50, 450)}
 """Durations are drawn from these ranges, in milliseconds, ends included."""
-
-_RESTART_CODE_7 = "the agent restarted while this lifecycle event was in progress; nobody knows how far it came"
 
 
 class Workshop:
@@ -56,14 +56,14 @@ class Workshop:
         scripts = revision.scripts.get(name)
         if scripts is None:
             return Work(agent_ms)
-        return _run(host, name, revision, scripts, agent_ms, draw >> 16)
+        return _run(host, name, scripts, agent_ms, draw >> 16)
 
     def _download(self, host: VirtualHost, lasts_ms: int) -> Work:
         failure = self.revision.download_failure
         if host.bundle_fault == "missing":
-            failure = f"the bundle of {self.revision.name} is not where the deployment says: no such file or directory"
+            failure = messages.bundle_missing(bundle_location(self.revision.name, self.revision.kind))
         elif host.bundle_fault == "corrupt":
-            failure = f"the bundle of {self.revision.name} is not what its type says: it cannot be unpacked"
+            failure = corrupt_failure(self.revision.kind)
         return Work(lasts_ms, _unknown(failure) if failure else None)
 
     def _install(self, host: VirtualHost, lasts_ms: int) -> Work:
@@ -74,38 +74,42 @@ class Workshop:
         return Work(lasts_ms, _unknown(installed.failure) if installed.failure else None, installed.disk)
 
 
-def _run(
-    host: VirtualHost,
-    name: str,
-    revision: VirtualRevision,
-    scripts: tuple[VirtualScript, ...],
-    agent_ms: int,
-    draw: int,
-) -> Work:
+def _run(host: VirtualHost, name: str, scripts: tuple[VirtualScript, ...], agent_ms: int, draw: int) -> Work:
     """Run the scripts of a lifecycle event, one after the other, until one fails."""
     lasts_ms = agent_ms
     fault = host.script_faults.pop(name, None) if host.script_faults else None
     for number, script in enumerate(scripts):
-        if fault == "missing" or not script.exists:
-            code, message = LifecycleErrorCode.SCRIPT_MISSING, f"{revision.name} has no script at {script.location}"
-            return Work(lasts_ms, Diagnostics(code, message, script.location))
+        if fault == "missing":
+            return Work(lasts_ms, script.missing)
+        if script.failure is not None:
+            return Work(lasts_ms, script.failure)
         took_ms = _between(_SCRIPT_MS, mix(draw, number)) if script.lasts_ms is None else script.lasts_ms
         if fault == "hang" or script.hangs or took_ms > script.timeout_ms:
-            code = LifecycleErrorCode.SCRIPT_TIMED_OUT
-            message = f"{script.location} did not end within {script.timeout_ms // 1000} seconds"
-            return Work(lasts_ms + script.timeout_ms, Diagnostics(code, message, script.location))
+            return Work(lasts_ms + script.timeout_ms, _timed_out(script))
+        if fault is None and script.keeps_output_open:
+            return Work(lasts_ms + script.timeout_ms, _output_left_open(script))
         lasts_ms += took_ms
         status = fault.exit if isinstance(fault, ScriptExit) else script.exit
         if status:
-            user = f" (run as {script.runas})" if script.runas else ""
-            message = f"{script.location} ended with exit code {status}{user}"
+            message = messages.script_failed(script.location, script.runas, status)
             return Work(lasts_ms, Diagnostics(LifecycleErrorCode.SCRIPT_FAILED, message, script.location))
     return Work(lasts_ms)
 
 
+def _timed_out(script: VirtualScript) -> Diagnostics:
+    message = messages.script_timed_out(script.location, script.runas, script.timeout_ms // 1000)
+    return Diagnostics(LifecycleErrorCode.SCRIPT_TIMED_OUT, message, script.location)
+
+
+def _output_left_open(script: VirtualScript) -> Diagnostics:
+    """The API has no code for it."""
+    message = messages.output_left_open(script.location, script.runas, script.timeout_ms // 1000, ("stdout", "stderr"))
+    return Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message, script.location)
+
+
 def restarted() -> Diagnostics:
     """What an agent reports of the command that it was at when it went down (code 7)."""
-    return _unknown(_RESTART_CODE_7)
+    return _unknown(protocol.restarted().message)
 
 
 def _unknown(message: str) -> Diagnostics:
