@@ -158,7 +158,7 @@ class Rollout(RolloutState):
             self.ignored += 1
             return
         host.health = event
-        if event.healthy and host.event == lifecycle.ALLOW_TRAFFIC:
+        if event.healthy and host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
             self._end_event(host, event, _SUCCEEDED, host.started_ms, None)
 
     def _timer_fired(self, event: TimerFired) -> None:
@@ -330,7 +330,8 @@ class Rollout(RolloutState):
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
-        if rollback.refusal(self.deployment, status, wanted) is None:
+        touched = self.counts[TargetStatus.SUCCEEDED] + self.counts[TargetStatus.FAILED] > 0
+        if rollback.refusal(self.deployment, status, wanted, touched=touched) is None:
             undo = rollback.rollback(self.deployment, self.hosts.values())
             self._notify(Trigger.DEPLOYMENT_ROLLBACK, undo.description)
             self._commands.append(CreateDeployment(self._next_id(), self.deployment_id, undo.description, undo))

@@ -44,12 +44,18 @@ def aftermath(hosts: Iterable[Host]) -> tuple[Target, ...]:
     )
 
 
-def refusal(deployment: Deployment, status: DeploymentStatus, wanted: bool | None) -> str | None:
-    """Why a deployment that ended so is not rolled back; None if it is. `wanted` overrides the group's own choice."""
+def refusal(deployment: Deployment, status: DeploymentStatus, wanted: bool | None, *, touched: bool) -> str | None:
+    """Why a deployment that ended so is not rolled back; None if it is.
+
+    `wanted` overrides the group's own choice. Where no host was `touched` there is nothing to undo (inferred: a
+    rollback under the same configuration would fail as the deployment did).
+    """
     if status not in _ROLLBACK_EVENT:
         return "it succeeded"
     if deployment.creator is Creator.ROLLBACK:
         return "it is a rollback, and a rollback is never rolled back"
+    if not touched:
+        return "no host was touched"
     if wanted is False:
         return "whoever stopped it asked for none"
     if wanted is None and _ROLLBACK_EVENT[status] not in deployment.auto_rollback:
