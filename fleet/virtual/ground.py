@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from fleet.base import cannot_run
 from fleet.virtual.accounts import Accounts
 from fleet.virtual.disk import Disk, Disks
 from fleet.virtual.revision import VirtualRevision, read_revision
 from scenarios.model import Host, Scenario
+from simulator.rollout import lifecycle
 
 
 class Ground:
-    """The bundles are read, the hosts named, their disks laid out. `disks` remembers installs from run to run."""
+    """The bundles are read, the hosts named, their disks laid out. `disks` remembers installs from run to run.
+
+    Raises FleetError where the revision that is to be running could not have been deployed.
+    """
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -26,7 +31,13 @@ class Ground:
 
     def _disk(self, host: Host) -> Disk:
         disk, running = self.disks.disk(host.files), self.running
-        if running is None or running.appspec is None:
+        if running is None:
             return disk
+        if failure := running.cannot_be_deployed(with_balancer=self.scenario.balancer is not None):
+            raise cannot_run(running.name, failure)
+        assert running.appspec is not None, "a revision without one cannot be deployed"
         # What stood in the way of the first install is none of this run's business.
-        return self.disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE").disk
+        installed = self.disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE")
+        if installed.failure:
+            raise cannot_run(running.name, f"{host.name} at {lifecycle.INSTALL}: {installed.failure}")
+        return installed.disk

@@ -17,6 +17,7 @@ from fleet.agent.archive import unpack
 from fleet.agent.errors import AgentError
 from fleet.agent.tree import BundleTree, DiskTree, Kind, MemoryTree, clean
 from scenarios.model import Behaves, Revision, ScriptBehaves
+from simulator.rollout import lifecycle
 from simulator.rollout.events import Diagnostics
 from simulator.rollout.lifecycle import SCRIPT_EVENTS
 from simulator.rollout.statuses import LifecycleErrorCode
@@ -94,6 +95,22 @@ class VirtualRevision:
         else:
             text = messages.script_failed(*called, _CANNOT_EXECUTE, messages.IS_A_DIRECTORY)
         return Diagnostics(LifecycleErrorCode.SCRIPT_FAILED, text, script.location)
+
+    def cannot_be_deployed(self, *, with_balancer: bool) -> str | None:
+        """Why no host can take this revision, whatever its scripts would do; None where one may.
+
+        What an Install meets on a host's disk is not looked at.
+        """
+        if self.download_failure:
+            return f"{lifecycle.DOWNLOAD_BUNDLE}: {self.download_failure}"
+        if self.appspec_failure:
+            return f"{lifecycle.BEFORE_INSTALL}: {self.appspec_failure}"
+        for event in lifecycle.sequence(with_balancer=with_balancer):
+            if event not in lifecycle.FORGIVEN_WITH_APPLICATION_STOP:  # those are the scripts of the one before it
+                for script in self.scripts.get(event, ()):
+                    if script.failure is not None:
+                        return f"{event}: {script.failure.message}"
+        return None
 
     def answers(self, path: str) -> int:
         """The status code with which this revision answers `path`."""

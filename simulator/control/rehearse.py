@@ -62,8 +62,8 @@ class VirtualLoop:
         while not rehearsal.done:
             self._now_ms = now_ms = heapq.heappop(self._heap)
             fleet.at(now_ms)
-            if speed is not None:
-                time.sleep(max(began_s + now_ms / 1000 / speed - time.monotonic(), 0))
+            if speed is not None and not _slept_until(began_s + now_ms / 1000 / speed, deadline_s):
+                return RunStatus.ABORTED
             for make in self._due[now_ms]:  # it grows meanwhile: what is wanted at once comes last
                 event = make(event_id + 1, now_ms)
                 if event is None:
@@ -78,6 +78,13 @@ class VirtualLoop:
                     break
             del self._due[now_ms]
         return RunStatus.COMPLETED
+
+
+def _slept_until(at_s: float, deadline_s: float | None) -> bool:
+    """Sleep until then, by the monotonic clock; False where the deadline comes first."""
+    in_time = deadline_s is None or at_s <= deadline_s
+    time.sleep(max((at_s if deadline_s is None else min(at_s, deadline_s)) - time.monotonic(), 0))
+    return in_time
 
 
 def header_of(scenario: Scenario, fleet: str, seed: int, scenario_sha256: str, replay: str) -> Header:
