@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fleet.base import FleetError
 from fleet.docker.sources import host_tag
 from fleet.virtual.accounts import SYSTEM_GROUPS, SYSTEM_USERS
 from scenarios import library
@@ -22,13 +23,13 @@ from scenarios.loader import load
 from scenarios.model import Scenario
 from simulator.api.host_commands import HostCommandEndpoint
 from simulator.control.controller import docker
-from simulator.control.decisions import Decisions
 from simulator.control.rehearse import virtual
 from simulator.control.replay import replay
 from simulator.control.result import RunResult, RunStatus
 from simulator.rollout.host import Host
 from simulator.rollout.machine import Rollout
 from tests.support import rehearsals
+from tests.support.decisions import Decisions
 from tests.support.rehearsals import broken, unmet
 
 if TYPE_CHECKING:
@@ -184,6 +185,25 @@ def test_mistakes_in_a_bundle_fail_alike_on_both_fleets(engine: DockerClient, tm
     )
     here, _ = assert_same(scenario, tmp_path / "journal.jsonl")
     assert [rollout.status for rollout in here.result.rollouts] == ["Failed"] * len(MISTAKES) + ["Succeeded"]
+
+
+@pytest.mark.parametrize(("name", "event"), [("no-appspec", "BeforeInstall"), ("owner-unknown", "Install")])
+def test_what_cannot_be_deployed_cannot_be_running_on_either_fleet(
+    engine: DockerClient, tmp_path: Path, name: str, event: str
+) -> None:
+    write(tmp_path / name, MISTAKES[name])
+    write(tmp_path / "well", WELL)
+    scenario = rehearsals.scenario(
+        fleet={"hosts": 1, "running": name},
+        balancer=None,
+        revisions={revision: str(tmp_path / revision) for revision in (name, "well")},
+        deploy=[{"revision": "well"}],
+    )
+    why = f"the fleet is to run {name} before the rehearsal begins, and {name} cannot be deployed: .*{event}"
+    with pytest.raises(FleetError, match=why):
+        on_virtual_hosts(scenario)
+    with pytest.raises(FleetError, match=why):
+        on_containers(scenario, tmp_path / "journal.jsonl")
 
 
 def test_a_virtual_host_knows_the_users_and_groups_of_the_image(engine: DockerClient) -> None:
