@@ -5,11 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields
 from enum import StrEnum
 from itertools import pairwise
@@ -20,6 +17,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 from docs.machine import machine_diagram, machine_table
 from docs.scenario_reference import scenario_reference
 from docs.tables import table
+from docs.transcripts import excerpt, output
 from scenarios import library
 from simulator.cli import VERBS, overview
 from simulator.cli.app import function_of
@@ -38,7 +36,6 @@ _OUTCOMES = {
     "rollback_failed": "It fails, and so does its rollback",
     "inconclusive": "Nobody can tell",
 }
-ROOT = Path(__file__).parent.parent
 _SIZES = (1, 2, 3, 4, 5, 10, 100)
 
 
@@ -244,46 +241,6 @@ def options(verb: str) -> str:
 def overview_text() -> str:
     """What `drydeploy --help` prints."""
     return f"```text\n{overview()}```"
-
-
-def output(line: str) -> str:
-    """What a command line prints, and its exit code where that is not 0; a journal's place is left out."""
-    printed, code = run(line.split()[1:])
-    return _fenced(line, printed.splitlines(), code)
-
-
-def excerpt(line: str) -> str:
-    """The same of a run, with only the first deployment's lines and the verdict."""
-    printed, code = run(line.split()[1:])
-    told, verdict = printed.split("\n\n", 1)
-    lines = told.splitlines()
-    end = next(number for number, text in enumerate(lines) if "creates d-" in text) + 1
-    return _fenced(
-        line,
-        [*lines[:end], f"  … {len(lines) - end} lines more: v1 is deployed again", "", *verdict.splitlines()],
-        code,
-    )
-
-
-def _fenced(line: str, printed: Sequence[str], code: int) -> str:
-    kept = [text for text in printed if not text.startswith("journal: ")]
-    end = [f"$ echo $?\n{code}"] if code else []
-    return "\n".join(["```console", f"$ {line}", *kept, *end, "```"])
-
-
-def run(arguments: Sequence[str]) -> tuple[str, int]:
-    """A command line's output (standard error after standard output) and exit code, without a terminal."""
-    program = "import sys; from simulator.cli import main; sys.exit(main())"
-    with tempfile.TemporaryDirectory() as state:
-        done = subprocess.run(
-            [sys.executable, "-c", program, *arguments],
-            cwd=ROOT,
-            env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8", "XDG_STATE_HOME": state},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-    return done.stdout + done.stderr, done.returncode
 
 
 # -- scenarios ------------------------------------------------------------------------------------------------------

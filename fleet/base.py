@@ -23,8 +23,20 @@ Emit = Callable[[MakeEvent], None]
 """How a fleet tells the driver that something happened."""
 
 
+def bundle_location(revision: str, kind: str) -> str:
+    """Where the archive of a revision lies on every host; `kind` is zip, tar or tgz."""
+    return f"/opt/drydeploy/revisions/{revision}.{kind}"
+
+
 class FleetError(Exception):
     """A fleet cannot do what it was asked: what was wanted, what was found, what to do. Shown to the user as it is."""
+
+
+def cannot_run(revision: str, reason: str) -> FleetError:
+    """What is raised where the revision that hosts are to run before time 0 cannot be brought there."""
+    return FleetError(
+        f"the fleet is to run {revision} before the rehearsal begins, and {revision} cannot be deployed: {reason}"
+    )
 
 
 class Fleet(ABC):

@@ -178,6 +178,9 @@ class ScriptBehaves(Model):
     leaves: tuple[Annotated[str, Field(pattern=r"^/.+")], ...] = Field(
         (), description="Files that it writes, by their absolute paths."
     )
+    keeps_output_open: bool = Field(
+        False, description="It ends at once, but what it started keeps its output open, and the agent waits."
+    )
 
     @field_validator("leaves", mode="before")
     @classmethod

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fleet.base import FleetError
-from fleet.docker.sources import HOME
+from fleet.base import FleetError, bundle_location
 
-REVISIONS: Final = f"{HOME}/revisions"
 BUNDLE_MAX_BYTES: Final = 1024**3
 _TYPES: Final = {".zip": "zip", ".tar": "tar", ".tgz": "tgz", ".tar.gz": "tgz"}
 
@@ -31,7 +29,7 @@ class Bundle:
     @property
     def location(self) -> str:
         """Where it lies on a host."""
-        return f"{REVISIONS}/{self.revision}.{self.bundle_type}"
+        return bundle_location(self.revision, self.bundle_type)
 
     @property
     def revision_location(self) -> dict[str, Any]:

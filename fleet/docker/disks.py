@@ -12,6 +12,7 @@ from fleet.docker.faults import Machines
 from fleet.docker.hosts import ROOT_DIR
 from fleet.docker.lanes import Lanes
 from fleet.residue import Listing, differences, directories, gather
+from fleet.virtual.accounts import Accounts
 from fleet.virtual.revision import read_revision
 from scenarios.model import Scenario
 from simulator.rollout.events import DisksCompared
@@ -21,7 +22,8 @@ class DiskBook:
     """Lists disks in the hosts' lanes: after what was asked for there before, and before what comes next."""
 
     def __init__(self, scenario: Scenario, machines: Machines, lanes: Lanes) -> None:
-        appspecs = (read_revision(name, revision).appspec for name, revision in scenario.revisions.items())
+        shells = Accounts.of(scenario.fleet.users).shells
+        appspecs = (read_revision(name, revision, shells).appspec for name, revision in scenario.revisions.items())
         self._directories = directories(appspec for appspec in appspecs if appspec is not None)
         self._machines = machines
         self._lanes = lanes

@@ -7,13 +7,17 @@ an install on one of 100,000 alike hosts is a look-up.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
+from fleet.agent import messages
 from fleet.agent.appspec import AppSpec
 from fleet.agent.errors import AgentError
+from fleet.agent.instructions import Chown, Copy, Instructions, Mkdir
 from fleet.agent.plan import plan_install
 from fleet.agent.tree import BundleTree
+from fleet.virtual.accounts import Accounts
+from fleet.virtual.revision import ARCHIVE
 
 _SYSTEM_DIRECTORIES = (
     *(
@@ -66,8 +70,9 @@ class Installed:
 class Disks:
     """The disks of a fleet, each made once, and what installs make of them."""
 
-    def __init__(self, users: Iterable[str]) -> None:
-        self._directories = frozenset((*_SYSTEM_DIRECTORIES, *(f"/home/{user}" for user in users)))
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self._directories = frozenset((*_SYSTEM_DIRECTORIES, *(f"/home/{user}" for user in accounts.own)))
         self._disks: dict[tuple[frozenset[str], tuple[str, ...]], Disk] = {}
         self._installs: dict[tuple[Disk, str, str], Installed] = {}
 
@@ -101,11 +106,27 @@ class Disks:
                 lambda path: path in strangers or path in directories,
                 behaviour,
                 is_directory=lambda path: path in directories,
+                archive=ARCHIVE,
             )
         except AgentError as error:
             return Installed(self.disk(strangers), str(error))
-        if plan.missing:
-            return Installed(
-                self.disk(strangers), f"the bundle has no {plan.missing[0]}, which `files` names as a source"
-            )
-        return Installed(self.disk(strangers - set(plan.overwritten), plan.created), None)
+        done, failure = self._carry_out(plan, set(plan.missing))
+        return Installed(self.disk(strangers.difference(done), done), failure)
+
+    def _carry_out(self, plan: Instructions, missing: Container[str]) -> tuple[tuple[str, ...], str | None]:
+        """What the next install will remove, and why this one failed half-way, if it did."""
+        done: list[str] = []
+        for step in plan.steps:
+            match step:
+                case Mkdir(directory):
+                    done.append(directory)
+                case Copy(source, destination):
+                    done.append(destination)  # noted before it is copied
+                    if source in missing:
+                        return tuple(done), messages.step_failed(step, messages.NO_SUCH_FILE, source)
+                case Chown(file, owner, group):
+                    if owner is not None and owner not in self._accounts.users:
+                        return tuple(done), messages.no_such_user(owner, file)
+                    if group is not None and group not in self._accounts.groups:
+                        return tuple(done), messages.no_such_group(group, file)
+        return tuple(done), None

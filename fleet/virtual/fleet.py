@@ -19,7 +19,7 @@ from fleet.virtual.answer_times import AnswerTimes, figures_of
 from fleet.virtual.answers import answer_of
 from fleet.virtual.draws import mix, stream
 from fleet.virtual.ground import Ground
-from fleet.virtual.host import VirtualHost, Work
+from fleet.virtual.host import Outcome, VirtualHost
 from fleet.virtual.residue import VirtualDiskBook
 from fleet.virtual.revision import VirtualRevision
 from fleet.virtual.work import Workshop, restarted
@@ -109,7 +109,7 @@ class VirtualFleet(Fleet):
             host = self.hosts[command.host]
             host.command, host.taken_up = command, False
             if host.alive and host.agent_runs and not host.paused:
-                self._take_up(host)
+                self._take_up(host, command)
         elif type(command) is BlockTraffic:
             self._block(command)
         elif type(command) is AllowTraffic:
@@ -177,28 +177,26 @@ class VirtualFleet(Fleet):
 
         self._schedule(began_ms + lasts_ms, drained)
 
-    def _take_up(self, host: VirtualHost) -> None:
+    def _take_up(self, host: VirtualHost, command: RunLifecycleEvent) -> None:
         """The agent begins the command in hand."""
-        command = host.command
-        assert command is not None, "an agent takes up what it was given"
         host.taken_up = True
-        work = self._workshops[command.deployment_id].work(host, command.name)
+        lasts_ms, outcome = self._workshops[command.deployment_id].work(host, command.name)
         began_ms = self._now_ms
-        if work.lasts_ms >= self._start_limit_ms or command.name in self._watched_starts:
+        if lasts_ms >= self._start_limit_ms or command.name in self._watched_starts:
             self._schedule(began_ms, partial(_started, command))
-        self._complete_at(began_ms + work.lasts_ms, host, command, work, began_ms)
+        self._complete_at(began_ms + lasts_ms, host, command, outcome, began_ms)
 
     def _complete_at(
-        self, at_ms: int, host: VirtualHost, command: RunLifecycleEvent, work: Work, began_ms: int
+        self, at_ms: int, host: VirtualHost, command: RunLifecycleEvent, outcome: Outcome, began_ms: int
     ) -> None:
-        self._schedule(at_ms, partial(self._complete, host, host.generation, command, work, began_ms))
+        self._schedule(at_ms, partial(self._complete, host, host.generation, command, outcome, began_ms))
 
     def _complete(
         self,
         host: VirtualHost,
         generation: int,
         command: RunLifecycleEvent,
-        work: Work,
+        outcome: Outcome,
         began_ms: int,
         event_id: int,
         now_ms: int,
@@ -206,17 +204,16 @@ class VirtualFleet(Fleet):
         if host.generation != generation:
             return None
         if host.paused:
-            host.frozen = (began_ms, now_ms - host.paused_ms, work)
+            host.frozen = (began_ms, now_ms - host.paused_ms, outcome)
             return None
         if host.command is command:
             host.command = None
-        status, name, diagnostics = _SUCCEEDED, command.name, work.diagnostics
-        if diagnostics is not None:
-            status = EventStatus.FAILED
-        elif name in _CHANGES_A_HOST:
+        name, (diagnostics, disk) = command.name, outcome
+        status = _SUCCEEDED if diagnostics is None else EventStatus.FAILED
+        if diagnostics is None and name in _CHANGES_A_HOST:
             self._succeeded(host, command)
-        if work.disk is not None:
-            host.disk = work.disk
+        if disk is not None:
+            host.disk = disk
         return _lifecycle_event_completed(
             event_id, now_ms, command.id, command.deployment_id, host.name, name, status, began_ms, diagnostics
         )
@@ -339,21 +336,21 @@ class VirtualFleet(Fleet):
         if host.taken_up:
             self._report(host, restarted())
         else:
-            self._take_up(host)
+            self._take_up(host, host.command)
 
     def _resume(self, host: VirtualHost) -> None:
         host.paused = False
         self._answers_changed(host)
         if host.frozen is not None:
-            (began_ms, left_ms, work), host.frozen = host.frozen, None
-            self._complete_at(self._now_ms + left_ms, host, cast(RunLifecycleEvent, host.command), work, began_ms)
+            (began_ms, left_ms, outcome), host.frozen = host.frozen, None
+            self._complete_at(self._now_ms + left_ms, host, cast(RunLifecycleEvent, host.command), outcome, began_ms)
         elif host.command is not None and not host.taken_up and host.works:
-            self._take_up(host)
+            self._take_up(host, host.command)
 
     def _report(self, host: VirtualHost, diagnostics: Diagnostics) -> None:
         command = cast(RunLifecycleEvent, host.command)
         host.generation += 1
-        self._complete_at(self._now_ms, host, command, Work(0, diagnostics), self._now_ms)
+        self._complete_at(self._now_ms, host, command, Outcome(diagnostics), self._now_ms)
 
     def _present(self, hosts: Sequence[str]) -> list[VirtualHost]:
         """Those of the hosts that are there: a fault may outlive its host."""

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fleet.base import cannot_run
+from fleet.virtual.accounts import Accounts
 from fleet.virtual.disk import Disk, Disks
 from fleet.virtual.revision import VirtualRevision, read_revision
 from scenarios.model import Host, Scenario
+from simulator.rollout import lifecycle
 
 
 class Ground:
-    """The bundles are read, the hosts named, their disks laid out. `disks` remembers installs from run to run."""
+    """The bundles are read, the hosts named, their disks laid out. `disks` remembers installs from run to run.
+
+    Raises FleetError where the revision that is to be running could not have been deployed.
+    """
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.revisions = {name: read_revision(name, revision) for name, revision in scenario.revisions.items()}
-        self.disks = Disks(scenario.fleet.users)
+        accounts = Accounts.of(scenario.fleet.users)
+        self.revisions = {
+            name: read_revision(name, revision, accounts.shells) for name, revision in scenario.revisions.items()
+        }
+        self.disks = Disks(accounts)
         running = scenario.fleet.running
         self.running: VirtualRevision | None = None if running is None else self.revisions[running]
         self.hosts: tuple[tuple[Host, Disk, bool], ...] = tuple(self._lay_out(scenario))
@@ -29,9 +38,14 @@ class Ground:
 
     def _disk(self, host: Host) -> Disk:
         disk, running = self.disks.disk(host.files), self.running
-        if running is None or running.appspec is None:
+        if running is None:
             return disk
+        if failure := running.cannot_be_deployed(with_balancer=self.scenario.balancer is not None):
+            raise cannot_run(running.name, failure)
+        assert running.appspec is not None, "a revision without one cannot be deployed"
         # What stood in the way of the first install is none of this run's business.
-        installed = self.disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE").disk
+        installed = self.disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE")
+        if installed.failure:
+            raise cannot_run(running.name, f"{host.name} at {lifecycle.INSTALL}: {installed.failure}")
         by_scripts = [path for paths in running.leaves.values() for path in paths]
-        return self.disks.leave(installed, by_scripts) if by_scripts else installed
+        return self.disks.leave(installed.disk, by_scripts) if by_scripts else installed.disk

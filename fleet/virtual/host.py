@@ -12,12 +12,15 @@ from simulator.rollout.commands import RunLifecycleEvent
 from simulator.rollout.events import Diagnostics
 
 
-class Work(NamedTuple):
-    """What a command comes to: how long it takes, and why it fails, if it does; `disk` is the disk after an Install."""
+class Outcome(NamedTuple):
+    """What a command comes to: why it fails, if it does; `disk` is the disk after an Install."""
 
-    lasts_ms: int
     diagnostics: Diagnostics | None = None
     disk: Disk | None = None
+
+
+WELL = Outcome()
+"""What nearly every command comes to."""
 
 
 class VirtualHost:
@@ -61,7 +64,7 @@ class VirtualHost:
         """Counts what makes pending completions void: a crash, a restart, a pause."""
         self.paused_ms = 0
         """When the pause began."""
-        self.frozen: tuple[int, int, Work] | None = None
+        self.frozen: tuple[int, int, Outcome] | None = None
         """While paused: when the command in hand was begun, how long it still had to go, and what it comes to."""
         self.script_faults: dict[str, str | ScriptExit] = {}
         self.bundle_fault: str | None = None

@@ -6,10 +6,14 @@ meets on the disk. Scripts do what the scenario says of them, and succeed where 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from fleet.agent import messages, protocol
+from fleet.base import bundle_location
 from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
-from fleet.virtual.host import VirtualHost, Work
-from fleet.virtual.revision import VirtualRevision, VirtualScript
+from fleet.virtual.host import WELL, Outcome, VirtualHost
+from fleet.virtual.revision import VirtualRevision, VirtualScript, corrupt_failure
 from scenarios.model import ScriptExit
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment
@@ -22,7 +26,8 @@ _SCRIPT_MS = (100, 900)
 _LASTS_MS = {lifecycle.DOWNLOAD_BUNDLE: (100, 900), lifecycle.INSTALL: (50, 450)}
 """Durations are drawn from these ranges, in milliseconds, ends included."""
 
-_RESTART_CODE_7 = "the agent restarted while this lifecycle event was in progress; nobody knows how far it came"
+Work = tuple[int, Outcome]
+"""How long a lifecycle event takes, in milliseconds, and what it comes to."""
 
 
 class Workshop:
@@ -34,80 +39,98 @@ class Workshop:
         self.revision = revision
         self._behaviour = str(deployment.file_exists_behavior)
         self._disks = disks
-        self._draws = {
-            name: stream(seed, "work", ordinal, name)
+        self._kinds: dict[str, tuple[int, Callable[[VirtualHost, str, int], Work]]] = {
+            name: (stream(seed, "work", ordinal, name), self._kind(name))
             for name in lifecycle.sequence(with_balancer=deployment.with_balancer)
         }
 
-    def work(self, host: VirtualHost, name: str) -> Work:
-        """What this lifecycle event comes to on this host, now."""
-        draw = mix(host.draws, self._draws[name])
-        agent_ms = _between(_AGENT_MS, draw)
+    def _kind(self, name: str) -> Callable[[VirtualHost, str, int], Work]:
         if name == lifecycle.DOWNLOAD_BUNDLE:
-            return self._download(host, agent_ms + _between(_LASTS_MS[name], draw >> 16))
+            return self._download
         if name == lifecycle.INSTALL:
-            return self._install(host, agent_ms + _between(_LASTS_MS[name], draw >> 16))
-        of_previous = name in lifecycle.FORGIVEN_WITH_APPLICATION_STOP
-        revision = host.installed if of_previous else self.revision
-        if revision is None:
-            return Work(agent_ms)
-        if revision.appspec is None:
-            return Work(agent_ms, _unknown(revision.appspec_failure or ""))
-        scripts = revision.scripts.get(name)
-        if scripts is None:
-            return Work(agent_ms)
-        work = _run(host, name, revision, scripts, agent_ms, draw >> 16)
-        leaves = revision.leaves.get(name)
-        return work._replace(disk=self._disks.leave(host.disk, leaves)) if leaves else work
+            return self._install
+        return self._scripts_of_previous if name in lifecycle.FORGIVEN_WITH_APPLICATION_STOP else self._scripts
 
-    def _download(self, host: VirtualHost, lasts_ms: int) -> Work:
+    def work(self, host: VirtualHost, name: str) -> Work:
+        """How long this lifecycle event takes on this host, now, and what it comes to."""
+        draws, kind = self._kinds[name]
+        return kind(host, name, mix(host.draws, draws))
+
+    def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
+        return self._leaving(host, name, self.revision, _run(host, name, self.revision, draw))
+
+    def _scripts_of_previous(self, host: VirtualHost, name: str, draw: int) -> Work:
+        return self._leaving(host, name, host.installed, _run(host, name, host.installed, draw))
+
+    def _leaving(self, host: VirtualHost, name: str, revision: VirtualRevision | None, work: Work) -> Work:
+        """The same work, and the files that the scripts leave on the disk."""
+        leaves = revision.leaves.get(name) if revision else None
+        if not leaves:
+            return work
+        lasts_ms, outcome = work
+        return lasts_ms, outcome._replace(disk=self._disks.leave(host.disk, leaves))
+
+    def _download(self, host: VirtualHost, name: str, draw: int) -> Work:
+        lasts_ms = _between(_AGENT_MS, draw) + _between(_LASTS_MS[name], draw >> 16)
         failure = self.revision.download_failure
         if host.bundle_fault == "missing":
-            failure = f"the bundle of {self.revision.name} is not where the deployment says: no such file or directory"
+            failure = messages.bundle_missing(bundle_location(self.revision.name, self.revision.kind))
         elif host.bundle_fault == "corrupt":
-            failure = f"the bundle of {self.revision.name} is not what its type says: it cannot be unpacked"
-        return Work(lasts_ms, _unknown(failure) if failure else None)
+            failure = corrupt_failure(self.revision.kind)
+        return lasts_ms, Outcome(_unknown(failure)) if failure else WELL
 
-    def _install(self, host: VirtualHost, lasts_ms: int) -> Work:
+    def _install(self, host: VirtualHost, name: str, draw: int) -> Work:
+        lasts_ms = _between(_AGENT_MS, draw) + _between(_LASTS_MS[name], draw >> 16)
         revision = self.revision
         if revision.appspec is None:
-            return Work(lasts_ms, _unknown(revision.appspec_failure or ""))
+            return lasts_ms, Outcome(_unknown(revision.appspec_failure or ""))
         installed = self._disks.install(host.disk, revision.name, revision.appspec, revision.tree, self._behaviour)
-        return Work(lasts_ms, _unknown(installed.failure) if installed.failure else None, installed.disk)
+        return lasts_ms, Outcome(_unknown(installed.failure) if installed.failure else None, installed.disk)
 
 
-def _run(
-    host: VirtualHost,
-    name: str,
-    revision: VirtualRevision,
-    scripts: tuple[VirtualScript, ...],
-    agent_ms: int,
-    draw: int,
-) -> Work:
-    """Run the scripts of a lifecycle event, one after the other, until one fails."""
-    lasts_ms = agent_ms
+def _run(host: VirtualHost, name: str, revision: VirtualRevision | None, draw: int) -> Work:
+    """Run the scripts that a revision has for a lifecycle event, one after the other, until one fails."""
+    lasts_ms = _between(_AGENT_MS, draw)
+    if revision is None:
+        return lasts_ms, WELL
+    if revision.appspec is None:
+        return lasts_ms, Outcome(_unknown(revision.appspec_failure or ""))
+    scripts = revision.scripts.get(name)
+    if scripts is None:
+        return lasts_ms, WELL
     fault = host.script_faults.pop(name, None) if host.script_faults else None
     for number, script in enumerate(scripts):
-        if fault == "missing" or not script.exists:
-            code, message = LifecycleErrorCode.SCRIPT_MISSING, f"{revision.name} has no script at {script.location}"
-            return Work(lasts_ms, Diagnostics(code, message, script.location))
-        took_ms = _between(_SCRIPT_MS, mix(draw, number)) if script.lasts_ms is None else script.lasts_ms
+        if fault == "missing":
+            return lasts_ms, Outcome(script.missing)
+        if script.failure is not None:
+            return lasts_ms, Outcome(script.failure)
+        took_ms = _between(_SCRIPT_MS, mix(draw >> 16, number)) if script.lasts_ms is None else script.lasts_ms
         if fault == "hang" or script.hangs or took_ms > script.timeout_ms:
-            code = LifecycleErrorCode.SCRIPT_TIMED_OUT
-            message = f"{script.location} did not end within {script.timeout_ms // 1000} seconds"
-            return Work(lasts_ms + script.timeout_ms, Diagnostics(code, message, script.location))
+            return lasts_ms + script.timeout_ms, Outcome(_timed_out(script))
+        if fault is None and script.keeps_output_open:
+            return lasts_ms + script.timeout_ms, Outcome(_output_left_open(script))
         lasts_ms += took_ms
         status = fault.exit if isinstance(fault, ScriptExit) else script.exit
         if status:
-            user = f" (run as {script.runas})" if script.runas else ""
-            message = f"{script.location} ended with exit code {status}{user}"
-            return Work(lasts_ms, Diagnostics(LifecycleErrorCode.SCRIPT_FAILED, message, script.location))
-    return Work(lasts_ms)
+            message = messages.script_failed(script.location, script.runas, status)
+            return lasts_ms, Outcome(Diagnostics(LifecycleErrorCode.SCRIPT_FAILED, message, script.location))
+    return lasts_ms, WELL
+
+
+def _timed_out(script: VirtualScript) -> Diagnostics:
+    message = messages.script_timed_out(script.location, script.runas, script.timeout_ms // 1000)
+    return Diagnostics(LifecycleErrorCode.SCRIPT_TIMED_OUT, message, script.location)
+
+
+def _output_left_open(script: VirtualScript) -> Diagnostics:
+    """The API has no code for it."""
+    message = messages.output_left_open(script.location, script.runas, script.timeout_ms // 1000, ("stdout", "stderr"))
+    return Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message, script.location)
 
 
 def restarted() -> Diagnostics:
     """What an agent reports of the command that it was at when it went down (code 7)."""
-    return _unknown(_RESTART_CODE_7)
+    return _unknown(protocol.restarted().message)
 
 
 def _unknown(message: str) -> Diagnostics:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet.base import FleetError, MakeEvent
+from fleet.base import MakeEvent, cannot_run
 from fleet.docker.fleet import DockerFleet
 from fleet.docker.mailbox import HostCommands
 from scenarios.model import Deploy, Group, Scenario
@@ -168,9 +168,7 @@ class _Run:
         rollout = rehearsal.rollouts[-1]
         if rollout.status is not DeploymentStatus.SUCCEEDED or rollout.counts[TargetStatus.FAILED]:
             reason = rollout.error.message if rollout.error else rollout.failures[0].message
-            raise FleetError(
-                f"the fleet is to run {running} before the rehearsal begins, and {running} cannot be deployed: {reason}"
-            )
+            raise cannot_run(running, reason)
         self._past = frozenset(rollout.deployment_id for rollout in rehearsal.rollouts)
 
     async def _guarded(self, playing: Coroutine[object, object, None]) -> None:

@@ -66,11 +66,9 @@ class Journal:
         if path is not None:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = path.open("wb", buffering=0)
+                self._file = path.open("wb")
             except OSError as error:
-                raise JournalError(
-                    f"the journal cannot be written to {path}: {error.strerror}. Name another place with --journal"
-                ) from error
+                raise _unwritable(path, error) from error
         self._names = {kind: b'{"event":"%s",' % name.encode() for name, kind in EVENTS.items()}
         self._put(self._encode(header) + b"\n")
 
@@ -100,7 +98,11 @@ class Journal:
             raise JournalError(f"the journal grew beyond {JOURNAL_MAX_BYTES:,} bytes; the run repeats itself")
         self._sha256.update(block)
         if self._file is not None:
-            self._file.write(block)
+            try:
+                self._file.write(block)
+                self._file.flush()
+            except OSError as error:
+                raise _unwritable(self.path, error) from error
 
     def close(self) -> str:
         """Flush, close, and give the SHA-256 of the whole journal in hexadecimal."""
@@ -109,6 +111,10 @@ class Journal:
             self._file.close()
             self._file = None
         return self._sha256.hexdigest()
+
+
+def _unwritable(path: Path | None, error: OSError) -> JournalError:
+    return JournalError(f"the journal cannot be written to {path}: {error.strerror}. Name another place with --journal")
 
 
 def read(path: Path) -> tuple[Header, Iterator[Event]]:

@@ -154,12 +154,15 @@ class Prepared:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """No garbage collection meanwhile: a run makes no cycles, and a large one is walked through over and over."""
+    """No garbage collection meanwhile: a run makes no cycles, and a large one would be walked through over and over."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if not gc.get_freeze_count():  # else somebody else has frozen what he wants to stay so
+            gc.freeze()  # these two make all that there is old, so that it is not walked through at once
+            gc.unfreeze()
         if was_enabled:
             gc.enable()
 

@@ -161,7 +161,7 @@ class Rollout(StageWalk):
         host.health = event
         if event.healthy:
             self.sick.pop(event.host, None)
-            if host.event == lifecycle.ALLOW_TRAFFIC:
+            if host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
                 self._end_event(host, event, EventStatus.SUCCEEDED, host.started_ms, None)
         elif host.status is TargetStatus.SUCCEEDED:
             self.sick[event.host] = event
@@ -251,7 +251,7 @@ class Rollout(StageWalk):
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
-        if rollback.refusal(self.deployment, status, wanted, by_alarm=bool(self.alarm)) is None:
+        if rollback.refusal(self.deployment, status, wanted, touched=self.touched, by_alarm=bool(self.alarm)) is None:
             undo = rollback.rollback(self.deployment, self.hosts, self.sick)
             self._notify(Trigger.DEPLOYMENT_ROLLBACK, undo.description)
             self._commands.append(CreateDeployment(self._next_id(), self.deployment_id, undo.description, undo))

@@ -70,13 +70,19 @@ def _side_that_stays(hosts: Sequence[Host]) -> Label:
 
 
 def refusal(
-    deployment: Deployment, status: DeploymentStatus, wanted: bool | None, *, by_alarm: bool = False
+    deployment: Deployment, status: DeploymentStatus, wanted: bool | None, *, touched: bool, by_alarm: bool = False
 ) -> str | None:
-    """Why a deployment that ended so is not rolled back; None if it is. `wanted` overrides the group's own choice."""
+    """Why a deployment that ended so is not rolled back; None if it is.
+
+    `wanted` overrides the group's own choice. Where no host was `touched` there is nothing to undo (inferred: a
+    rollback under the same configuration would fail as the deployment did).
+    """
     if status not in _ROLLBACK_EVENT:
         return "it succeeded"
     if deployment.creator is Creator.ROLLBACK:
         return "it is a rollback, and a rollback is never rolled back"
+    if not touched:
+        return "no host was touched"
     if wanted is False:
         return "whoever stopped it asked for none"
     event = RollbackEvent.DEPLOYMENT_STOP_ON_ALARM if by_alarm else _ROLLBACK_EVENT[status]

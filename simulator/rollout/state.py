@@ -86,6 +86,15 @@ class RolloutState:
         return self.phase is Phase.ENDED
 
     @property
+    def touched(self) -> bool:
+        """Whether anything was done to a host, or a new one was brought up: what there may be to undo."""
+        counts = self.counts
+        if counts[TargetStatus.SUCCEEDED] + counts[TargetStatus.FAILED] + counts[TargetStatus.READY]:
+            return True
+        known = {target.name for target in self.deployment.targets}
+        return any(not host.unborn for name, host in self.hosts.items() if name not in known)
+
+    @property
     def aftermath(self) -> tuple[Target, ...]:
         """The group's hosts as this deployment leaves them."""
         return rollback.aftermath(self.hosts.values(), self.sick)

@@ -21,9 +21,10 @@ _SKIPPED = EventStatus.SKIPPED
 _NEXT = "the event before it succeeded"
 _FORGIVEN = "the event before it failed, and ignoreApplicationStopFailures forgives that"
 
-_BALANCER_COMMANDS = {lifecycle.BLOCK_TRAFFIC: BlockTraffic, lifecycle.ALLOW_TRAFFIC: AllowTraffic}
+_BALANCER_COMMANDS = {lifecycle.BLOCK_TRAFFIC: quick(BlockTraffic), lifecycle.ALLOW_TRAFFIC: quick(AllowTraffic)}
 _run_lifecycle_event = quick(RunLifecycleEvent)
 _notify = quick(Notify)
+_timer = quick(StartTimer)
 _new_record = partial(tuple.__new__, Record)  # `Record(…)` without the call in between
 
 
@@ -130,7 +131,7 @@ class HostWalk(RolloutState):
         self._commands.append(_notify(self._next_id(), self.deployment_id, why, trigger, host))
 
     def _start_timer(self, timer: str, at_ms: int, why: str) -> None:
-        self._commands.append(StartTimer(self._next_id(), self.deployment_id, why, timer, at_ms))
+        self._commands.append(_timer(self._next_id(), self.deployment_id, why, timer, at_ms))
 
     def _arm(self, host: Host) -> None:
         host.armed_ms = host.deadline_ms

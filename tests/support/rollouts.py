@@ -174,7 +174,9 @@ class Hand:
 
     def health(self, host: str, seen: str) -> tuple[Command, ...]:
         """The balancer reports what its health check sees at the host; 200 is healthy."""
-        return self.feed(HealthCheckReported(self.id(), self.now_ms, "", host, seen == "200", "/", "200", seen))
+        state = self.rollout.hosts.get(host)
+        cause = state.command if state else ""
+        return self.feed(HealthCheckReported(self.id(), self.now_ms, cause, host, seen == "200", "/", "200", seen))
 
     def fire(self, timer: str) -> tuple[Command, ...]:
         """The time of a timer comes: a host's by its name, `deployment`, `stage` for the stage's own, or in full."""

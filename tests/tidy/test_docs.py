@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from docs.blocks import parameters, run
+from docs.blocks import parameters
 from docs.generate import ROOT, pages, renewed
+from docs.transcripts import run
 from scenarios import library
 from scenarios.loader import loads
 from simulator.cli import VERBS

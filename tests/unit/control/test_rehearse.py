@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from fleet.virtual.fleet import VirtualFleet
 from scenarios.model import When
 from simulator.control import rehearse
+from simulator.control.journal import JournalError
 from simulator.control.rehearse import VirtualLoop
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
 from simulator.control.triggers import Trigger
@@ -339,3 +341,15 @@ def test_a_late_completion_of_a_host_that_was_given_up_is_harmless() -> None:
     assert len(late) == 1
     assert result.rollouts[0].ignored >= 1
     assert result.rollouts[0].hosts[host].revision is None, "nobody can tell what an Install that broke off left there"
+
+
+def test_a_run_that_is_slowed_down_keeps_its_time_limit() -> None:
+    began_s = time.monotonic()
+    result = run(scenario(), speed=0.01, time_limit_ms=200)
+    assert result.status is RunStatus.ABORTED
+    assert time.monotonic() - began_s < 30
+
+
+def test_a_journal_that_cannot_grow_ends_the_run_in_words() -> None:
+    with pytest.raises(JournalError, match="No space left on device"):
+        run(scenario(), journal=Path("/dev/full"))

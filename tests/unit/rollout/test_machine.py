@@ -9,7 +9,7 @@ import pytest
 
 from simulator.rollout.commands import COMMANDS, Finish
 from simulator.rollout.deployment import Limits, Target
-from simulator.rollout.events import EVENTS, FaultChanged, LifecycleEventCompleted, TimerFired
+from simulator.rollout.events import EVENTS, FaultChanged, HealthCheckReported, LifecycleEventCompleted, TimerFired
 from simulator.rollout.machine import Rollout
 from simulator.rollout.state import RolloutState
 from simulator.rollout.statuses import DeploymentStatus, ErrorCode, EventStatus, TargetStatus
@@ -311,3 +311,13 @@ def test_events_and_commands_are_known_by_name() -> None:
     assert all(kind.__name__ == name for name, kind in (EVENTS | COMMANDS).items())
     assert "Finish" in COMMANDS
     assert "TimerFired" in EVENTS
+
+
+def test_a_health_report_of_an_earlier_registration_does_not_end_allow_traffic() -> None:
+    hand = Hand(deployment(1, "AllAtOnce", balancer=True))
+    hand.create()
+    hand.walk("h1", to="AllowTraffic")
+    assert hand.feed(HealthCheckReported(hand.id(), hand.now_ms, "0.7", "h1", True, "/", "200", "200")) == ()
+    assert hand.rollout.hosts["h1"].event == "AllowTraffic"
+    hand.health("h1", "200")
+    assert hand.rollout.hosts["h1"].event == "AfterAllowTraffic"

@@ -37,17 +37,24 @@ def test_ids_look_like_codedeploys_and_depend_on_their_seed_alone() -> None:
     ],
 )
 def test_refusal(status: DeploymentStatus, configured: list[RollbackEvent], wanted: bool | None, reason: str) -> None:
-    assert refusal(deployment(rolls_back=configured), status, wanted) == reason
+    assert refusal(deployment(rolls_back=configured), status, wanted, touched=True) == reason
 
 
 def test_a_rollback_is_never_rolled_back() -> None:
     again = deployment(rolls_back=[ON_FAILURE, ON_STOP], creator=Creator.ROLLBACK)
     for status in (FAILED, STOPPED):
-        assert refusal(again, status, True) == "it is a rollback, and a rollback is never rolled back"
+        assert refusal(again, status, True, touched=True) == "it is a rollback, and a rollback is never rolled back"
+
+
+def test_where_no_host_was_touched_there_is_nothing_to_undo() -> None:
+    assert refusal(deployment(rolls_back=[ON_FAILURE]), FAILED, True, touched=False) == "no host was touched"
 
 
 def test_without_a_success_there_is_nothing_to_go_back_to() -> None:
-    assert refusal(deployment(last_success=None), FAILED, True) == "no earlier deployment of the group has succeeded"
+    assert (
+        refusal(deployment(last_success=None), FAILED, True, touched=True)
+        == "no earlier deployment of the group has succeeded"
+    )
 
 
 def test_the_rollback_is_the_last_success_again_on_the_hosts_as_they_are_now() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from fleet.agent.appspec import load
 from fleet.agent.tree import MemoryTree
+from fleet.virtual.accounts import Accounts
 from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
 
@@ -33,7 +34,7 @@ def test_mixed_streams_spread() -> None:
 
 
 def test_alike_disks_are_one() -> None:
-    disks = Disks([])
+    disks = Disks(Accounts.of([]))
     assert disks.disk(["/a", "/b"]) is disks.disk(["/b", "/a"])
     assert disks.disk(["/a"]) is not disks.disk(["/a"], ("/a",))
 
@@ -43,7 +44,7 @@ def test_alike_disks_are_one() -> None:
     [("DISALLOW", True, {PAGE}), ("OVERWRITE", False, set()), ("RETAIN", False, {PAGE})],
 )
 def test_a_file_in_the_way(behaviour: str, fails: bool, strangers: set[str]) -> None:
-    disks = Disks([])
+    disks = Disks(Accounts.of([]))
     installed = disks.install(disks.disk([PAGE]), "v1", APPSPEC, TREE, behaviour)
     assert bool(installed.failure) == fails
     assert installed.disk.strangers == strangers
@@ -54,7 +55,7 @@ def test_a_file_in_the_way(behaviour: str, fails: bool, strangers: set[str]) -> 
 
 
 def test_what_the_last_install_put_there_is_not_in_the_way() -> None:
-    disks = Disks([])
+    disks = Disks(Accounts.of([]))
     first = disks.install(disks.disk([]), "v1", APPSPEC, TREE, "DISALLOW")
     assert PAGE in first.disk.owned
     again = disks.install(first.disk, "v2", APPSPEC, TREE, "DISALLOW")
@@ -62,13 +63,13 @@ def test_what_the_last_install_put_there_is_not_in_the_way() -> None:
 
 
 def test_an_install_is_worked_out_once() -> None:
-    disks = Disks([])
+    disks = Disks(Accounts.of([]))
     disk = disks.disk([])
     assert disks.install(disk, "v1", APPSPEC, TREE, "DISALLOW") is disks.install(disk, "v1", APPSPEC, TREE, "DISALLOW")
 
 
 def test_a_source_that_the_bundle_has_not() -> None:
-    disks = Disks([])
+    disks = Disks(Accounts.of([]))
     failure = disks.install(disks.disk([]), "v1", APPSPEC, MemoryTree([]), "DISALLOW").failure
     assert failure is not None
     assert "index.html" in failure
@@ -78,7 +79,7 @@ def test_a_home_directory_stands_where_the_user_exists() -> None:
     spec = load(
         "version: 0.0\nos: linux\nfiles:\n  - source: /index.html\n    destination: /home/ec2-user\n", host_os="linux"
     )
-    disks = Disks(["ec2-user"])
+    disks = Disks(Accounts.of(["ec2-user"]))
     installed = disks.install(disks.disk([]), "v1", spec, TREE, "DISALLOW")
     assert installed.failure is None
     assert "/home/ec2-user" not in installed.disk.owned

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fleet.base import FleetError
 from simulator.control.result import Outcome, RunResult
 from simulator.rollout.commands import AllowTraffic, BlockTraffic, RunLifecycleEvent
 from simulator.rollout.events import (
@@ -39,10 +40,20 @@ def first_failure(result: RunResult) -> tuple[str, str, str]:
 @pytest.mark.parametrize(
     ("do", "name", "code", "words"),
     [
-        ({"script": {"exit": 7}}, "ApplicationStart", "ScriptFailed", "ended with exit code 7"),
-        ({"script": "missing"}, "ApplicationStart", "ScriptMissing", "v2 has no script at"),
+        ({"script": {"exit": 7}}, "ApplicationStart", "ScriptFailed", "failed with exit code 7"),
+        (
+            {"script": "missing"},
+            "ApplicationStart",
+            "ScriptMissing",
+            "is not there: expected was deployment-archive/scripts/run_process.sh",
+        ),
         ({"script": "hang"}, "ApplicationStart", "UnknownError", "did not end within"),
-        ({"bundle": "missing"}, "DownloadBundle", "UnknownError", "is not where the deployment says"),
+        (
+            {"bundle": "missing"},
+            "DownloadBundle",
+            "UnknownError",
+            "/opt/drydeploy/revisions/v2.tgz, which is not there",
+        ),
         ({"bundle": "corrupt"}, "DownloadBundle", "UnknownError", "cannot be unpacked"),
         ({"agent": "stop"}, "ApplicationStart", "UnknownError", "the agent did not begin ApplicationStart"),
         ({"host": "crash"}, "ApplicationStart", "UnknownError", "did not end within"),
@@ -68,7 +79,7 @@ def test_an_agent_that_restarts_reports_what_it_was_at_as_lost() -> None:
     assert result.outcome is Outcome.ROLLED_BACK
     name, code, message = first_failure(result)
     assert (name, code) == ("Install", "UnknownError")
-    assert "restarted while this lifecycle event was in progress" in message
+    assert "restarted while this event was in progress" in message
     started = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventStarted))
     lost = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventCompleted) and e.cause == started.cause)
     assert lost.at_ms == started.at_ms + 1_000
@@ -167,7 +178,37 @@ def test_a_bundle_without_an_appspec_fails_where_an_agent_meets_it(tmp_path: Pat
     (tmp_path / "empty").mkdir()
     result, _ = rehearse(revisions={"v1": str(BUNDLES / "web-v1"), "v2": str(tmp_path / "empty")})
     assert result.outcome is Outcome.ROLLED_BACK
-    assert "no readable appspec.yml" in first_failure(result)[2]
+    assert "no AppSpec file at `appspec.yml`" in first_failure(result)[2]
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({}, "BeforeInstall: the bundle has no AppSpec file"),
+        (
+            {"appspec.yml": "files: [{source: page, destination: /srv}]"},
+            "h1 at Install: copying deployment-archive/page",
+        ),
+        ({"appspec.yml": "hooks: {AfterInstall: [{location: after.sh}]}"}, "AfterInstall: the script after.sh"),
+        ({"appspec.yml": "hooks: {AfterInstall: [{location: x, runas: tom}]}", "x": ""}, "AfterInstall: .* run as tom"),
+    ],
+)
+def test_what_cannot_be_deployed_cannot_be_running(tmp_path: Path, files: dict[str, str], why: str) -> None:
+    (tmp_path / "v1").mkdir()
+    for name, content in files.items():
+        head = "version: 0.0\nos: linux\n" if name == "appspec.yml" else ""
+        (tmp_path / "v1" / name).write_text(head + content)
+    with pytest.raises(FleetError, match=f"to run v1 before the rehearsal begins, and v1 cannot be deployed: {why}"):
+        rehearse(revisions={"v1": str(tmp_path / "v1"), "v2": str(BUNDLES / "web-v2")})
+
+
+def test_a_stop_script_that_is_missing_poisons_nothing_before_the_first_deployment(tmp_path: Path) -> None:
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1" / "appspec.yml").write_text(
+        "version: 0.0\nos: linux\nhooks: {ApplicationStop: [{location: stop.sh}]}"
+    )
+    result, _ = rehearse(revisions={"v1": str(tmp_path / "v1"), "v2": str(BUNDLES / "web-v2")})
+    assert first_failure(result)[:2] == ("ApplicationStop", "ScriptMissing")
 
 
 def test_a_bundle_that_is_no_archive_fails_its_download(tmp_path: Path) -> None:
