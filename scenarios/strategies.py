@@ -166,10 +166,15 @@ class BlueGreen(Model):
 STRATEGIES_WITH_OPTIONS = ("canary", "linear", "zonal", "steps", "blue_green")
 
 
+def key_of(name: str) -> str:
+    """A strategy's name as the key under which its options stand."""
+    return name.replace("_", "-")
+
+
 class StrategyOptions(Model):
     """A strategy and what it is told. Exactly one."""
 
-    model_config = ConfigDict(json_schema_extra=exactly_one(STRATEGIES_WITH_OPTIONS))
+    model_config = ConfigDict(json_schema_extra=exactly_one(key_of(name) for name in STRATEGIES_WITH_OPTIONS))
 
     canary: Canary | None = None
     linear: Linear | None = None
@@ -194,11 +199,6 @@ Strategy = Annotated[
     Discriminator(lambda value: "<options>" if isinstance(value, dict | StrategyOptions) else "<name>"),
 ]
 """A strategy by its name, or as a mapping from its name to its options."""
-
-
-def key_of(name: str) -> str:
-    """A strategy's name as the key under which its options stand."""
-    return name.replace("_", "-")
 
 
 def strategy_name(strategy: StrategyName | StrategyOptions) -> str:

@@ -26,8 +26,9 @@ BROKEN = Answer("503", False, "v2", False)
 CHECK_FAILS_ONLY = Answer("500", False, "v2", True)
 ANSWERS = [SILENT, GOOD_OLD, GOOD_NEW, NOT_FOUND, BROKEN, CHECK_FAILS_ONLY]
 
-Move = tuple[int, str, str, Answer]
-"""When, what (`register`, `deregister`, `answers`), at which host, and for `answers` what it answers then."""
+Move = tuple[int, str, str, Answer | int]
+"""When, what (`register`, `deregister`, `answers`, `shift`), at which host (or hosts: `h1 h2`), and for `answers` what
+it answers then, for `shift` which share those hosts get."""
 
 
 @dataclass
@@ -50,6 +51,8 @@ class Book:
     failed: Fraction = Fraction(0)
     by_revision: dict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     in_service_min: int | None = None
+    shifted: frozenset[str] = frozenset()
+    percent: int | None = None
     reports: list[tuple[int, str, bool, str]] = field(default_factory=list)
 
 
@@ -62,12 +65,19 @@ def naive(config: Balancer, hosts: dict[str, Answer], running: bool, moves: list
         for at_ms, what, name, answer in moves:
             if at_ms != now_ms:
                 continue
+            if what == "shift":
+                assert isinstance(answer, int)
+                book.shifted, book.percent = frozenset(name.split()), answer
+                continue
             server = servers[name]
             if what == "answers":
+                assert isinstance(answer, Answer)
                 server.answer = answer
             else:
                 server.registered, server.healthy = what == "register", False
                 server.origin_ms, server.passed, server.failed, server.told = now_ms, 0, 0, None
+            if what == "deregister" and _is_over(book, name, servers):
+                book.shifted, book.percent = frozenset(), None
         for name, server in servers.items():
             since_ms = now_ms - server.origin_ms
             if not server.registered or not since_ms or since_ms % check.interval:
@@ -80,20 +90,42 @@ def naive(config: Balancer, hosts: dict[str, Answer], running: bool, moves: list
             if turns or (not server.healthy and not passes and server.told != (False, seen)):
                 server.told = (server.healthy, seen)
                 book.reports.append((now_ms, name, server.healthy, seen))
-        serving = [server.answer for server in servers.values() if server.registered and server.healthy]
+        serving = {name: server.answer for name, server in servers.items() if server.registered and server.healthy}
         if book.in_service_min is not None:
             book.in_service_min = min(book.in_service_min, len(serving))
         elif len(serving) == len(servers):
             book.in_service_min = len(serving)
-        if not serving:
-            book.failed += 1
-        for answer in serving:
-            share = Fraction(1, len(serving))
-            if answer.serves is not None:
-                book.by_revision[answer.serves] += share
-            if not answer.serves_well:
+        answered = Fraction(0)
+        for name, share in _shares(book, list(serving)).items():
+            answered += share
+            if (serves := serving[name].serves) is not None:
+                book.by_revision[serves] += share
+            if not serving[name].serves_well:
                 book.failed += share
+        book.failed += 1 - answered
     return book
+
+
+def _is_over(book: Book, left: str, servers: dict[str, Naive]) -> bool:
+    """Whether the last host of the side whose share is nothing has left."""
+    if book.percent not in (0, 100) or (left in book.shifted) != (book.percent == 0):
+        return False
+    side = [name for name in servers if (name in book.shifted) == (book.percent == 0)]
+    return not any(servers[name].registered for name in side)
+
+
+def _shares(book: Book, serving: list[str]) -> dict[str, Fraction]:
+    """What part of the requests each host in service gets, host by host."""
+    if book.percent is None:
+        return dict.fromkeys(serving, Fraction(1, max(len(serving), 1)))
+    new = [name for name in serving if name in book.shifted]
+    old = [name for name in serving if name not in book.shifted]
+    to_new, to_old = Fraction(book.percent, 100), Fraction(100 - book.percent, 100)
+    if not old and book.percent > 0:
+        to_new = Fraction(1)
+    if not new and book.percent < 100:
+        to_old = Fraction(1)
+    return {name: to_new / len(new) for name in new} | {name: to_old / len(old) for name in old}
 
 
 def exact(
@@ -123,7 +155,11 @@ def exact(
     for at_ms, what, name, answer in todo:
         run_until(at_ms)
         if what == "answers":
+            assert isinstance(answer, Answer)
             balancer.answers(name, answer, at_ms)
+        elif what == "shift":
+            assert isinstance(answer, int)
+            balancer.shift(name.split(), answer, at_ms)
         elif what == "register":
             balancer.register(name, at_ms, "a command")
         else:
@@ -146,19 +182,29 @@ def _apart(found: list[Move]) -> list[Move]:
     )
 
 
+times = st.integers(1, END_MS - 2)
+host_moves = st.tuples(
+    times,
+    st.sampled_from(["register", "deregister", "answers", "answers", "answers"]),
+    st.sampled_from(["h1", "h2", "h3"]),
+    st.sampled_from(ANSWERS),
+)
+shift_moves = st.tuples(
+    times,
+    st.just("shift"),
+    st.sampled_from(["h1", "h1 h2", "h3", "h2 h3", "h1 h2 h3"]),
+    st.sampled_from([0, 1, 10, 50, 99, 100]),
+)
 moves = st.lists(
-    st.tuples(
-        st.integers(1, END_MS - 2),
-        st.sampled_from(["register", "deregister", "answers", "answers", "answers"]),
-        st.sampled_from(["h1", "h2", "h3"]),
-        st.sampled_from(ANSWERS),
-    ),
+    st.one_of(host_moves, host_moves, shift_moves),
     max_size=12,
     unique_by=lambda move: move[0] // INTERVAL_MS,
 ).map(_apart)
 
 
 @example(2, 3, 20, True, [(16, "answers", "h1", NOT_FOUND), (26, "answers", "h1", BROKEN)])
+@example(1, 1, 20, True, [(16, "shift", "h1", 0), (26, "deregister", "h1", SILENT), (31, "register", "h1", SILENT)])
+@example(1, 1, 20, True, [(16, "shift", "h1 h2 h3", 0)])
 @example(3, 2, 20, False, [(11, "register", "h1", SILENT), (26, "answers", "h1", GOOD_NEW)])
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 1000), st.booleans(), moves)
 def test_it_is_as_the_naive_one(rise: int, fall: int, rate: int, running: bool, moves: list[Move]) -> None:
@@ -192,6 +238,19 @@ def test_every_request_is_accounted_for(rate: int, moves: list[Move]) -> None:
     assert answered <= total
     assert answered + failed >= total - 1
     assert 0 <= failed <= total
+
+
+@given(st.integers(1, 99), st.integers(1, 2), st.integers(1, 1000))
+def test_while_both_sides_serve_a_share_is_what_was_asked_for(percent: int, new: int, rate: int) -> None:
+    """However many hosts stand on either side: the canary's part of the requests is its percentage, to the request."""
+    config = Balancer(traffic=Traffic(rate=rate), health_check=HealthCheck.model_construct(interval=INTERVAL_MS))
+    names = [f"h{n}" for n in range(1, 4)]
+    hosts = {name: GOOD_NEW if n < new else GOOD_OLD for n, name in enumerate(names)}
+    balancer, _ = exact(config, hosts, True, [(0, "shift", " ".join(names[:new]), percent)])
+    total, failed, by_revision = balancer.measure(100_000)
+    assert failed == 0
+    assert abs(dict(by_revision)["v2"] - Fraction(total * percent, 100)) < 1
+    assert sum(dict(by_revision).values()) == total
 
 
 @given(st.dictionaries(st.sampled_from(["v1", "v2", "v3"]), st.fractions(0, 1000)))

@@ -21,6 +21,11 @@ BYTES_MAX = 8_000
 DIFFERENT = {
     "web-v1-poisoned-stop": {"scripts/kill_process.sh", "scripts/run_process.sh"},
     "web-v2": {"site/index.html", "site/news.html"},
+    "web-v2-errors": {"site/index.html", "site/news.html", "server.py"},
+    "web-v2-leaves-a-file": {
+        *("site/index.html", "site/news.html", "appspec.yml"),
+        *("scripts/migrate.sh", "scripts/run_process.sh"),
+    },
     "web-v2-broken-start": {"site/index.html", "site/news.html", "scripts/run_process.sh"},
     "web-v2-empty": {"site/index.html", "site/.gitkeep"},
     "web-v2-hangs": {"site/index.html", "site/news.html", "scripts/run_process.sh", "appspec.yml"},
@@ -67,7 +72,8 @@ def test_the_agent_finds_nothing_to_say(name: str) -> None:
     assert spec is not None
     locations = {script.location for scripts in spec.hooks.values() for script in scripts}
     assert locations == script_locations(BUNDLES / name)
-    assert all(script.runas == "ec2-user" for scripts in spec.hooks.values() for script in scripts)
+    for script in (script for scripts in spec.hooks.values() for script in scripts):
+        assert (script.runas is None) == script.location.endswith("migrate.sh")
 
 
 def test_the_one_that_people_write_is_read_with_warnings() -> None:

@@ -66,7 +66,7 @@ def test_each_is_complete(name: str) -> None:
     assert expect.deployments
     for deployment in expect.deployments:
         assert deployment.status is not None
-        assert deployment.hosts
+        assert deployment.hosts or expect.revisions
         if deployment.status != "Succeeded":
             assert deployment.error is not None
             assert deployment.message is not None or deployment.error == "MANUAL_STOP"
@@ -84,7 +84,7 @@ def test_each_is_short_enough_for_real_time(name: str) -> None:
     scenario = load(library.path_of(name))
     assert len(scenario.fleet.named_hosts()) <= 10
     assert scenario.limits.start <= 20_000
-    assert scenario.limits.event <= 30_000
+    assert scenario.limits.event <= 40_000
     assert scenario.balancer is not None
     assert scenario.balancer.draining <= 1_000
 

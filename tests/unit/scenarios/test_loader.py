@@ -116,7 +116,7 @@ def test_ten_mistakes_are_ten() -> None:
         ("source:", "source:", "source: expected a list, found nothing", "leave the key out"),
         ("faults:\n  - do: {script: {exit: 0}}\n    when: {event: Install}\n", None, None, None),
         ("faults:\n  - do: {host: explode}", "explode}", "found explode", "write crash or pause"),
-        ("faults:\n  - do: {}", "{}", "do: none of health, script, agent, host, bundle or file", "write one of"),
+        ("faults:\n  - do: {}", "{}", "do: none of health, script, agent, host, bundle, file or alarm", "write one of"),
         ("faults:\n  - {where: {random: 1}}", "{where", "do is missing in faults[1]", "write do: …"),
         ("faults:\n  - {do: {host: crash}, lasts: 3s}", "lasts:", "unknown key lasts", "did you mean for?"),
         ("faults:\n  - {do: {host: crash}, when: {}}", "{}}", "none of at, event or status", "write one of"),
@@ -206,7 +206,7 @@ def edited(old: str, new: str, count: int = 1) -> str:
             "another",
         ),
         (edited("deploy:\n  - revision: v2", "deploy: []"), "deploy: expected 1 or more, found 0", "write one"),
-        (edited("[DEPLOYMENT_FAILURE]", "yes"), "expected a list, found the text 'yes'", "DEPLOYMENT_FAILURE or"),
+        (edited("[DEPLOYMENT_FAILURE]", "yes"), "expected a list, found the text 'yes'", "DEPLOYMENT_FAILURE,"),
         (edited("group:", "group:\n  deployment_config: OneAtTime"), "is called OneAtTime", "Default.OneAtATime?"),
         (
             edited("group:", "group:\n  deployment_config: CodeDeployDefault.ECSAllAtOnce"),

@@ -72,7 +72,7 @@ SHIFT = "{percent: 10, every: 2m}"
         ("{canary: {hosts: 1, bakes: 2m}}", "bakes:", "unknown key bakes", "did you mean bake?"),
         ("{canary: {hosts: 1, bake: 60}}", "60}", "expected a duration", "write 60s"),
         ("{steps: []}", "[]", "expected 1 or more, found 0", "write one"),
-        ("{steps: [{}]}", "{}", "step 1: none of setHosts, setWeight or pause", "write one of"),
+        ("{steps: [{}]}", "{}", "step 1: none of setHosts, setWeight, pause or", "write one of"),
         ("{steps: [{setHosts: 1, pause: {}}]}", "pause:", "setHosts and pause exclude each other", "keep one of"),
         ("{steps: [{pause: }]}", "pause:", "pause is empty", "write pause: {} to wait for a person"),
         ("{steps: [{setWait: 1}]}", "setWait:", "unknown key setWait", "did you mean setWeight?"),
