@@ -63,17 +63,20 @@ class VirtualBalancer:
         self._servers: dict[str, _Server] = {}
         self._fluid = Fluid(config.traffic.rate)
         self._shifted: frozenset[str] = frozenset()
+        self._group = 0
+        """How many hosts the group had when the run began."""
         self.in_service_min: int | None = None
 
-    def add(self, name: str, answer: Answer, *, in_service: bool) -> None:
-        """A host that the balancer may be asked about."""
+    def add(self, name: str, answer: Answer, *, in_service: bool, in_group: bool = True) -> None:
+        """A host that the balancer may be asked about. One that is not `in_group` stands by, or replaces another."""
+        self._group += in_group
         server = self._servers[name] = _Server(name)
         server.answer = answer
         if in_service:
             server.registered = server.healthy = True
             server.told = (True, answer.seen)
             self._count(server, +1)
-        if self.in_service == len(self._servers):
+        if self.in_service == self._group:
             self.in_service_min = self.in_service
 
     def remove(self, name: str, now_ms: int) -> None:
@@ -200,7 +203,7 @@ class VirtualBalancer:
     def _note_minimum(self) -> None:
         if self.in_service_min is not None:
             self.in_service_min = min(self.in_service_min, self.in_service)
-        elif self.in_service == len(self._servers):
+        elif self.in_service >= self._group:
             self.in_service_min = self.in_service
 
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:

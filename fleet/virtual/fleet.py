@@ -82,10 +82,12 @@ class VirtualFleet(Fleet):
         self._called_off: set[str] = set()
         """Hosts that were asked for, and then were not wanted any more before they came."""
         self._balancer = VirtualBalancer(scenario.balancer, schedule) if scenario.balancer else None
+        standing_by = scenario.standing_by()
         for host, disk, runs in ground.hosts:
             self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, running if runs else None)
             if self._balancer:
-                self._balancer.add(host.name, self._answer(virtual), in_service=runs)
+                in_group = host.name not in standing_by
+                self._balancer.add(host.name, self._answer(virtual), in_service=runs, in_group=in_group)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -134,7 +136,7 @@ class VirtualFleet(Fleet):
             host = VirtualHost(command.host, self._seed, self._disks.disk(self._scenario.fleet.files), None)
             self.hosts[command.host] = host
             if self._balancer:
-                self._balancer.add(host.name, self._answer(host), in_service=False)
+                self._balancer.add(host.name, self._answer(host), in_service=False, in_group=False)
             return HostProvisioned(event_id, at_ms, command.id, command.deployment_id, command.host)
 
         self._schedule(self._now_ms + low + draws % (high - low), up)

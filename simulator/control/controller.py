@@ -163,7 +163,9 @@ class _Run:
             }
         )
         journal = Journal(header_of(scenario, self._fleet.name, self._seed, "", ""), None)
-        rehearsal = Rehearsal(scenario, self._seed, self._fleet, clock, journal)
+        standing_by = self._scenario.standing_by()
+        group = [host for host in scenario.fleet.named_hosts() if host.name not in standing_by]
+        rehearsal = Rehearsal(scenario, self._seed, self._fleet, clock, journal, hosts=group)
         await self._guarded(clock.play(rehearsal))
         rollout = rehearsal.rollouts[-1]
         if rollout.status is not DeploymentStatus.SUCCEEDED or rollout.counts[TargetStatus.FAILED]:
