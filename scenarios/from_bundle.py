@@ -6,13 +6,20 @@ import re
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from pydantic import ValidationError
+
 from scenarios.bundle import ARCHIVES, is_bundle
-from scenarios.model import Scenario
+from scenarios.model import HealthCheck, Scenario
 from scenarios.problems import Problem, ScenarioError, either, suggest
 from scenarios.strategies import NEEDS_OPTIONS, StrategyName
-from scenarios.words import HOSTS_MAX, NO_REVISION
+from scenarios.words import HOSTS_MAX, NO_REVISION, duration_text, some_time_ms
 
 STRATEGIES: Final = ("in-place", "rolling")
+INTERVAL: Final = "1s"
+"""From one health check to the next, for a bare bundle: at an ALB's 30 s a first rehearsal would take minutes."""
+RISE: Final = 2
+FALL: Final = 3
+_TIMEOUT_MAX_MS: Final = 5_000
 _CONFIGS: Final = {"in-place": "CodeDeployDefault.AllAtOnce", "rolling": "CodeDeployDefault.OneAtATime"}
 
 
@@ -25,17 +32,18 @@ def bundle_scenario(
     running: Path | None = None,
     port: int | None = None,
     path: str = "/",
+    interval: str = INTERVAL,
 ) -> Scenario:
     """The rehearsal of one bundle: `hosts` hosts, one deployment, no faults, nothing expected.
 
     `config` is a deployment configuration by name; left out, `rolling` goes one at a time and `in-place` all at once.
     `running` is the bundle that the hosts were deployed to before; without one they are new, and with one a failure
-    rolls back to it. With a `port`, a balancer asks for `path` there. What is in the bundle does not matter here: a
-    broken AppSpec fails the deployment, as it would on AWS.
+    rolls back to it. With a `port`, a balancer asks for `path` there, every `interval`. What is in the bundle does not
+    matter here: a broken AppSpec fails the deployment, as it would on AWS.
 
     Raises ScenarioError if an argument makes no sense; all of them are told at once.
     """
-    problems = [*_bundles(bundle, running), *_choices(hosts, strategy, config, port)]
+    problems = [*_bundles(bundle, running), *_choices(hosts, strategy, config), *_balancer(port, path, interval)]
     if problems:
         raise ScenarioError(problems)
     name = _revision_name(bundle, "new")
@@ -54,8 +62,15 @@ def bundle_scenario(
         data["fleet"]["running"] = before
         data["group"]["auto_rollback"] = ("DEPLOYMENT_FAILURE",)
     if port is not None:
-        data["balancer"] = {"port": port, "health_check": {"path": path}, "traffic": {"path": path}}
+        data["balancer"] = {"port": port, "health_check": _health_check(path, interval), "traffic": {"path": path}}
     return Scenario.model_validate(data)
+
+
+def _health_check(path: str, interval: str) -> dict[str, Any]:
+    every_ms = some_time_ms(interval)
+    assert isinstance(every_ms, int), "some_time_ms gives milliseconds, or raises"
+    timeout = duration_text(min(every_ms, _TIMEOUT_MAX_MS))
+    return {"path": path, "interval": duration_text(every_ms), "timeout": timeout, "rise": RISE, "fall": FALL}
 
 
 def _revision_name(bundle: Path, otherwise: str) -> str:
@@ -74,7 +89,7 @@ def _bundles(bundle: Path, running: Path | None) -> list[Problem]:
     ]
 
 
-def _choices(hosts: int, strategy: str, config: str | None, port: int | None) -> list[Problem]:
+def _choices(hosts: int, strategy: str, config: str | None) -> list[Problem]:
     from strategies.configuration import PREDEFINED, elsewhere, named
 
     problems = []
@@ -91,6 +106,21 @@ def _choices(hosts: int, strategy: str, config: str | None, port: int | None) ->
     elif config is not None and named(config) is None:
         message = f"no deployment configuration is called {config}"
         problems.append(Problem("--config", 0, 0, message, suggest(config, PREDEFINED)))
+    return problems
+
+
+def _balancer(port: int | None, path: str, interval: str) -> list[Problem]:
+    problems = []
     if port is not None and not 1 <= port <= 65535:
         problems.append(Problem("--port", 0, 0, f"expected a port of 1 to 65535, found {port}", "write 8080"))
+    try:
+        HealthCheck(path=path)
+    except ValidationError:
+        remedy = "write /health" if not path.strip("/ ") else f"write /{''.join(path.split()).lstrip('/')}"
+        message = f"expected a path that begins with / and has no blanks, found {path!r}"
+        problems.append(Problem("--path", 0, 0, message, remedy))
+    try:
+        some_time_ms(interval)
+    except ValueError as error:
+        problems.append(Problem("--interval", 0, 0, str(error), f"left out, it is {INTERVAL}"))
     return problems

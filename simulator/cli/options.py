@@ -57,6 +57,15 @@ PortOption = Annotated[
 PathOption = Annotated[
     str | None, typer.Option("--path", help="With a bundle and --port: what the health check asks for. Left out: /.")
 ]
+IntervalOption = Annotated[
+    str | None,
+    typer.Option(
+        "--interval",
+        metavar="1s",
+        help="With a bundle and --port: from one health check to the next; 2 in a row make a host healthy, 3 unhealthy. "
+        "Left out: 1s (an ALB's own is 30s, and 5 in a row).",
+    ),
+]
 RunningOption = Annotated[
     str | None,
     typer.Option("--running", metavar="BUNDLE", help="With a bundle: the one that the hosts run before."),

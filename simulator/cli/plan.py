@@ -11,6 +11,7 @@ from simulator.cli.errors import UsageError
 from simulator.cli.options import (
     ConfigOption,
     HostsOption,
+    IntervalOption,
     Output,
     OutputOption,
     PathOption,
@@ -36,6 +37,7 @@ def verb(
     running: RunningOption = None,
     port: PortOption = None,
     path: PathOption = None,
+    interval: IntervalOption = None,
 ) -> None:
     """Show what would be done, before anything is: each deployment's stages, hosts, how many at once."""
     from simulator.cli.sources import BundleOptions, resolve
@@ -44,7 +46,7 @@ def verb(
 
     if mermaid + dot + (output is Output.JSON) > 1:
         raise UsageError("--mermaid, --dot and -o json exclude each other; give one")
-    found = resolve(scenario, BundleOptions(hosts, strategy, config, running, port, path)).scenario
+    found = resolve(scenario, BundleOptions(hosts, strategy, config, running, port, path, interval)).scenario
     planned = _planned(found)
     if mermaid:
         sys.stdout.write(graph.mermaid(planned))

@@ -14,6 +14,7 @@ from simulator.cli.options import (
     ConfigOption,
     FleetName,
     HostsOption,
+    IntervalOption,
     PathOption,
     PortOption,
     RunningOption,
@@ -75,6 +76,7 @@ def verb(
     running: RunningOption = None,
     port: PortOption = None,
     path: PathOption = None,
+    interval: IntervalOption = None,
 ) -> None:
     """Rehearse a deployment: a scenario's name or file, or a bundle.
 
@@ -91,7 +93,7 @@ def verb(
     if stay and fleet is FleetName.VIRTUAL and speed is None:
         raise UsageError("--stay goes with a run that takes real time: --fleet docker, or --speed 1")
     _writable(junit, report)
-    source = resolve(scenario, BundleOptions(hosts, strategy, config, running, port, path))
+    source = resolve(scenario, BundleOptions(hosts, strategy, config, running, port, path, interval))
     name = source.scenario.name
     limit_ms = _limit_ms(time_limit)
     settings = _Settings(fleet, seed, journal or default_path(name, fleet, seed), limit_ms, speed, strict, stay)

@@ -26,6 +26,7 @@ class BundleOptions:
     running: str | None = None
     port: int | None = None
     path: str | None = None
+    interval: str | None = None
 
     def words(self) -> list[str]:
         """The options as the user may write them."""
@@ -36,6 +37,7 @@ class BundleOptions:
             ("--running", self.running),
             ("--port", self.port),
             ("--path", self.path),
+            ("--interval", self.interval),
         )
         return [word for name, value in pairs if value is not None for word in (name, str(value))]
 
@@ -72,7 +74,10 @@ def resolve(word: str, options: BundleOptions | None = None) -> Source:
 
 def _bundle(word: str, path: Path, options: BundleOptions) -> Source:
     from scenarios import bundle_scenario
+    from scenarios.from_bundle import INTERVAL
 
+    if options.interval is not None and options.port is None:
+        raise UsageError("--interval says how often the balancer asks, and goes with --port, where it asks")
     if options.path is not None and options.port is None:
         raise UsageError("--path says what the balancer asks for, and goes with --port, where it asks")
     running = Path(options.running).expanduser() if options.running else None
@@ -83,7 +88,8 @@ def _bundle(word: str, path: Path, options: BundleOptions) -> Source:
         config=options.config,
         running=running,
         port=options.port,
-        path=options.path or "/",
+        path="/" if options.path is None else options.path,
+        interval=INTERVAL if options.interval is None else options.interval,
     )
     # Where the bundle lies is no part of what is rehearsed.
     revisions = {name: r.model_copy(update={"bundle": Path(r.bundle.name)}) for name, r in scenario.revisions.items()}

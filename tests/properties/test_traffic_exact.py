@@ -98,7 +98,7 @@ def naive(config: Balancer, hosts: dict[str, Answer], running: bool, moves: list
         answered = Fraction(0)
         for name, share in _shares(book, list(serving)).items():
             answered += share
-            if (serves := serving[name].serves) is not None:
+            if share and (serves := serving[name].serves) is not None:
                 book.by_revision[serves] += share
             if not serving[name].serves_well:
                 book.failed += share
