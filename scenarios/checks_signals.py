@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from scenarios.facts import ADD_BALANCER, Facts, exactly_one
 from scenarios.problems import suggest
-from scenarios.signals import JUDGES, METRICS, SIDES, amount_text, threshold_of
+from scenarios.signals import JUDGES, METRICS, SIDES, amount_text, share, threshold_of
 from scenarios.tree import Report, Tree
 
 _REMEDIES = {
@@ -95,10 +95,18 @@ def _analysis(facts: Facts, name: str, analysis: Tree, report: Report) -> None:
         if metric is not None and metric.text == "healthy_hosts":
             report(metric.place, f"{what} judges requests, and hosts are not requests", "make healthy_hosts an alarm")
     significance = analysis.get("compare", "significance")
-    if significance is not None and significance.text.rstrip("% ") in ("0", "0.0", "1", "1.0", "100"):
+    if significance is not None and _is_certain(significance):
         message = f"significance is more than 0 and less than 1, found {significance.text}"
         report(significance.place, message, "write 5%")
     _measured(facts, analysis, what, report)
+
+
+def _is_certain(significance: Tree) -> bool:
+    """Whether it is nothing or all; what is no share at all is told beside the model's other mistakes."""
+    try:
+        return share(significance.value) in (0.0, 1.0)
+    except ValueError:
+        return False
 
 
 def _bound(node: Tree, what: str, report: Report) -> None:

@@ -35,7 +35,9 @@ def in_words(metric: str, value: Fraction) -> str:
     """A metric's value as a person reads it: `4.2 %`, `130 ms`, `3`."""
     if metric == HEALTHY_HOSTS:
         return str(value)
-    return f"{float(value) * 100:.4g} %" if metric == ERROR_RATE else f"{float(value):.4g} ms"
+    if metric == ERROR_RATE:
+        return f"{float(value) * 100:.3g} %"
+    return f"{float(value):.3g} ms" if value < 1000 else f"{round(value)} ms"  # a time is known to 1.6 %
 
 
 class Watch:

@@ -67,7 +67,8 @@ def watch(path: Path) -> Iterator[words.Answer]:
 @contextlib.contextmanager
 def _asked(path: Path, request: words.Request, *, patient: bool = False) -> Iterator[IO[bytes]]:
     with runs.connect(path, ANSWER_S) as connection:
-        connection.sendall(words.line(request))
+        with contextlib.suppress(BrokenPipeError):  # it turns us away unheard: its answer says why
+            connection.sendall(words.line(request))
         if patient:
             connection.settimeout(None)
         with connection.makefile("rb") as answers:

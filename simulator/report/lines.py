@@ -209,6 +209,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
 _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
     Trigger.DEPLOYMENT_START: (words.RUNNING, "begins: "),
     Trigger.INSTANCE_START: (words.RUNNING, "taken: "),
+    Trigger.INSTANCE_READY: (words.STOPPED, "Ready: "),
     Trigger.INSTANCE_SUCCESS: (words.SUCCEEDED, "Succeeded: "),
     Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),
 }

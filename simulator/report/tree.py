@@ -189,7 +189,7 @@ def _stands(rollout: Rollout, now_ms: int) -> Iterator[Text]:
     if rollout.paused and not rollout.ended:
         yield _text(words.STOPPED, (PAUSED, words.STYLES[words.STOPPED]))
     if (stage := at_hand(rollout)) is not None:
-        yield _text(stage.sign, (stage.heading, "bold"), (str(stage.stage), ""), (stage.lasted(now_ms), "dim"))
+        yield _text(stage.sign, (f"{stage.heading}:", "bold"), (str(stage.stage), ""), (stage.lasted(now_ms), "dim"))
 
 
 def _counts(rollout: Rollout) -> Text:

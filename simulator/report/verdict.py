@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CAUSES_MAX: Final = 5
 """So many causes of one deployment are shown; the others are counted."""
 
-STAGES_MAX: Final = 8
+STAGES_MAX: Final = 12
 """So many stages of one deployment are named; the others are counted."""
 
 Line = tuple[int, Text]

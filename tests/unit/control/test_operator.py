@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import socket
@@ -237,7 +238,8 @@ def desk(played: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def raw(desk: Desk, text: bytes) -> words.Answer:
     """What is answered to these bytes."""
     with operator_runs.connect(desk.path, LIMIT_S) as connection:
-        connection.sendall(text)
+        with contextlib.suppress(BrokenPipeError):
+            connection.sendall(text)
         with connection.makefile("rb") as answers:
             return words.answer(answers.readline())
 
@@ -267,9 +269,10 @@ def test_what_is_no_request_is_refused_in_words(desk: Desk, text: bytes, why: st
 
 def test_another_user_is_turned_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operator_desk, "peer", lambda _: os.geteuid() + 1)
-    answer = raw(desk, words.line(words.Describe()))
-    assert isinstance(answer, words.Mistaken)
-    assert answer.why == "this run belongs to another user"
+    for _ in range(20):  # whether it is heard before it is turned away is a matter of chance
+        answer = operator_client.ask(desk.path, words.Describe())
+        assert isinstance(answer, words.Mistaken)
+        assert answer.why == "this run belongs to another user"
 
 
 def test_the_system_tells_who_is_at_the_other_end() -> None:
