@@ -169,6 +169,11 @@ def test_mistakes_in_the_options_of_a_bundle(tmp_path: Path) -> None:
     assert "did you mean rolling?" in done.stderr
     assert "HalfAtATime" in done.stderr
     assert drydeploy("run", "bundle", "--path", "/", state=tmp_path).returncode == 2
+    assert drydeploy("run", "bundle", "--interval", "1s", state=tmp_path).returncode == 2
+    done = drydeploy("run", "bundle", "--port", "8080", "--path", "x", "--interval", "5", state=tmp_path)
+    assert done.returncode == 2
+    assert "--path: error: expected a path that begins with / and has no blanks, found 'x'; write /x" in done.stderr
+    assert "--interval: error: expected a duration" in done.stderr
 
 
 def test_a_journal_is_replayed_to_the_same_end(tmp_path: Path) -> None:

@@ -72,3 +72,17 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
 def test_the_package_names_nothing_else() -> None:
     with pytest.raises(AttributeError):
         _ = scenarios.nothing
+
+
+def test_a_bare_bundle_is_asked_often_and_its_path_and_interval_are_checked() -> None:
+    usual = bundle_scenario(BUNDLES / "web-v1", hosts=2, port=80).balancer
+    assert usual is not None
+    check = usual.health_check
+    assert (check.interval, check.timeout, check.rise, check.fall) == (1_000, 1_000, 2, 3)
+    slow = bundle_scenario(BUNDLES / "web-v1", hosts=2, port=80, interval="30s").balancer
+    assert slow is not None
+    assert (slow.health_check.interval, slow.health_check.timeout) == (30_000, 5_000)
+    with pytest.raises(ScenarioError) as caught:
+        bundle_scenario(BUNDLES / "web-v1", hosts=2, port=80, path="x", interval="0s")
+    assert [problem.file for problem in caught.value.problems] == ["--interval", "--path"]
+    assert "write /x" in str(caught.value)
