@@ -37,6 +37,7 @@ __all__ = [
     "Problem",
     "Script",
     "examine",
+    "legible",
     "load",
 ]
 
@@ -52,21 +53,29 @@ def load(text: str, *, name: str = "appspec.yml", host_os: str | None = None) ->
     """
     appspec, problems = _read(text, host_os)
     errors = tuple(problem for problem in problems if problem.severity == "error")
-    if appspec is None:
+    if appspec is None or errors:
         raise AppSpecError(name, errors)
     return appspec
 
 
+def legible(text: str) -> AppSpec | None:
+    """What can be read of ``text``, whatever else is wrong with it; None where it is no AppSpec at all.
+
+    What is missing or wrong has its default.
+    """
+    return _read(text, None)[0]
+
+
 def examine(
-    text: str, *, bundle: Path | None = None, name: str = "appspec.yml"
+    text: str, *, bundle: Path | None = None, name: str = "appspec.yml", host_os: str | None = None
 ) -> tuple[AppSpec | None, tuple[Problem, ...]]:
     """Read ``text`` and say everything about it, in the order of the file.
 
-    ``bundle`` is the directory that holds the file, where there is one. The AppSpec is None if, and only
-    if, there is an error. A script or source that the bundle lacks is a warning: the agent reads such a
-    file, and fails later.
+    ``bundle`` is the directory that holds the file, where there is one, and ``host_os`` as with ``load``. The
+    AppSpec is None if, and only if, there is an error. A script or source that the bundle lacks is a warning:
+    the agent reads such a file, and fails later.
     """
-    appspec, problems = _read(text, None)
+    appspec, problems = _read(text, host_os)
     found = list(problems)
     if Path(name).name == "appspec.yaml":
         found.append(
@@ -79,9 +88,10 @@ def examine(
                 "name it appspec.yml",
             )
         )
-    if appspec is not None and bundle is not None:
+    if appspec is not None and bundle is not None and appspec.os != "windows":
         found += check_bundle(appspec, bundle)
-    return appspec, tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
+    refused = any(problem.severity == "error" for problem in found)
+    return None if refused else appspec, tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
 
 
 @lru_cache(maxsize=_CACHED)

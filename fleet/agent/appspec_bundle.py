@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from fleet.agent.appspec_model import SCRIPT_EVENTS, AppSpec, Mark, Problem, Script
+from fleet.agent.appspec_scripts import check_script
 from fleet.agent.instructions import PlanError
 from fleet.agent.plan import plan_install
 from fleet.agent.tree import DiskTree, clean
@@ -23,7 +24,8 @@ def check_bundle(appspec: AppSpec, bundle: Path) -> list[Problem]:
     problems: list[Problem] = []
     for event in SCRIPT_EVENTS:
         for script in appspec.scripts(event):
-            problems += _check_script(event, script, bundle)
+            if script.location:
+                problems += _check_script(event, script, bundle)
     for entry in appspec.files:
         place = bundle / clean(entry.source)
         if not place.exists() and not place.is_symlink():
@@ -52,7 +54,12 @@ def _check_script(event: str, script: Script, bundle: Path) -> list[Problem]:
                 f"write `{clean(script.location)}`, and put the script there",
             )
         )
-    if not place.exists():
+    if place.is_file():
+        found += check_script(event, script.location, place, script.mark)
+    elif place.is_dir():
+        message = f"the script `{script.location}` of `{event}` is a directory; the event fails there"
+        found.append(_warning(script.mark, message, "name a file"))
+    elif not place.exists():
         message = f"the script `{script.location}` of `{event}` is not in the bundle; the event fails there"
         found.append(
             _warning(script.mark, message, _where(bundle, place.name) or "add the script, or correct its location")

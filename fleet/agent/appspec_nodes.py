@@ -45,6 +45,10 @@ class Notes:
         """Note something that goes otherwise than it seems."""
         self._add("warning", at, message, remedy)
 
+    def warn_at(self, mark: Mark, message: str, remedy: str) -> None:
+        """The same, at a place."""
+        self.problems.append(Problem("warning", mark.line, mark.column, message, remedy))
+
     @property
     def errors(self) -> tuple[Problem, ...]:
         """The errors alone."""

@@ -35,7 +35,7 @@ _TYPES = ("file", "directory")
 
 
 def read(document: Document, notes: Notes, *, host_os: str | None) -> AppSpec | None:
-    """Read the document; None if it has errors, which are then among ``notes``."""
+    """Read the document as far as it can be: what is wrong is among ``notes``; None if it is no AppSpec at all."""
     root = document.root
     if root is None or is_null(root):
         notes.error(root, "the file is empty", _EMPTY_REMEDY)
@@ -60,16 +60,14 @@ class _Reader:
         self._notes = notes
         self._host_os = host_os
 
-    def root(self, node: yaml.Node, entries: dict[str, Entry]) -> AppSpec | None:
+    def root(self, node: yaml.Node, entries: dict[str, Entry]) -> AppSpec:
         found = known(entries, ROOT_KEYS, "the file", self._notes)
         version = self._version(node, found.get("version"))
         os_name = self._os(node, found.get("os"))
         hooks = self._hooks(found.get("hooks"))
-        files = self._files(found.get("files"))
+        files = self._files(found.get("files"), os_name)
         permissions = self._permissions(found.get("permissions"), os_name)
         behaviour = self._behaviour(found.get("file_exists_behavior"))
-        if self._notes.errors:
-            return None
         return AppSpec(version, os_name, files, behaviour, permissions, hooks)
 
     def _version(self, root: yaml.Node, entry: Entry | None) -> float:
@@ -93,7 +91,7 @@ class _Reader:
         elif self._host_os and name != self._host_os:
             self._notes.error(
                 at,
-                f"`os` is {name}, and this host runs {self._host_os}",
+                f"`os` is {name}, and this host runs {self._host_os}: its agent refuses the file",
                 f"write `os: {self._host_os}`, or deploy it elsewhere",
             )
         return name
@@ -120,8 +118,11 @@ class _Reader:
                 script for node in items(hook.value, f"`{name}`", self._notes) if (script := self._script(name, node))
             )
             # Scripts that leave the default alone have not been thought about: only chosen timeouts are added up.
+            for script in scripts:
+                self._longer_than_its_event(name, script)
             total_s = sum(script.timeout_s for script in scripts if script.timeout_s != TIMEOUT_DEFAULT_S)
-            if len(scripts) > 1 and total_s > EVENT_TIMEOUT_MAX_S:
+            each_fits = all(script.timeout_s <= EVENT_TIMEOUT_MAX_S for script in scripts)
+            if len(scripts) > 1 and each_fits and total_s > EVENT_TIMEOUT_MAX_S:
                 self._notes.warn(
                     hook.key,
                     f"the scripts of `{name}` may take {total_s} s together, and an event has {EVENT_TIMEOUT_MAX_S} s",
@@ -129,6 +130,15 @@ class _Reader:
                 )
             result[name] = scripts
         return result
+
+    def _longer_than_its_event(self, event: str, script: Script) -> None:
+        if script.timeout_s > EVENT_TIMEOUT_MAX_S:
+            self._notes.warn_at(
+                script.mark,
+                f"the script `{script.location}` of `{event}` may take {script.timeout_s} s, and an event has "
+                f"{EVENT_TIMEOUT_MAX_S} s: the deployment gives the host up before",
+                f"write at most `timeout: {EVENT_TIMEOUT_MAX_S}`",
+            )
 
     def _script(self, event: str, node: yaml.Node) -> Script | None:
         entries = self._mapping(node, f"a script of `{event}`", "write `- location: path/to/script`")
@@ -160,11 +170,11 @@ class _Reader:
             )
         return seconds
 
-    def _files(self, entry: Entry | None) -> tuple[FileEntry, ...]:
+    def _files(self, entry: Entry | None, os_name: str) -> tuple[FileEntry, ...]:
         nodes = items(entry.value if entry else None, "`files`", self._notes)
-        return tuple(file for node in nodes if (file := self._file(node)))
+        return tuple(file for node in nodes if (file := self._file(node, os_name)))
 
-    def _file(self, node: yaml.Node) -> FileEntry | None:
+    def _file(self, node: yaml.Node, os_name: str) -> FileEntry | None:
         entries = self._mapping(node, "an entry of `files`", "write `- source: …` and `destination: …`")
         if entries is None:
             return None
@@ -179,7 +189,7 @@ class _Reader:
             self._notes.error(node, f"the source `{source}` has no `destination`", "name a directory on the host")
         if source is None or destination is None:
             return None
-        if not destination.startswith("/"):
+        if not destination.startswith("/") and os_name != "windows":
             self._notes.warn(
                 found["destination"].value,
                 f"the destination `{destination}` is relative, and is taken from the agent's working directory, `/`",
@@ -189,7 +199,7 @@ class _Reader:
 
     def _permissions(self, entry: Entry | None, os_name: str) -> tuple[Permission, ...]:
         nodes = list(items(entry.value if entry else None, "`permissions`", self._notes))
-        if nodes and os_name == "windows":
+        if nodes and os_name == "windows" and self._host_os in (None, "windows"):
             self._notes.error(nodes[0], "`permissions` are not supported on windows", "remove them")
             return ()
         return tuple(permission for node in nodes if (permission := self._permission(node)))

@@ -226,7 +226,7 @@ def test_each_silent_trap_is_told(text: str, words: list[str]) -> None:
 
 def test_the_bundle_is_compared(tmp_path: Path) -> None:
     (tmp_path / "web").mkdir()
-    (tmp_path / "web" / "a").write_text("")
+    (tmp_path / "web" / "a").write_text("#!/bin/sh\n")
     text = (
         HEAD + "files:\n  - source: wev\n    destination: /srv\n  - source: web\n    destination: /srv\n"
         "permissions:\n  - object: /srv/a\n    pattern: '*.x'\n"
