@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from simulator.control.result import Finding, RunResult
-from simulator.report.stages import passed, said
 from simulator.rollout.commands import Command
 from simulator.rollout.events import Diagnostics, Event
 from simulator.rollout.host import NEVER, Host
@@ -59,20 +58,6 @@ def _deployment(rollout: Rollout) -> JsonObject:
         "status": rollout.status.value,
         "error": {"code": error.code.value, "message": error.message} if error else None,
         "rollback_of": deployment.rollback_of,
-        "stages": [
-            {
-                "name": stage.stage.name,
-                "kind": type(stage.stage).__name__.lower(),
-                "what": str(stage.stage),
-                "began_ms": stage.began_ms,
-                "ended_ms": stage.ended_ms,
-            }
-            for stage in passed(rollout)
-        ],
-        "operator": [
-            {"at_ms": heard.at_ms, "by": heard.by, "said": heard.word, "refused": heard.refused}
-            for heard in said(rollout)
-        ],
         "hosts": {name: _host(host) for name, host in rollout.hosts.items()},
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import xml.etree.ElementTree as ET
 from functools import cache
 
@@ -12,7 +11,6 @@ from scenarios import library
 from scenarios.loader import load
 from simulator.control.rehearse import virtual
 from simulator.control.result import RunResult
-from simulator.report.document import document, dumps
 from simulator.report.html import html
 from simulator.report.junit import junit
 from simulator.report.lines import Lines
@@ -151,19 +149,6 @@ def test_many_stages_are_counted_not_named() -> None:
     result = virtual(scenario, seed=0, scenario_sha256="", replay="")
     assert len(result.rollouts[0].stages) == 39
     assert ", 27 more" in judged(result)
-
-
-def test_the_document_has_the_stages_and_the_words() -> None:
-    found = json.loads(dumps(document(played("approval")[0])))["deployments"][0]
-    assert [(stage["name"], stage["kind"]) for stage in found["stages"]] == [
-        ("step 01", "deploy"),
-        ("step 02 waits", "approve"),
-        ("step 03", "deploy"),
-    ]
-    assert found["stages"][1]["ended_ms"] == found["stages"][2]["began_ms"] == 12_000
-    assert found["operator"] == [{"at_ms": 12_000, "by": "the operator", "said": "continue", "refused": None}]
-    found = json.loads(dumps(document(played("operator-pauses")[0])))["deployments"][0]
-    assert [word["refused"] for word in found["operator"]] == [None, "the deployment is paused already", None]
 
 
 def test_junit_has_them_as_properties() -> None:
