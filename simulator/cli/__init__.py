@@ -55,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Carry out a command line, and give its exit code. No traceback reaches the user."""
     # The verb `list` is a module of this package, and hides the built-in once it was imported.
     arguments = [*(sys.argv[1:] if argv is None else argv)]
+    _whole_world()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without ✔ shows \u2714, and no error
@@ -72,6 +73,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return report(error)
     return code
+
+
+def _whole_world() -> None:
+    """What the shell has closed (`>&-`) leads nowhere, and an empty HOME is none."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+    if os.environ.get("HOME") == "":
+        del os.environ["HOME"]
 
 
 _INTERRUPTED: Final = 130

@@ -62,12 +62,25 @@ def report(error: Exception) -> int:
             for problem in problems:
                 typer.echo(problem.render(), err=True)
         else:
-            tell(f"error: {error}")
+            tell(f"error: {_in_words(error)}")
         return USAGE
     words = str(getattr(error, "problem", error)).splitlines() or [""]
     tell(f"this is a defect of drydeploy, please report it: {type(error).__name__}: {words[0]}")
-    typer.echo(f"replay: {DEBUG}=1 {shlex.join(['drydeploy', *sys.argv[1:]])}", err=True)
+    typer.echo(f"run again: {DEBUG}=1 {shlex.join(['drydeploy', *sys.argv[1:]])}", err=True)
     return DEFECT
+
+
+def _in_words(error: Exception) -> str:
+    """What the system refused, by the file's name; any other error has words of its own."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    reason = error.strerror[:1].lower() + error.strerror[1:]
+    if error.filename is None:
+        return reason
+    name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename)
+    if isinstance(error, PermissionError):
+        return f"{name}: {reason}; change its permissions or those of its directory, or name another place"
+    return f"{name}: {reason}"
 
 
 def _known(error: Exception) -> bool:

@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     """An expectation was not met; where there are none, the deployment failed or was stopped."""
     USAGE = 2
+    """The command line or a file cannot be used, or what plays the run was missing or broke: there is no verdict."""
     ROLLED_BACK = 3
     """A deployment was rolled back, and nothing was expected of that."""
     UNSAFE = 4

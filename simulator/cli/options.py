@@ -62,8 +62,8 @@ IntervalOption = Annotated[
     typer.Option(
         "--interval",
         metavar="1s",
-        help="With a bundle and --port: from one health check to the next; 2 in a row make a host healthy, 3 unhealthy. "
-        "Left out: 1s (an ALB's own is 30s, and 5 in a row).",
+        help="With a bundle and --port: from one health check to the next. Left out: 1s. 2 in a row make a host "
+        "healthy, 3 unhealthy. (An ALB's own: 30s, 5 and 2.)",
     ),
 ]
 RunningOption = Annotated[

@@ -87,22 +87,36 @@ class NdJson(_AsksBeside):
 
 
 class PlainText:
-    """A line for each event and decision, then the verdict. `quiet`: the verdict alone."""
+    """A line for each event and decision, then the verdict. `quiet`: the verdict alone.
 
-    def __init__(self, console: Console, title: str, *, quiet: bool, every: bool) -> None:
+    The heading comes with the first line, so that an error has none before it. `prepares`: the hosts take a while to
+    be there, and standard error says so meanwhile.
+    """
+
+    def __init__(self, console: Console, title: str, *, quiet: bool, every: bool, prepares: bool) -> None:
         from simulator.report.lines import Lines
 
         self._console = console
         self._title = title
         self._quiet = quiet
         self._every = every
-        self.observers: Sequence[Observer] = () if quiet else (Lines(self._write, every=every),)
+        self._prepares = prepares
+        self._headed = quiet
+        begun: tuple[Observer, ...] = (self._time_zero,) if prepares else ()
+        self.observers: Sequence[Observer] = begun if quiet else (*begun, Lines(self._write, every=every))
 
     def showing(self) -> AbstractContextManager[object]:
-        """Only a heading; the lines come by themselves."""
-        if not self._quiet:
-            self._write(self._title)
+        """Nothing; the lines come by themselves."""
+        if self._prepares:
+            tell("the hosts are being prepared …")
         return nullcontext()
+
+    def _time_zero(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """An observer: the first event is the end of the preparations."""
+        del event, commands, rollout
+        if self._prepares:
+            self._prepares = False
+            tell("the hosts are there: time 0")
 
     def ask(self, question: str) -> None:
         """Ask in a line of its own; on standard error where there are no others."""
@@ -112,6 +126,9 @@ class PlainText:
             self._write(question)
 
     def _write(self, line: str) -> None:
+        if not self._headed:
+            self._headed = True
+            sys.stdout.write(self._title + "\n")
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
@@ -127,12 +144,11 @@ class PlainText:
 class TerminalText:
     """A tree that lives while the run goes on, then the verdict. `pace` None: the tree is drawn once, at the end."""
 
-    def __init__(self, console: Console, title: str, *, pace: float | None, every: bool) -> None:
+    def __init__(self, console: Console, title: str, *, pace: float | None) -> None:
         from simulator.report.tree import LiveTree
 
         self._console = console
         self._title = title
-        self._every = every
         self._tree: LiveTree | None = None if pace is None else LiveTree(title, pace)
         self.observers: Sequence[Observer] = () if self._tree is None else (self._tree,)
 
@@ -156,13 +172,16 @@ class TerminalText:
 
         self._console.print(final_tree(self._title, result))
         self._console.print()
-        print_verdict(self._console, verdict(result, journal=journal, every=self._every))
+        print_verdict(self._console, verdict(result, journal=journal))
 
 
-def presenter(output: RunOutput, title: str, *, pace: float | None, quiet: bool, every: bool) -> Presenter:
-    """What fits the option, and where standard output leads.
+def presenter(
+    output: RunOutput, title: str, *, pace: float | None, quiet: bool, every: bool, prepares: bool = False
+) -> Presenter:
+    """What fits the options, and where standard output leads: a tree on a terminal, lines anywhere else.
 
-    `pace`: seconds of the run in each real one; None where it takes no time that a person could watch.
+    `pace`: seconds of the run in each real one; None where it takes no time that a person could watch. `every`
+    command and reason can only be told in lines. `prepares`: the hosts take a while to be there.
     """
     match output:
         case RunOutput.JSON:
@@ -173,6 +192,6 @@ def presenter(output: RunOutput, title: str, *, pace: float | None, quiet: bool,
             from simulator.cli.screen import Screen
 
             console = Screen(highlight=False)
-            if console.is_terminal and not console.is_dumb_terminal and not quiet:
-                return TerminalText(console, title, pace=pace, every=every)
-            return PlainText(console, title, quiet=quiet, every=every)
+            if console.is_terminal and not console.is_dumb_terminal and not quiet and not every:
+                return TerminalText(console, title, pace=pace)
+            return PlainText(console, title, quiet=quiet, every=every, prepares=prepares)

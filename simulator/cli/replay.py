@@ -16,7 +16,9 @@ def verb(
         RunOutput, typer.Option("--output", "-o", help="For a person, one JSON object, or a JSON object a line.")
     ] = RunOutput.TEXT,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict alone.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every command and safety rule.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print every command, reason and safety rule, in lines.")
+    ] = False,
 ) -> None:
     """Play a journal again, event by event. The exit code is the run's own."""
     from simulator.cli.exits import exit_code

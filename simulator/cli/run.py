@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.errors import UsageError
+from simulator.cli.errors import UsageError, tell
 from simulator.cli.options import (
     ConfigOption,
     FleetName,
@@ -69,7 +70,9 @@ def verb(
         bool, typer.Option("--stay", help="Stay after the last deployment, for retry and undo, until drydeploy end.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict alone.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every command and safety rule.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print every command, reason and safety rule, in lines.")
+    ] = False,
     hosts: HostsOption = None,
     strategy: StrategyOption = None,
     config: ConfigOption = None,
@@ -80,8 +83,8 @@ def verb(
 ) -> None:
     """Rehearse a deployment: a scenario's name or file, or a bundle.
 
-    Exit codes: 0 as expected · 1 failed · 2 usage · 3 rolled back, unexpectedly · 4 a safety rule was violated, or a
-    rollback failed · 5 inconclusive · 124 time limit · 130 interrupted.
+    Exit codes: 0 as expected · 1 failed · 2 usage, or it could not be played · 3 rolled back, unexpectedly · 4 a safety
+    rule was violated, or a rollback failed · 5 inconclusive · 124 time limit · 130 interrupted.
     """
     from simulator.cli.exits import exit_code
     from simulator.cli.journals import default_path
@@ -98,12 +101,12 @@ def verb(
     limit_ms = _limit_ms(time_limit)
     settings = _Settings(fleet, seed, journal or default_path(name, fleet, seed), limit_ms, speed, strict, stay)
     title = f"{name} · {fleet} fleet · seed {seed}"
-    shown = presenter(output, title, pace=settings.pace, quiet=quiet, every=verbose)
+    shown = presenter(output, title, pace=settings.pace, quiet=quiet, every=verbose, prepares=fleet is FleetName.DOCKER)
     with shown.showing():
         result = _play(source, settings, shown)
     shown.finish(result, settings.journal)
-    _write_files(result, junit, report)
-    raise typer.Exit(exit_code(result))
+    written = _write_files(result, junit, report)
+    raise typer.Exit(exit_code(result) or int(not written))
 
 
 def _play(source: Source, settings: _Settings, shown: Presenter) -> RunResult:
@@ -175,19 +178,38 @@ def _limit_ms(text: str | None) -> int | None:
 
 
 def _writable(*paths: Path | None) -> None:
-    """Refuse before the run what could not be written after it."""
+    """Refuse before the run what could not be written after it: by opening it for writing, which changes nothing."""
     for path in paths:
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        if path is None:
+            continue
+        if path.is_dir() or not path.parent.is_dir():
             found = "is a directory" if path.is_dir() else f"there is no directory {path.parent}"
             raise UsageError(f"{path} cannot be written: {found}; name a file in a directory that exists")
+        there = os.path.lexists(path)
+        try:
+            path.open("ab").close()
+            if not there:
+                path.unlink()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}; name another file") from error
 
 
-def _write_files(result: RunResult, junit: Path | None, report: Path | None) -> None:
+def _write_files(result: RunResult, junit: Path | None, report: Path | None) -> bool:
+    """Write what was asked for. False: something could not be written after all, which is told."""
+    texts: list[tuple[Path, str]] = []
     if junit is not None:
         from simulator.report.junit import junit as as_junit
 
-        junit.write_text(as_junit(result), encoding="utf-8")
+        texts.append((junit, as_junit(result)))
     if report is not None:
         from simulator.report.html import html
 
-        report.write_text(html(result), encoding="utf-8")
+        texts.append((report, html(result)))
+    written = True
+    for path, text in texts:
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            tell(f"error: the run came to its end, but {path} could not be written: {error.strerror}")
+            written = False
+    return written

@@ -67,7 +67,15 @@ def _deployment(which: str, expected: ExpectDeployment, rollout: Rollout) -> Ite
         yield Finding(f"{which}: the error says “{expected.message}”", expected.message in message, message)
     for status, count in expected.hosts.items():
         there = rollout.counts[TargetStatus(status)]
-        yield Finding(f"{which}: {count} hosts {status}", there == count, f"there are {there}")
+        yield Finding(
+            f"{which}: {count} {_host(count)} {status}",
+            there == count,
+            f"there {'is' if there == 1 else 'are'} {there}",
+        )
+
+
+def _host(number: int) -> str:
+    return "host" if number == 1 else "hosts"
 
 
 def final_revisions(rollouts: Sequence[Rollout]) -> dict[str, str]:
@@ -83,9 +91,9 @@ def _revisions(expect: Expect, rollouts: Sequence[Rollout]) -> Iterator[Finding]
     ended = final_revisions(rollouts)
     counts = Counter(ended.values())
     for revision, wanted in (expect.revisions or {}).items():
-        yield Finding(
-            f"{wanted} hosts end on {revision}", counts[revision] == wanted, f"hosts end on {_counts(counts)}"
-        )
+        ends = "end" if wanted != 1 else "ends"
+        expected = f"{wanted} {_host(wanted)} {ends} on {revision}"
+        yield Finding(expected, counts[revision] == wanted, f"hosts end on {_counts(counts)}")
     for host, revision in expect.hosts.items():
         there = ended.get(host, "nothing: there is no such host")
         yield Finding(f"{host} ends on {revision}", there == revision, f"it ends on {there}")

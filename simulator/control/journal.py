@@ -20,6 +20,8 @@ from simulator.rollout.events import EVENTS, Event
 FORMAT = 1
 JOURNAL_MAX_BYTES = 4 * 1024**3
 """A journal that grows beyond this ends the run: something repeats itself for ever."""
+HEADER_MAX_BYTES = 256 * 1024**2
+"""A first line that is longer than this is no journal's: it bears a scenario."""
 _BATCH_EVENTS = 256
 """So many events are turned to text at once, and wait for it where the journal is not durable."""
 
@@ -124,10 +126,13 @@ def read(path: Path) -> tuple[Header, Iterator[Event]]:
     except OSError as error:
         raise JournalError(f"the journal {path} cannot be read: {error.strerror}") from error
     try:
-        header = msgspec.json.decode(lines.readline(), type=Header)
-    except msgspec.DecodeError as error:
+        first = lines.readline(HEADER_MAX_BYTES)
+        header = msgspec.json.decode(first, type=Header)
+    except (OSError, msgspec.DecodeError) as error:
         lines.close()
-        raise JournalError(f"{path}:1: expected a journal of drydeploy: {error}") from error
+        if isinstance(error, OSError):
+            raise JournalError(f"the journal {path} cannot be read: {error.strerror}") from error
+        raise JournalError(f"{path}:1: expected a journal of drydeploy; this is {_kind(first, error)}") from error
     if header.format != FORMAT:
         lines.close()
         raise JournalError(
@@ -135,6 +140,22 @@ def read(path: Path) -> tuple[Header, Iterator[Event]]:
             f"drydeploy {header.drydeploy}"
         )
     return header, _events(path, lines)
+
+
+def _kind(first: bytes, error: Exception) -> str:
+    """What a file is that is no journal, by its first line."""
+    if not first:
+        return "an empty file"
+    start = first.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.lower().startswith((b"<!doctype html", b"<html")):
+        return "an HTML page; `--report` writes those, and `--journal` writes journals"
+    if start.startswith(b"<"):
+        return "XML; `--junit` writes that, and `--journal` writes journals"
+    if start.startswith((b'{"event":', b'{"decision":')):
+        return "what `-o ndjson` prints, which has the decisions too and no header; `--journal` writes journals"
+    if start.rstrip() == b"{":
+        return "a JSON object of several lines, as `-o json` prints it; `--journal` writes journals"
+    return f"something else: {error}"
 
 
 def _events(path: Path, lines: IO[bytes]) -> Iterator[Event]:

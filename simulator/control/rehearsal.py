@@ -46,6 +46,7 @@ from simulator.rollout.events import (
     DeploymentEvent,
     DisksCompared,
     Event,
+    FaultChanged,
     HealthCheckReported,
     HostProvisioned,
     LifecycleEventStarted,
@@ -113,6 +114,8 @@ class Rehearsal:
         self.traffic: TrafficMeasured | None = None
         self.disks: list[DisksCompared] = []
         """What each rollback left otherwise than it was."""
+        self.fault_changes: list[FaultChanged] = []
+        self.first_in_service_ms: int | None = None
         self.invariants = Invariants()
         self.done = False
         self.stays = stays
@@ -230,12 +233,16 @@ class Rehearsal:
                 rollout = self._by_id[event.deployment_id][0]
             return rollout, rollout.handle(event)
         if isinstance(event, HealthCheckReported | AlarmChanged):
+            if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
+                self.first_in_service_ms = event.at_ms
             return self._active, self._active.handle(event) if self._active else ()
         if isinstance(event, DeploymentCreated):
             return self._create(event)
         if isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
+        if isinstance(event, FaultChanged):
+            self.fault_changes.append(event)
         if isinstance(event, DisksCompared):
             self.disks.append(event)
             self._compared()

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from scenarios.model import Scenario
 from simulator.rollout.commands import Command, Notify
-from simulator.rollout.events import Event
+from simulator.rollout.events import Event, FaultChanged
 from simulator.rollout.machine import Rollout
 
 
@@ -80,6 +80,15 @@ class RunResult:
     journal_sha256: str
     replay: str
     """The line that plays this run again."""
+    faults: tuple[FaultChanged, ...] = ()
+    """The faults that began and were healed, in their order."""
+    first_in_service_ms: int | None = None
+    """When the balancer first found a host healthy, where none was in service at the beginning; None: it never did."""
+
+    @property
+    def begins_empty(self) -> bool:
+        """Whether no host was in service at the beginning: all were new."""
+        return self.scenario.balancer is not None and self.scenario.fleet.running is None
 
     @property
     def as_expected(self) -> bool:

@@ -11,6 +11,7 @@ from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
 from simulator.rollout.machine import Rollout
+from simulator.rollout.messages import of_hosts
 from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
 
 _OUTCOMES = {
@@ -51,14 +52,14 @@ def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
         if rollout.status is DeploymentStatus.SUCCEEDED and rollout.sick:
             sick = len(rollout.sick)
             words.append(
-                f"{rollout.deployment_id} Succeeded although {sick} of {len(rollout.hosts)} hosts turned unhealthy "
+                f"{rollout.deployment_id} Succeeded although {of_hosts(sick, len(rollout.hosts))} turned unhealthy "
                 "after their checks: no bake was long enough to notice"
             )
         failed = rollout.counts[TargetStatus.FAILED]
         if rollout.status is DeploymentStatus.SUCCEEDED and failed:
             hosts, needed = len(rollout.hosts), rollout.budget.needed
             words.append(
-                f"{rollout.deployment_id} Succeeded although {failed} of {hosts} hosts failed: CodeDeploy asks for "
+                f"{rollout.deployment_id} Succeeded although {of_hosts(failed, hosts)} failed: CodeDeploy asks for "
                 f"{needed} that succeed ({rollout.deployment.config.name}); --strict asks for all of them"
             )
     return tuple(words)
@@ -110,6 +111,8 @@ def result(
         events=events,
         journal_sha256=sha256,
         replay=header.replay,
+        faults=tuple(rehearsal.fault_changes),
+        first_in_service_ms=rehearsal.first_in_service_ms,
     )
 
 

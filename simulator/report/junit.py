@@ -38,7 +38,7 @@ def junit(result: RunResult) -> str:
     case = ET.SubElement(run, "testcase", classname=run.attrib["name"], name="the run came to its end", time="0.000")
     if result.status != "completed":
         _failure(case, result.status.value, sentence)
-    _say(case, f"{sign} {sentence}\nreplay: {result.replay}")
+    _say(case, f"{sign} {sentence}\nrun again: {result.replay}")
     root.append(_summed(run))
     for name in ("tests", "failures", "skipped"):
         root.set(name, str(sum(int(suite.attrib[name]) for suite in root)))

@@ -36,7 +36,7 @@ from simulator.rollout.events import (
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.stages import STAGE_TIMER
-from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, Trigger
+from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, Trigger
 
 SUBJECT_WIDTH: Final = 12
 """Columns for who a line is about: a deployment's id has eleven letters."""
@@ -116,7 +116,8 @@ def _completed(event: LifecycleEventCompleted, _: Rollout | None) -> Iterator[Li
         yield event.host, words.SUCCEEDED, f"{event.name}, {lasted}"
         return
     found = event.diagnostics
-    code = f": {found.error_code}" if found else ""
+    known = found is not None and found.error_code is not LifecycleErrorCode.UNKNOWN_ERROR
+    code = f": {found.error_code}" if found and known else ""  # an unknown error is told by its cause, in the next line
     script = f" in {found.script_name}" if found and found.script_name else ""
     yield (
         event.host,
@@ -177,8 +178,7 @@ def _analysed(event: AnalysisEnded, _: Rollout | None) -> Iterator[Line]:
 
 
 def _fault(event: FaultChanged, _: Rollout | None) -> Iterator[Line]:
-    where = f" at {words.named(list(event.hosts))}" if event.hosts else ""
-    yield "fault", words.WARNING, f"{event.fault} {'begins' if event.active else 'is healed'}{where}"
+    yield "fault", *words.fault(event)
 
 
 def _traffic(event: TrafficMeasured, _: Rollout | None) -> Iterator[Line]:

@@ -31,6 +31,8 @@ HOSTS_ONE_BY_ONE_MAX: Final = 30
 """A larger fleet is summarised."""
 WORDS_MAX: Final = 5
 """Of what people have said to a deployment, so many of the last words are shown."""
+FAULTS_MAX: Final = 20
+"""The final tree shows so many beginnings and ends of faults; the others are counted."""
 HOSTS_NAMED_MAX: Final = 10
 """Of a summarised fleet, so many of the hosts at work and of the failed ones are shown."""
 
@@ -132,6 +134,11 @@ def final_tree(title: str, result: RunResult) -> Tree:
     tree = Tree(Text(title, style="bold"), guide_style="dim")
     for rollout in result.rollouts:
         _add(tree, rollout, result.duration_ms, folded=False)
+    for change in result.faults[:FAULTS_MAX]:
+        sign, sentence = words.fault(change)
+        tree.add(_text(sign, (words.clock(change.at_ms), "dim"), (sentence, words.STYLES[sign])))
+    if (more := len(result.faults) - FAULTS_MAX) > 0:
+        tree.add(_text(words.WAITING, (f"{words.count(more, 'more change')} of faults: -v has every line", "dim")))
     return tree
 
 

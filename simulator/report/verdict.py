@@ -59,18 +59,18 @@ def verdict(result: RunResult, *, journal: Path | None = None, every: bool = Fal
     )
     yield 0, Text()
     if journal is not None:
-        yield 0, Text.assemble(("journal: ", "dim"), str(journal))
-    yield 0, Text.assemble(("replay: ", "dim"), result.replay)
+        yield 0, Text.assemble(("journal: ", "dim"), str(journal), no_wrap=True)
+    yield 0, Text.assemble(("run again: ", "dim"), result.replay, no_wrap=True)
 
 
 def print_verdict(console: Console, lines: Iterable[Line]) -> None:
     """Print it: wrapped under its own indent on a terminal, a line a line anywhere else.
 
-    Lines without an indent are never broken: paths and commands are there to be copied.
+    Lines that may not be wrapped are never broken: paths and commands are there to be copied.
     """
     for indent, text in lines:
         text.plain = words.printable(text.plain)
-        if console.is_terminal and indent:
+        if console.is_terminal and not text.no_wrap:
             console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
         else:
             console.print(Text(" " * indent).append_text(text), highlight=False, soft_wrap=True)
@@ -157,9 +157,10 @@ def _cost(result: RunResult) -> Iterator[Line]:
     traffic = result.traffic
     if traffic is not None and traffic.availability is not None:
         yield 2, Text(f"availability   {words.percent(traffic.availability)}: {words.requests(traffic)}")
-    if result.in_service_min is not None:
-        required = f", {result.in_service_required:,} required" if result.in_service_required is not None else ""
-        yield 2, Text(f"in service     never fewer than {result.in_service_min:,}{required}")
+    if (service := words.in_service(result)) is not None:
+        yield 2, Text(f"in service     {service}")
+    if (nobody := words.nobody_yet(result)) is not None:
+        yield 2, Text(f"at first       {nobody}")
     virtual = " of virtual time" if result.fleet == "virtual" else ""
     yield 2, Text(f"time           {words.took(result.duration_ms)}{virtual}, {words.count(result.events, 'event')}")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.rollout.events import FaultChanged
 from simulator.rollout.messages import duration
 from simulator.rollout.statuses import Creator, DeploymentStatus
 
@@ -89,8 +91,53 @@ def took(ms: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage that never rounds a failure away: 1 is `100 %`, 0.999999 is `99.9999 %`."""
-    return f"{share * 100:.4f}".rstrip("0").rstrip(".") + " %"
+    """A share as a percentage of two decimals that never rounds a failure away: 1 is `100 %`, 0.999999 `99.99 %`."""
+    shown = share * 100 if share in (0, 1) else min(max(round(share * 100, 2), 0.01), 99.99)
+    return f"{shown:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def fault(change: FaultChanged) -> tuple[str, str]:
+    """The sign and the sentence for a fault that begins or is healed."""
+    where = f" at {named(list(change.hosts))}" if change.hosts else ""
+    return (
+        (WARNING, f"{change.fault} begins{where}") if change.active else (SUCCEEDED, f"{change.fault} is healed{where}")
+    )
+
+
+def faults_over(faults: Sequence[FaultChanged]) -> Iterator[tuple[FaultChanged, int | None]]:
+    """Each fault that began, and when it was healed: None where it never was."""
+    for place, change in enumerate(faults):
+        if change.active:
+            healed = (
+                later.at_ms
+                for later in faults[place + 1 :]
+                if later.fault == change.fault and not later.active and set(change.hosts) <= set(later.hosts)
+            )
+            yield change, next(healed, None)
+
+
+def in_service(result: RunResult) -> str | None:
+    """The least number of hosts in service, in a phrase; None where there is no balancer, or nobody knows.
+
+    Of new hosts none is in service at first, so their count begins when all of them have been.
+    """
+    if result.in_service_min is None:
+        return None
+    once = " once all were first in service" if result.begins_empty else ""
+    required = f", {result.in_service_required:,} required" if result.in_service_required is not None else ""
+    return f"never fewer than {result.in_service_min:,}{once}{required}"
+
+
+def nobody_yet(result: RunResult) -> str | None:
+    """How long, with new hosts, no host was in service, and about how many requests came then; else None."""
+    balancer, traffic = result.scenario.balancer, result.traffic
+    if not result.begins_empty or balancer is None or traffic is None or not traffic.total:
+        return None
+    until_ms = result.first_in_service_ms
+    if until_ms is None:
+        return "no host was ever in service"
+    came = min(round(balancer.traffic.rate * until_ms / 1000), traffic.total)
+    return f"no host was in service for the first {took(until_ms)}, in which about {count(came, 'request')} came"
 
 
 def requests(traffic: Traffic | None) -> str:

@@ -247,7 +247,7 @@ class Rollout(StageWalk):
             for host in self.hosts.values():
                 if host.status is TargetStatus.PENDING:
                     self._move(host, TargetStatus.SKIPPED)
-        why = message or f"{self.counts[TargetStatus.SUCCEEDED]} of {len(self.hosts)} hosts succeeded"
+        why = message or f"{messages.of_hosts(self.counts[TargetStatus.SUCCEEDED], len(self.hosts))} succeeded"
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None

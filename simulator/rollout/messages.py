@@ -34,6 +34,11 @@ def duration(ms: int) -> str:
     return " ".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)
 
 
+def of_hosts(number: int, hosts: int) -> str:
+    """`3 of 4 hosts`, `1 of 1 host`."""
+    return f"{number} of {hosts} host{'s' * (hosts != 1)}"
+
+
 def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     """Why a lifecycle event ran into its limit."""
     waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
@@ -79,7 +84,7 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
         rule = f"{healthy} healthy {_are(healthy)} left and {budget.minimum} must stay so, so no other may be taken out"
     untouched = hosts - failed - budget.fleet_succeeded
     skipped = f"; {untouched} skipped" if untouched else ""
-    return f"{failed} of {hosts} hosts failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
+    return f"{of_hosts(failed, hosts)} failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
 
 
 def never_came(stage: Stage, hosts: list[str], limits: Limits) -> str:
@@ -107,7 +112,7 @@ def _seen(health: HealthCheckReported) -> str:
 def minimum_impossible(budget: HealthBudget, config: str) -> str:
     """The message of HEALTH_CONSTRAINTS_INVALID."""
     return (
-        f"{config} keeps {budget.minimum} of {budget.fleet} hosts healthy, so none may ever be taken out. No host was "
+        f"{config} keeps {of_hosts(budget.minimum, budget.fleet)} healthy, so none may ever be taken out. No host was "
         "touched. Lower the minimum, or add hosts"
     )
 

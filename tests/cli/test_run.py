@@ -27,7 +27,7 @@ def test_the_main_rehearsal_is_told_in_plain_lines_and_judged(tmp_path: Path) ->
     assert any("taken: 4 of 4 healthy and 3 needed, so one may be taken out" in line for line in lines)
     assert "GET / answered 404, wanted 200" in done.stdout
     assert "v2 failed and was rolled back to v1, as expected" in done.stdout
-    assert lines[-1] == "replay: drydeploy run health-check-404 --seed 7"
+    assert lines[-1] == "run again: drydeploy run health-check-404 --seed 7"
     journal = Path(lines[-2].removeprefix("journal: "))
     assert journal.is_file()
     assert journal.is_relative_to(tmp_path / "drydeploy" / "journals")
@@ -128,13 +128,46 @@ def test_what_cannot_be_written_is_said_before_the_run(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "there is no directory nowhere" in done.stderr
     assert not (tmp_path / "drydeploy").exists()
+    (tmp_path / "loop.html").symlink_to("loop.html")
+    done = drydeploy("run", "health-check-404", "--report", "loop.html", state=tmp_path)
+    assert done.returncode == 2
+    assert "loop.html cannot be written: " in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "drydeploy").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_disk_that_fills_up_meanwhile_is_told_and_is_no_success(tmp_path: Path) -> None:
+    done = drydeploy("run", "health-check-404", "--junit", "/dev/full", "-q", state=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("✔ health-check-404")
+    assert "the run came to its end, but /dev/full could not be written: " in done.stderr
+
+
+def test_a_closed_standard_output_is_no_defect(tmp_path: Path) -> None:
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-"):
+        done = subprocess.run(
+            ["sh", "-c", f"'{PROGRAM}' run health-check-404 -q {closed}"],
+            env=environment(tmp_path),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0
+        assert done.stderr == ""
+
+
+def test_an_empty_home_is_no_home(tmp_path: Path) -> None:
+    done = drydeploy("doctor", state=tmp_path, HOME="", XDG_STATE_HOME="")
+    assert "defect" not in done.stderr
 
 
 def test_the_replay_line_is_quoted_and_complete(tmp_path: Path) -> None:
     path = small_scenario(tmp_path, status=404)
     path = path.rename(tmp_path / "my small one.yml")
     done = drydeploy("run", path.name, "--seed", "3", "--strict", state=tmp_path)
-    assert done.stdout.splitlines()[-1] == "replay: drydeploy run 'my small one.yml' --seed 3 --strict"
+    assert done.stdout.splitlines()[-1] == "run again: drydeploy run 'my small one.yml' --seed 3 --strict"
 
 
 def test_a_bundle_is_rehearsed_without_a_scenario(tmp_path: Path) -> None:
@@ -190,6 +223,25 @@ def test_a_file_that_is_no_journal(tmp_path: Path) -> None:
     done = drydeploy("replay", "small.yml", state=tmp_path)
     assert done.returncode == 2
     assert "expected a journal of drydeploy" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "this is an empty file"),
+        ("<!doctype html>\n<html>", "this is an HTML page"),
+        ("<?xml version='1.0'?>\n", "this is XML"),
+        ('{"event":"DeploymentCreated","id":1}\n', "this is what `-o ndjson` prints"),
+        ('{\n  "scenario": "x"\n}\n', "as `-o json` prints it"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_by_its_name(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "other").write_text(text)
+    done = drydeploy("replay", "other", state=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stdout == ""
 
 
 def test_journals_do_not_pile_up(tmp_path: Path) -> None:
@@ -239,7 +291,21 @@ def test_on_a_terminal_the_run_is_a_tree_in_colour(tmp_path: Path) -> None:
     assert "├── ✖ d-" in text
     assert "failed at AllowTraffic: GET / answered 404" in text
     assert text.count("health-check-404 · virtual fleet · seed 0") == 1
-    assert text.rstrip().endswith("replay: drydeploy run health-check-404 --seed 0")
+    assert text.rstrip().endswith("run again: drydeploy run health-check-404 --seed 0")
+
+
+def test_on_a_terminal_the_tree_keeps_the_faults_and_verbose_tells_every_command(tmp_path: Path) -> None:
+    path = small_scenario(
+        tmp_path, more="faults: [{when: {at: 1s}, do: {host: pause}, where: {hosts: [h2]}, for: 1s}]\n"
+    )
+    _, raw = on_a_terminal("run", path.name, state=tmp_path)
+    text = ESCAPE.sub("", raw)
+    assert re.search(r"├── ⚠ 1.000s .* begins at h2", text)
+    assert re.search(r"└── ✔ 2.000s .* is healed at h2", text)
+    _, raw = on_a_terminal("run", path.name, "-v", state=tmp_path)
+    text = ESCAPE.sub("", raw)
+    assert "→ RunLifecycleEvent Install: the event before it succeeded" in text
+    assert "├──" not in text
 
 
 def test_no_color_is_obeyed(tmp_path: Path) -> None:
@@ -279,6 +345,6 @@ def test_a_defect_is_told_in_two_lines(tmp_path: Path) -> None:
     done = drydeploy("run", "health-check-404", state=tmp_path, **more)
     assert done.returncode == 1
     assert "please report it: ZeroDivisionError: oh" in done.stderr
-    assert done.stderr.splitlines()[-1] == "replay: DRYDEPLOY_DEBUG=1 drydeploy run health-check-404"
+    assert done.stderr.splitlines()[-1] == "run again: DRYDEPLOY_DEBUG=1 drydeploy run health-check-404"
     assert "Traceback" not in done.stderr
     assert "Traceback" in drydeploy("run", "health-check-404", state=tmp_path, DRYDEPLOY_DEBUG="1", **more).stderr

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from simulator.control.result import Finding, RunStatus
+from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report.causes import LOG_LINES_MAX, causes
 from simulator.report.lines import Lines
 from simulator.report.tree import LiveTree, final_tree
@@ -22,7 +23,7 @@ from simulator.rollout.events import (
 )
 from simulator.rollout.statuses import LifecycleErrorCode
 from strategies.configuration import ALL_AT_ONCE
-from tests.unit.report.plays import Fails, play, result, start_fails
+from tests.unit.report.plays import Fails, play, result, scenario, start_fails
 
 
 def drawn(thing: object, *, width: int = 120) -> str:
@@ -72,6 +73,7 @@ def test_lines_tell_each_event_and_each_decision_with_its_reason() -> None:
     assert "◌ begins: deploy v2 to 4 hosts, rolling, CodeDeployDefault.OneAtATime" in lines[1]
     assert "h1           ◌ taken: 4 of 4 healthy and 3 needed, so one may be taken out" in lines[2]
     assert "✖ ApplicationStart failed after 100ms: ScriptFailed in run.sh" in text
+    assert "UnknownError" not in text
     assert "✖ Failed at ApplicationStart: run.sh on h1 exited with 1" in text
     assert "✖ Failed, HEALTH_CONSTRAINTS: " in text
     assert "creates d-" in text
@@ -91,7 +93,7 @@ def test_every_command_is_told_on_demand() -> None:
     ("event", "words"),
     [
         (FaultChanged(1, 5, "", "full disk", ("h1", "h2"), True), "⚠ full disk begins at h1 and h2"),
-        (FaultChanged(1, 5, "", "full disk", (), False), "⚠ full disk is healed"),
+        (FaultChanged(1, 5, "", "full disk", (), False), "✔ full disk is healed"),
         (StopRequested(1, 5, "", "d-1", "ann", False), "॥ ann said stop, without a rollback"),
         (HealthCheckReported(1, 5, "", "h1", False, "/", "200", "404"), "GET / answered 404, wanted 200"),
         (HealthCheckReported(1, 5, "", "h1", False, "/", "200", "200"), "not yet healthy"),
@@ -162,7 +164,7 @@ def test_the_verdict_says_what_happened_why_and_what_it_cost() -> None:
     assert "availability   99.9 %: 1 of 1,000 requests failed; answered by v1 700, v2 299" in text
     assert "in service     never fewer than 3, 3 required" in text
     assert "⚠ one host is odd" in text
-    assert lines[-1] == "replay: drydeploy run play --seed 7"
+    assert lines[-1] == "run again: drydeploy run play --seed 7"
     assert "\x1b" not in text
 
 
@@ -186,5 +188,39 @@ def test_on_a_terminal_the_verdict_is_wrapped_but_for_what_is_copied() -> None:
     console = Console(file=out, width=50, force_terminal=True, color_system=None, highlight=False)
     print_verdict(console, verdict(result(start_fails)))
     lines = out.getvalue().splitlines()
-    assert all(len(line) <= 50 for line in lines if line.startswith("  "))
-    assert lines[-1] == "replay: drydeploy run play --seed 7"
+    assert all(len(line) <= 50 for line in lines[:-1])
+    assert [line.rstrip() for line in lines[:2]] == [
+        "✖ play (virtual fleet, seed 7): v2 failed and was",
+        "rolled back to v1",
+    ]
+    assert lines[-1] == "run again: drydeploy run play --seed 7"
+
+
+def test_of_new_hosts_it_is_said_since_when_they_are_counted() -> None:
+    found = result()
+    new = scenario(fleet={"hosts": 4}, balancer={"traffic": {"rate": 10}})
+    for first_ms, words in (
+        (12_000, "no host was in service for the first 12s, in which about 120 requests came"),
+        (None, "no host was ever in service"),
+    ):
+        text = drawn_verdict(replace(found, scenario=new, first_in_service_ms=first_ms))
+        assert "never fewer than 3 once all were first in service, 3 required" in text
+        assert f"at first       {words}" in text
+    assert "at first" not in drawn_verdict(found)
+
+
+def drawn_verdict(found: RunResult) -> str:
+    out = io.StringIO()
+    print_verdict(Console(file=out, highlight=False), verdict(found))
+    return out.getvalue()
+
+
+def test_the_final_tree_keeps_the_faults() -> None:
+    faults = (
+        FaultChanged(3, 1_000, "", "crash", ("h1", "h2"), True),
+        FaultChanged(4, 2_000, "", "crash", ("h1",), False),
+    )
+    text = drawn(final_tree("play", replace(result(), faults=faults)))
+    assert "⚠ 1.000s crash begins at h1 and h2" in text
+    assert "✔ 2.000s crash is healed at h1" in text
+    assert "10 more changes of faults" in drawn(final_tree("play", replace(result(), faults=faults * 15)))

@@ -22,7 +22,16 @@ def test_clock(ms: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(1.0, "100 %"), (0.999999, "99.9999 %"), (0.5, "50 %"), (0.0, "0 %"), (0.995, "99.5 %")]
+    ("share", "text"),
+    [
+        (1.0, "100 %"),
+        (0.999999, "99.99 %"),
+        (1e-6, "0.01 %"),
+        (0.980907, "98.09 %"),
+        (0.5, "50 %"),
+        (0.0, "0 %"),
+        (0.995, "99.5 %"),
+    ],
 )
 def test_percent_never_rounds_a_failure_away(share: float, text: str) -> None:
     assert words.percent(share) == text
