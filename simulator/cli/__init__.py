@@ -100,7 +100,9 @@ def _dispatch(arguments: list[str]) -> int:
 
         return execute(VERBS, arguments)
     if first in ("--help", "-h", "help"):
-        sys.stdout.write(overview())
+        from simulator.cli.width import columns
+
+        sys.stdout.write(overview(columns()))
         return 0
     if first in ("--version", "-V"):
         from simulator.version import VERSION
@@ -115,11 +117,13 @@ def _dispatch(arguments: list[str]) -> int:
     return execute({first: VERBS[first]}, arguments)
 
 
-def overview() -> str:
-    """What `drydeploy --help` prints."""
+def overview(width: int | None = None) -> str:
+    """What `drydeploy --help` prints on a terminal of so many columns; None: no line is broken."""
+    from simulator.cli.width import beside
+
     lines = ["Usage: drydeploy VERB [OPTIONS]", "", "Rehearse a deployment before it is real.", "", "Verbs:"]
-    lines += [f"  {f'{verb} {argument}':<18} {does}" for verb, (argument, does) in VERBS.items()]
-    lines += ["", "Options:", *(f"  {option:<22} {does}" for option, does in _OPTIONS)]
+    lines += [beside(f"  {f'{verb} {argument}':<18} ", does, width) for verb, (argument, does) in VERBS.items()]
+    lines += ["", "Options:", *(beside(f"  {option:<22} ", does, width) for option, does in _OPTIONS)]
     lines += ["", "Begin with:", "  drydeploy run health-check-404", "  drydeploy run ./my-bundle --hosts 4"]
     return "\n".join(lines) + "\n"
 

@@ -33,12 +33,15 @@ def verb(output: OutputOption = Output.TEXT) -> None:
         ]
         sys.stdout.write(dumps(rows))
         return
+    from simulator.cli.width import beside, columns
+
+    terminal = columns()
     width = max((len(scenario.name) for scenario in scenarios), default=0)
     for outcome, heading in _HEADINGS.items():
         group = [s for s in scenarios if (s.expect.outcome if s.expect else None) == outcome]
         if group:
             typer.secho(heading, bold=True)
             for scenario in group:
-                typer.echo(f"  {scenario.name:<{width}}  {scenario.title}")
+                typer.echo(beside(f"  {scenario.name:<{width}}  ", scenario.title, terminal))
             typer.echo()
-    typer.echo("drydeploy show NAME tells more of one, drydeploy run NAME plays it.")
+    typer.echo(beside("", "drydeploy show NAME tells more of one, drydeploy run NAME plays it.", terminal))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Annotated
 
 import typer
 
 _WIDTH = 100
+"""A paragraph is no wider than this, anywhere."""
 
 
 def verb(
@@ -25,23 +25,26 @@ def verb(
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
         return
     from scenarios.strategies import strategy_name
+    from simulator.cli.width import beside, columns
     from simulator.control.request import deployment_config
 
+    terminal = columns()
     found = load(path)
-    typer.secho(f"{found.name}: {found.title}" if found.title else found.name, bold=True)
+    typer.secho(beside("", f"{found.name}: {found.title}" if found.title else found.name, terminal), bold=True)
     if found.about:
-        typer.echo("\n" + textwrap.fill(" ".join(found.about.split()), _WIDTH))
+        typer.echo("\n" + beside("", " ".join(found.about.split()), min(terminal or _WIDTH, _WIDTH)))
     hosts = len(found.fleet.named_hosts())
     deploys = ", ".join(deploy.revision for deploy in found.deploy)
     strategy, config = strategy_name(found.group.strategy), deployment_config(found, found.deploy[0]).name
     running = f", running {found.fleet.running}" if found.fleet.running else ", new"
     typer.echo()
-    typer.echo(f"  hosts    {hosts}{running}" + (", behind a balancer" if found.balancer else ""))
-    typer.echo(f"  deploys  {deploys} ({strategy}, {config})")
-    for fault in found.faults:
-        typer.echo(f"  fault    {fault.name or fault.do.kind}")
+    rows = [
+        ("hosts", f"{hosts}{running}" + (", behind a balancer" if found.balancer else "")),
+        ("deploys", f"{deploys} ({strategy}, {config})"),
+        *(("fault", fault.name or fault.do.kind) for fault in found.faults),
+    ]
     if found.expect and found.expect.outcome:
-        typer.echo(f"  expects  {found.expect.outcome}")
-    for source in found.source:
-        typer.echo(f"  source   {source}")
+        rows.append(("expects", found.expect.outcome))
+    for name, text in (*rows, *(("source", source) for source in found.source)):
+        typer.echo(beside(f"  {name:<7}  ", text, terminal))
     typer.echo(f"\n  drydeploy run {scenario}\n  drydeploy show {scenario} --file")

@@ -70,7 +70,7 @@ def print_verdict(console: Console, lines: Iterable[Line]) -> None:
     """
     for indent, text in lines:
         text.plain = words.printable(text.plain)
-        if console.is_terminal and not text.no_wrap:
+        if console.is_terminal and text.plain and not text.no_wrap:
             console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
         else:
             console.print(Text(" " * indent).append_text(text), highlight=False, soft_wrap=True)

@@ -263,10 +263,10 @@ def test_where_no_journal_can_be_kept_the_run_goes_on_and_says_so(tmp_path: Path
     assert "journal: " not in done.stdout
 
 
-def on_a_terminal(*words: str, state: Path, **more: str) -> tuple[int, str]:
-    """The exit code and the bytes that a terminal of 100 columns would get."""
+def on_a_terminal(*words: str, state: Path, columns: int = 100, **more: str) -> tuple[int, str]:
+    """The exit code and the bytes that a terminal would get."""
     leader, follower = pty.openpty()
-    env = environment(state, TERM="xterm-256color", COLUMNS="100", LINES="50", **more)
+    env = environment(state, TERM="xterm-256color", COLUMNS=str(columns), LINES="50", **more)
     with subprocess.Popen([PROGRAM, *words], stdout=follower, stdin=follower, env=env, cwd=state) as process:
         os.close(follower)
         chunks = []
@@ -306,6 +306,14 @@ def test_on_a_terminal_the_tree_keeps_the_faults_and_verbose_tells_every_command
     text = ESCAPE.sub("", raw)
     assert "→ RunLifecycleEvent Install: the event before it succeeded" in text
     assert "├──" not in text
+
+
+@pytest.mark.parametrize("verb", ["--help", "list", "show linear", "run --help", "run health-check-404"])
+def test_a_narrow_terminal_breaks_lines_at_words(verb: str, tmp_path: Path) -> None:
+    _, raw = on_a_terminal(*verb.split(), state=tmp_path, columns=60)
+    lines = ESCAPE.sub("", raw).replace("\r", "").splitlines()
+    copied = ("journal: ", "run again: ", "  https://", "  drydeploy")
+    assert [line for line in lines if len(line) > 60 and not line.startswith(copied) and "https:" not in line] == []
 
 
 def test_no_color_is_obeyed(tmp_path: Path) -> None:
