@@ -94,14 +94,29 @@ shifts = st.builds(
 )
 
 
+ALARMS = {
+    "pager": {"scripted": True},
+    "errors": {"metric": "error_rate", "above": "20%", "period": "5s"},
+    "lonely": {"metric": "healthy_hosts", "below": 1, "period": "1s", "datapoints": 2},
+}
+JUDGE = {"users": {"lasts": "5s", "thresholds": [{"metric": "error_rate", "below": "10%"}]}}
+alarm_faults = st.builds(
+    lambda at, state: {"when": {"at": at}, "do": {"alarm": {"name": "pager", "state": state}}},
+    times,
+    st.sampled_from(["ALARM", "OK", "UNKNOWN"]),
+)
+
+
 @st.composite
-def steps(draw: st.DrawFn, hosts: int) -> list[dict[str, Any]]:
+def steps(draw: st.DrawFn, balancer: bool) -> list[dict[str, Any]]:
     """Rising shares with pauses between."""
     told: list[dict[str, Any]] = []
     for weight in sorted(draw(st.lists(st.integers(1, 100), min_size=1, max_size=3, unique=True))):
         told.append({"setWeight": weight})
         if draw(st.booleans()):
             told.append({"pause": draw(st.sampled_from([{}, {"duration": "5s"}]))})
+        if balancer and draw(st.integers(0, 3)) == 3:
+            told.append({"analysis": "users"})
     return told
 
 
@@ -128,7 +143,8 @@ def strategies(draw: st.DrawFn, hosts: int, zones: bool, balancer: bool, standin
     kind = draw(st.sampled_from(kinds)) if not standing_by else "blue-green"
     if kind == "canary":
         share = draw(st.integers(1, hosts - 1))
-        return {"canary": {"hosts": share, "bake": draw(waits)}}
+        judge = {"analysis": "users"} if balancer and draw(st.integers(0, 3)) == 3 else {}
+        return {"canary": {"hosts": share, "bake": draw(waits), **judge}}
     if kind == "linear":
         return {"linear": {**draw(shares), "every": draw(waits)}}
     if kind == "zonal":
@@ -137,7 +153,7 @@ def strategies(draw: st.DrawFn, hosts: int, zones: bool, balancer: bool, standin
             told["minimum_healthy_hosts_per_zone"] = draw(minima.filter(lambda m: isinstance(m, dict)))
         return {"zonal": told}
     if kind == "steps":
-        return {"steps": draw(steps(hosts))}
+        return {"steps": draw(steps(balancer))}
     if kind == "blue-green":
         return {"blue-green": draw(blue_greens(standing_by))}
     return kind
@@ -167,7 +183,12 @@ def rehearsals(draw: st.DrawFn) -> Scenario:
     deployments = draw(st.integers(1, 1 if standing_by else 2))
     names = [{"name": f"h{n}", **({"zone": "ab"[n % 2]} if zones else {})} for n in range(1, hosts + 1)]
     names += [{"name": name, **({"zone": "a"} if zones else {})} for name in standing_by]
-    events = st.sampled_from(["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"])
+    causes = [f"DEPLOYMENT_{name}" for name in ("FAILURE", "STOP_ON_REQUEST", "STOP_ON_ALARM")]
+    rolls_back = draw(st.lists(st.sampled_from(causes), unique=True))
+    alarms = draw(st.lists(st.sampled_from(list(ALARMS)), unique=True)) if balancer and draw(st.booleans()) else []
+    trouble = st.one_of(faults(hosts, balancer), *([alarm_faults] if "pager" in alarms else []))
+    strategy = strategies(hosts, zones, balancer, standing_by)
+    told = [draw(strategy) for _ in range(deployments)]
     asked = {
         "fleet": {"hosts": names, **({"running": "v1"} if standing_by or draw(st.booleans()) else {})},
         "balancer": BALANCER if balancer else None,
@@ -178,22 +199,28 @@ def rehearsals(draw: st.DrawFn) -> Scenario:
                 "behaves": {"answers": {"/": draw(st.sampled_from([200, 200, 200, 404]))}},
             },
         },
-        "group": {"deployment_config": draw(minima), "auto_rollback": draw(st.lists(events, unique=True))},
+        "group": {
+            "deployment_config": draw(minima),
+            "auto_rollback": rolls_back if alarms else [name for name in rolls_back if "ALARM" not in name],
+            **({"alarms": alarms, "ignore_poll_alarm_failure": draw(st.booleans())} if alarms else {}),
+        },
+        "alarms": {name: ALARMS[name] for name in alarms} or None,
+        "analyses": JUDGE if any("users" in repr(strategy) for strategy in told) else None,
         "deploy": [
             {
                 "revision": draw(st.sampled_from(["v1", "v2", "v2"])),
-                "strategy": draw(strategies(hosts, zones, balancer, standing_by)),
+                "strategy": strategy,
                 "file_exists_behavior": draw(st.sampled_from(["DISALLOW", "OVERWRITE", "RETAIN"])),
                 "ignore_application_stop_failures": draw(st.booleans()),
             }
-            for _ in range(deployments)
+            for strategy in told
         ],
         "limits": {
             "start": draw(st.sampled_from(["800ms", "5s", "30s", "30s"])),
             "event": draw(st.sampled_from(["800ms", "30s", "30s", "30s", "30s"])),
             "deployment": draw(st.sampled_from(["20s", "5m", "20m", "20m"])),
         },
-        "faults": draw(st.lists(faults(hosts, balancer), max_size=draw(st.sampled_from([0, 1, 3])))),
+        "faults": draw(st.lists(trouble, max_size=draw(st.sampled_from([0, 1, 3])))),
         "operator": draw(st.lists(people(), max_size=3)),
     }
     try:
