@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench docs clean help
+.PHONY: demo test check soak bench docs clean help
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -27,6 +27,10 @@ check: $(STAMP)  ## Lint, format, types, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/tidy
+
+soak: $(STAMP)  ## 10,000 random rehearsals over all strategies, faults and people: minutes
+	DRYDEPLOY_SOAK=10000 $(BIN)/python -m pytest -q tests/properties/test_virtual_runs.py -k every_run \
+		--hypothesis-seed=0 --timeout=0
 
 bench: $(STAMP)  ## Benchmarks, as ratios against a peer in the same run
 	$(BIN)/python -m benchmarks

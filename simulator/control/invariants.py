@@ -175,12 +175,9 @@ class Invariants:
         deployment = rollout.deployment
         if deployment.creator is Creator.ROLLBACK and command.status is DeploymentStatus.SUCCEEDED:
             promised = deployment.last_success.revision if deployment.last_success else None
+            leaves = _LEAVES.get(deployment.strategy)
             for host in rollout.hosts.values():
-                if (
-                    host.label is not Label.GREEN
-                    and host.status is TargetStatus.SUCCEEDED
-                    and host.revision != promised
-                ):
+                if host.label is not leaves and host.status is TargetStatus.SUCCEEDED and host.revision != promised:
                     self._violate(PROMISE, f"{host.name} ended on {host.revision}, and {promised} was promised")
 
     def _violate(self, name: str, why: str) -> None:

@@ -21,6 +21,7 @@ from simulator.rollout.events import (
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
+    DisksCompared,
     Event,
     FaultChanged,
     HealthCheckReported,
@@ -38,6 +39,7 @@ from simulator.rollout.machine import Rollout
 from simulator.rollout.stages import STAGE_TIMER
 from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, Trigger
 
+RESIDUE_TOLD_MAX: Final = 20
 SUBJECT_WIDTH: Final = 12
 """Columns for who a line is about: a deployment's id has eleven letters."""
 
@@ -181,6 +183,14 @@ def _fault(event: FaultChanged, _: Rollout | None) -> Iterator[Line]:
     yield "fault", *words.fault(event)
 
 
+def _disks(event: DisksCompared, _: Rollout | None) -> Iterator[Line]:
+    for residue in event.residue[:RESIDUE_TOLD_MAX]:
+        yield "disks", words.WARNING, f"{residue.path} is {residue.was} at {words.named(list(residue.hosts))}"
+    if not event.residue:
+        where = ", ".join(event.directories) or "any directory that a revision installs to"
+        yield "disks", words.SUCCEEDED, f"no residue of {event.undone} was found below {where}"
+
+
 def _traffic(event: TrafficMeasured, _: Rollout | None) -> Iterator[Line]:
     answered = ", ".join(f"{revision or 'nobody'} {number:,}" for revision, number in event.by_revision)
     least = f"; least in service {event.in_service_min}" if event.in_service_min is not None else ""
@@ -202,6 +212,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     AnalysisEnded: _analysed,
     StopRequested: _stop,
     FaultChanged: _fault,
+    DisksCompared: _disks,
     TrafficMeasured: _traffic,
 }
 """A timer that fires is told by what is decided then."""

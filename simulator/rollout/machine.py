@@ -119,7 +119,7 @@ class Rollout(StageWalk):
             return
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
-        members = [Member(target.name, target.zone) for target in deployment.targets]
+        members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
         self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
         self._label_hosts()
         hosts = f"{len(deployment.targets)} host{'s' * (len(deployment.targets) != 1)}"

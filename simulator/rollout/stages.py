@@ -93,11 +93,7 @@ class StageWalk(HostWalk):
         self.failures = [failure for failure in self.failures if failure.host in stage.among]
         hosts = [host for name in stage.hosts if (host := self.hosts[name]).status in _TO_COME]
         unhealthy = [host.name for host in hosts if not self._in_health(host)]
-        # Unknown before old before current: None sorts first, then what is not the revision to come.
-        wanted = self.deployment.revision
-        healthy = sorted(
-            (host for host in hosts if self._in_health(host)), key=lambda h: _revision_rank(h.target.revision, wanted)
-        )
+        healthy = sorted((host for host in hosts if self._in_health(host)), key=lambda host: self._rank(host.target))
         self.budget = HealthBudget(
             unhealthy,
             [host.name for host in healthy],
@@ -111,6 +107,12 @@ class StageWalk(HostWalk):
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, message)
         else:
             self._fill(event)
+
+    def _rank(self, target: Target) -> int:
+        """CodeDeploy's order: unhealthy hosts, and then of the healthy ones unknown, old, current."""
+        if not target.healthy or target.revision is None:
+            return int(target.healthy)
+        return 3 if target.revision == self.deployment.revision else 2
 
     def _in_health(self, host: Host) -> bool:
         """Whether a host that nobody is at counts as healthy: a Ready one is not in service yet."""
@@ -330,11 +332,6 @@ class StageWalk(HostWalk):
             self._end_stage(event)
         elif isinstance(stage, Deploy):
             self._fill(event)
-
-
-def _revision_rank(revision: str | None, wanted: str) -> int:
-    """CodeDeploy's order among healthy hosts: unknown, old, current."""
-    return 0 if revision is None else 2 if revision == wanted else 1
 
 
 _ANALYSIS_ENDS = {

@@ -95,6 +95,7 @@ def deployment(
     options: Options = NONE,
     balancer: bool = False,
     rolls_back: Iterable[RollbackEvent] = (),
+    alarms: Iterable[str] = (),
     ignore_stop_failures: bool = False,
     limits: Limits | None = None,
     last_success: Success | None = LAST_SUCCESS,
@@ -115,6 +116,7 @@ def deployment(
         creator=creator,
         ignore_application_stop_failures=ignore_stop_failures,
         auto_rollback=tuple(rolls_back),
+        alarms=tuple(alarms),
         limits=limits or Limits(),
         last_success=last_success,
     )

@@ -11,6 +11,7 @@ from simulator.control.invariants import Invariants
 from simulator.rollout.commands import (
     BlockTraffic,
     Command,
+    Finish,
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
@@ -18,7 +19,7 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.events import AnalysisEnded, Event, TrafficMeasured
-from simulator.rollout.statuses import AnalysisOutcome
+from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus
 from strategies.options import BlueGreen, Options, Share, Step
 from tests.support.rollouts import Hand, deployment, targets
 
@@ -315,3 +316,20 @@ def test_in_blue_green_the_minimum_counts_who_is_let_in() -> None:
         hand.walk(green)
     found = hand.pretend(hand.block("h1"), hand.block("h2"))
     assert "h2 was taken out" in found[invariants.MINIMUM]
+
+
+# -- a rollback that is a blue/green deployment -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("label", "revision", "well"), [("Green", "v1", True), ("Green", "v2", False), ("Blue", "v2", True)]
+)
+def test_a_blue_green_rollback_promises_its_new_hosts(label: str, revision: str, well: bool) -> None:
+    asked = deployment(1, "AllAtOnce", strategy="blue-green", creator=Creator.ROLLBACK, revision="v1", balancer=True)
+    hand = Watched(asked)
+    hand.create()
+    hand.answer("h1-g2")
+    hand.all()
+    next(host for host in hand.rollout.hosts.values() if host.label == label).revision = revision
+    found = hand.pretend(Finish(f"{hand.events[-1].id}.9", "d-1", "why", DeploymentStatus.SUCCEEDED, None))
+    assert list(found) == ([] if well else [invariants.PROMISE])

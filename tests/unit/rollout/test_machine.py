@@ -16,6 +16,7 @@ from simulator.rollout.statuses import DeploymentStatus, ErrorCode, EventStatus,
 from simulator.rollout.story import STORY_EVENTS_MAX, RolloutError
 from strategies import STRATEGIES, Member, Options
 from strategies.configuration import DeploymentConfig
+from strategies.options import Share
 from strategies.plan import Deploy, Plan
 from tests.support.rollouts import STEP_MS, Hand, deployment, targets, validate
 
@@ -33,6 +34,17 @@ def test_hosts_are_taken_unhealthy_then_unknown_then_old_then_current() -> None:
     while hand.busy:
         hand.walk(hand.busy[0])
     assert hand.taken == ["sick", "unknown", "old", "older", "current"]
+
+
+def test_a_canary_is_taken_in_the_same_order() -> None:
+    """Deploying to the unhealthy host costs nothing; the healthy ones could not be taken out before."""
+    hosts = targets(3, healthy=lambda n: n != 3)
+    hand = Hand(deployment(hosts, strategy="canary", options=Options(share=Share(hosts=1))))
+    hand.create()
+    while hand.busy:
+        hand.walk(hand.busy[0])
+    assert hand.taken == ["h3", "h1", "h2"]
+    assert hand.rollout.status is DeploymentStatus.SUCCEEDED
 
 
 @pytest.fixture
