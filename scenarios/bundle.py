@@ -5,14 +5,32 @@ This reads an AppSpec as far as that and no further: whether it is a good one, t
 
 from __future__ import annotations
 
+import re
 import tarfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 APPSPEC_NAMES = ("appspec.yml", "appspec.yaml")
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 APPSPEC_BYTES_MAX = 1 << 20
 """A longer AppSpec is not read here."""
+
+
+SCENARIO_KEYS = frozenset({"fleet", "deploy", "revisions", "group", "balancer", "faults", "expect", "name"})
+APPSPEC_KEYS = frozenset({"os", "version", "files", "hooks", "permissions", "permission", "file_exists_behavior"})
+_TOP_KEY = re.compile(r"""^["']?([A-Za-z_]\w*)["']?\s*:""", re.MULTILINE)
+
+
+def keys_at_the_margin(text: str) -> frozenset[str]:
+    """What looks like a key at the left margin of a text, whether it is YAML or not."""
+    return frozenset(_TOP_KEY.findall(text))
+
+
+def is_appspec_by_keys(keys: Iterable[str]) -> bool:
+    """Whether a file with these keys is an AppSpec rather than a scenario: which of the two has more of its own."""
+    given = frozenset(keys)
+    return len(given & APPSPEC_KEYS) > len(given & SCENARIO_KEYS)
 
 
 def is_bundle(path: Path) -> bool:
@@ -63,6 +81,18 @@ def _appspec_among(names: list[str]) -> str | None:
 
 def script_locations(bundle: Path) -> frozenset[str] | None:
     """The locations of all scripts that a bundle's AppSpec names; None where no AppSpec can be read."""
+    scripts = _scripts(bundle)
+    return None if scripts is None else frozenset(location for listed in scripts.values() for location in listed)
+
+
+def script_events(bundle: Path) -> frozenset[str] | None:
+    """The lifecycle events for which a bundle's AppSpec names scripts; None where no AppSpec can be read."""
+    scripts = _scripts(bundle)
+    return None if scripts is None else frozenset(event for event, locations in scripts.items() if locations)
+
+
+def _scripts(bundle: Path) -> dict[str, list[str]] | None:
+    """The locations of a bundle's scripts, by the lifecycle event."""
     import yaml
 
     text = appspec_text(bundle)
@@ -73,7 +103,11 @@ def script_locations(bundle: Path) -> frozenset[str] | None:
     except (yaml.YAMLError, ValueError):
         return None
     hooks = spec.get("hooks") if isinstance(spec, dict) else None
-    entries = [entry for listed in (hooks or {}).values() if isinstance(listed, list) for entry in listed]
-    return frozenset(
-        entry["location"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("location"), str)
-    )
+    return {
+        str(event): [
+            entry["location"]
+            for entry in (listed if isinstance(listed, list) else ())
+            if isinstance(entry, dict) and isinstance(entry.get("location"), str)
+        ]
+        for event, listed in (hooks.items() if isinstance(hooks, dict) else ())
+    }

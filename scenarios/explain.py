@@ -324,7 +324,10 @@ def _at_most(node: Tree, context: Context) -> Phrase:
     most = context["le"]
     if re.match(DURATION_PATTERN, node.text):
         return f"expected {duration_text(most)} or less, found {node.text}", f"write at most {duration_text(most)}"
-    return f"expected {most:,} or less, found {found(node)}", f"write at most {most}"
+    if most == 1.0 and isinstance(most, float) and isinstance(node.value, int | float) and node.value <= 100:
+        return f"expected 1 or less, found {found(node)}", f"{node.text} % is {node.value / 100:g}"
+    number = f"{most:g}" if isinstance(most, float) else str(most)
+    return f"expected {number} or less, found {found(node)}", f"write at most {number}"
 
 
 def _pattern(node: Tree, context: Context) -> Phrase:

@@ -7,14 +7,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from scenarios.bundle import APPSPEC_NAMES, ARCHIVES, is_appspec_by_keys
 from scenarios.checks import check
 from scenarios.explain import explain
 from scenarios.model import Scenario
-from scenarios.problems import Problem, ScenarioError
+from scenarios.problems import Problem, ScenarioError, either
 from scenarios.tree import Place, parse
 
 FILE_BYTES_MAX = 64 << 20
 """A larger file is no scenario."""
+_SNIFFED_BYTES = 8192
+"""So much of a file is looked at for what is in no text."""
 
 
 def load(path: Path) -> Scenario:
@@ -34,7 +37,13 @@ def _text(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         remedy = "give the path of a YAML file, or a name from `drydeploy list`"
-        raise ScenarioError([Problem(name, 0, 0, f"cannot be read: {error.strerror}", remedy)]) from error
+        if isinstance(error, PermissionError):
+            remedy = "look at its permissions, and at those of its directory"
+        reason = (error.strerror or "unknown").lower()
+        raise ScenarioError([Problem(name, 0, 0, f"cannot be read: {reason}", remedy)]) from error
+    if b"\0" in raw[:_SNIFFED_BYTES] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        remedy = f"give a YAML file, or a bundle: a directory or an archive ({either(ARCHIVES)})"
+        raise ScenarioError([Problem(name, 0, 0, "this is no text, and by its name no archive", remedy)])
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -78,6 +87,10 @@ def _loads(text: str, name: str, directory: Path) -> tuple[Scenario, tuple[Probl
             "expected a mapping, such as name: …",
             "`drydeploy init` writes a scenario to start from",
         )
+        raise ScenarioError(problems)
+    if Path(name).name in APPSPEC_NAMES or is_appspec_by_keys(tree.value):
+        bundle = Path(name).parent
+        report(tree.place, "this is an AppSpec, and not a scenario", f"name its bundle, `{bundle}`")
         raise ScenarioError(problems)
     scenario = None
     rules: list[str] = []

@@ -16,7 +16,7 @@ BUNDLES = {"bundles/v1": "web-v1", "bundles/v2": "web-v2"}
 
 SCENARIO = """\
 # A rehearsal: drydeploy run rehearsal.yml
-# Every key is described by `drydeploy schema`; `drydeploy list` shows rehearsals of failures that people really had.
+# Every key is described by `drydeploy schema`; `drydeploy list` has rehearsals of failures that people had.
 name: rehearsal
 title: Four hosts go from v1 to v2, one at a time
 
@@ -84,12 +84,14 @@ def starter_files() -> tuple[StarterFile, ...]:
 def write(directory: Path) -> tuple[Path, ...]:
     """Write the starter into a directory, which is made if need be. Nothing that is there is touched.
 
-    Raises ScenarioError that names every file in the way.
+    Raises ScenarioError where any file is in the way.
     """
     wanted = {directory / file.path: file for file in starter_files()}
     if in_the_way := [path for path in wanted if path.exists() or path.is_symlink()]:
-        remedy = "give another directory, or move it away"
-        raise ScenarioError(Problem(str(path), 0, 0, "this file is here already", remedy) for path in in_the_way)
+        places = (SCENARIO_NAME, *BUNDLES)
+        taken = [place for place in places if any(path.is_relative_to(directory / place) for path in in_the_way)]
+        message = f"{' and '.join(taken)} {'is' if len(taken) == 1 else 'are'} here already, and nothing is overwritten"
+        raise ScenarioError([Problem(str(directory), 0, 0, message, "give another directory, or move them away")])
     for path, file in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file.text, encoding="utf-8")

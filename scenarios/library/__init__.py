@@ -7,12 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scenarios.bundle import ARCHIVES
 from scenarios.problems import Problem, ScenarioError, nearest
 
 if TYPE_CHECKING:
     from scenarios.model import Scenario
 
 SUFFIXES = (".yml", ".yaml")
+_KINDS = (*SUFFIXES, *ARCHIVES)
 
 
 @cache
@@ -47,19 +49,26 @@ def find(name_or_path: str) -> Path:
     """
     if name_or_path in names():
         return path_of(name_or_path)
-    path = Path(name_or_path)
+    path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
     if path.is_dir():
         message = "this is a directory, not a scenario"
         raise ScenarioError([Problem(name_or_path, 0, 0, message, _for_directory(path))])
     stem = path.name.removesuffix(".yml").removesuffix(".yaml")
-    if path.suffix in SUFFIXES or path.parent != Path():
-        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = nearest(path.name, [name for name in beside if name.endswith(SUFFIXES)])
+    if path.suffix in SUFFIXES or "/" in name_or_path or name_or_path.endswith(ARCHIVES):
+        near = nearest(path.name, _beside(path))
         remedy = f"did you mean {path.parent / near}?" if near else _known(stem)
-        raise ScenarioError([Problem(name_or_path, 0, 0, "there is no such file", remedy)])
+        raise ScenarioError([Problem(name_or_path, 0, 0, "there is no such file or directory", remedy)])
     raise ScenarioError([Problem(name_or_path, 0, 0, "no scenario has this name", _known(stem))])
+
+
+def _beside(path: Path) -> list[str]:
+    """What lies where a path leads, and may have been meant: scenarios, archives, directories."""
+    try:
+        return [entry.name for entry in path.parent.iterdir() if entry.is_dir() or entry.name.endswith(_KINDS)]
+    except OSError:
+        return []
 
 
 def _for_directory(path: Path) -> str:

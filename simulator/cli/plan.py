@@ -59,6 +59,23 @@ def verb(
 
         title = f"{found.name}: {found.application}, {found.group.name}"
         show(graph.plan_tree(title, planned, with_balancer=found.balancer is not None))
+        _tell_of_bundle(scenario)
+
+
+def _tell_of_bundle(word: str) -> None:
+    """Of a bundle, also what the agent will make of it."""
+    from pathlib import Path
+
+    from scenarios import library
+    from scenarios.bundle import is_bundle
+
+    path = Path(word).expanduser()
+    if word in library.names() or not is_bundle(path):
+        return
+    from simulator.cli import appspecs
+
+    for problem in appspecs.of_bundle(path):
+        typer.echo(problem.render(), err=True)
 
 
 def _planned(scenario: Scenario) -> list[PlannedDeployment]:

@@ -65,7 +65,7 @@ def resolve(word: str, options: BundleOptions | None = None) -> Source:
     path = Path(word).expanduser()
     if word not in library.names() and is_bundle(path):
         return _bundle(word, path, options)
-    path = library.find(word if word in library.names() else str(path))
+    path = library.find(word)
     if given := options.words():
         raise UsageError(f"{given[0]} goes with a bundle, and {word} is a scenario: write that in its file")
     scenario = load(path)

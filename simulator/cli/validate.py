@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,14 +15,9 @@ from simulator.cli.options import Output, OutputOption
 if TYPE_CHECKING:
     from scenarios.problems import Problem
 
-_APPSPEC_NAMES: Final = ("appspec.yml", "appspec.yaml")
-_TOP_KEY: Final = re.compile(r"""^["']?([A-Za-z_]\w*)["']?\s*:""", re.MULTILINE)
-_SCENARIO_KEYS: Final = frozenset({"fleet", "deploy", "revisions", "group", "balancer", "faults", "expect", "name"})
-_APPSPEC_KEYS: Final = frozenset({"os", "version", "files", "hooks", "permissions", "permission"})
-
 
 def verb(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A scenario, an AppSpec, or a bundle's directory.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A scenario, an AppSpec, or a bundle.")],
     bundle: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The bundle of an AppSpec, to look for its files and scripts.")
     ] = None,
@@ -35,11 +29,7 @@ def verb(
     """
     if bundle is not None and not bundle.is_dir():
         raise UsageError(f"--bundle {bundle}: there is no such directory")
-    path = _file(file)
-    if _is_appspec(path):
-        kind, problems = "appspec", _appspec(path, bundle)
-    else:
-        kind, problems = "scenario", _scenario(path)
+    path, kind, problems = _examined(file, bundle)
     errors = sum(problem.severity == "error" for problem in problems)
     if output is Output.JSON:
         _print_json(path, kind, problems)
@@ -48,52 +38,56 @@ def verb(
     raise typer.Exit(USAGE if errors else 0)
 
 
-def _file(given: Path) -> Path:
-    """The file itself; a library name or a bundle's directory is good, too."""
+def _examined(given: str, bundle: Path | None) -> tuple[Path, str, Sequence[Problem]]:
+    """The file itself (a library name or a bundle is good, too), what it is, and what is wrong with it."""
     from scenarios import library
+    from scenarios.bundle import APPSPEC_NAMES, ARCHIVES
+    from simulator.cli import appspecs
 
-    if given.is_dir():
-        found = next((given / name for name in _APPSPEC_NAMES if (given / name).is_file()), None)
-        if found is None:
+    path = Path(given).expanduser()
+    if given not in library.names() and path.is_dir():
+        if not any((path / name).is_file() for name in APPSPEC_NAMES) and _can_be_read(path):
             raise UsageError(f"{given}: a directory without an appspec.yml in it; name a file, or a bundle's directory")
-        return found
-    return library.find(str(given))
+        return path, "appspec", appspecs.of_bundle(path)
+    path = library.find(given)
+    if path.name.endswith(ARCHIVES):
+        return path, "appspec", appspecs.of_bundle(path)
+    if _is_appspec(path):
+        beside = path.parent if path.name in APPSPEC_NAMES else None
+        return path, "appspec", appspecs.of_file(path, bundle or beside)
+    return path, "scenario", _scenario(path)
+
+
+def _can_be_read(directory: Path) -> bool:
+    try:
+        next(directory.iterdir(), None)
+    except OSError:
+        return False
+    return True
 
 
 def _is_appspec(path: Path) -> bool:
     """By the name, else by the keys at the left margin: whichever format has more of its own there."""
-    if path.name in _APPSPEC_NAMES:
+    from scenarios.bundle import APPSPEC_NAMES, is_appspec_by_keys, keys_at_the_margin
+
+    if path.name in APPSPEC_NAMES:
         return True
-    keys = set(_TOP_KEY.findall(path.read_text(encoding="utf-8", errors="replace")))
-    return len(keys & _APPSPEC_KEYS) > len(keys & _SCENARIO_KEYS)
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False  # the reader of scenarios finds the words for it
+    return is_appspec_by_keys(keys_at_the_margin(text))
 
 
 def _scenario(path: Path) -> Sequence[Problem]:
-    from scenarios.loader import warnings
+    from scenarios.loader import load, warnings
     from scenarios.problems import ScenarioError
+    from simulator.cli import appspecs
 
     try:
-        return warnings(path)
+        return [*warnings(path), *appspecs.of_scenario(load(path))]
     except ScenarioError as error:
         return error.problems
-
-
-def _appspec(path: Path, bundle: Path | None) -> Sequence[Problem]:
-    from fleet.agent.appspec import examine
-    from scenarios.problems import Problem
-
-    if bundle is None and path.name in _APPSPEC_NAMES:
-        bundle = path.parent
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - raw.rfind(b"\n", 0, error.start)
-        message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
-        return [Problem(str(path), line, column, message, "save the file as UTF-8")]
-    _, found = examine(text, bundle=bundle, name=str(path))
-    return [Problem.of(str(path), problem) for problem in found]
 
 
 def _print_text(path: Path, kind: str, problems: Sequence[Problem], errors: int) -> None:

@@ -180,7 +180,10 @@ def test_init_writes_what_runs_and_overwrites_nothing(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in written}
     again = drydeploy("init", "new", state=tmp_path)
     assert again.returncode == 2
-    assert again.stderr.count("this file is here already") == len(written)
+    assert again.stderr == (
+        "new: error: rehearsal.yml and bundles/v1 and bundles/v2 are here already, and nothing is overwritten; "
+        "give another directory, or move them away\n"
+    )
     assert {path: path.read_bytes() for path in written} == before
     scenario = next(path for path in written if path.parent == tmp_path / "new" and path.suffix == ".yml")
     run = drydeploy("run", str(scenario), "-q", state=tmp_path)

@@ -147,7 +147,9 @@ def test_ten_mistakes_are_ten() -> None:
         ),
         ("expect: {outcome: rollback}", "rollback}", "expect.outcome: expected", "rolled_back"),
         ("expect: {availability: 99%}", "99%}", "expected a number", "write 0.99"),
-        ("expect: {availability: 99}", "99}", "expected 1.0 or less, found 99", "at most 1"),
+        ("expect: {availability: 99}", "99}", "expected 1 or less, found 99", "99 % is 0.99"),
+        ("expect: {availability: 99.9}", "99.9}", "expected 1 or less, found 99.9", "99.9 % is 0.999"),
+        ("expect: {availability: 999}", "999}", "expected 1 or less, found 999", "write at most 1"),
         ("expect: {in_service_min: 5}", "5}", "more than the 4 hosts", "at most 4"),
         ("expect: {revisions: {v7: 4}}", "v7:", "no revision is called v7", "v1"),
         ("expect: {revisions: {v1: 2, none: 3}}", "{v1", "these are 5 hosts, and there are 4", "at most 4"),
@@ -188,7 +190,8 @@ def edited(old: str, new: str, count: int = 1) -> str:
     ("text", "message", "remedy"),
     [
         (edited("hosts: 4", "hosts: 0"), "expected 1 or more, found 0", "at least 1"),
-        (edited("hosts: 4", "hosts: 2000000"), "expected 1,000,000 or less", "at most"),
+        (edited("hosts: 4", "hosts: 2000000"), "expected 1000000 or less", "at most"),
+        (edited("balancer: {}", "balancer: {port: 99999}"), "expected 65535 or less, found 99999", "at most 65535"),
         (edited("hosts: 4", "hosts: [{name: a}, {name: a}]"), "a second host named a", "a name of its own"),
         (edited("hosts: 4", "hosts: [{name: -a}]"), "letters, digits, - and _", "in that form"),
         (edited("hosts: 4", "hosts: []"), "expected 1 or more, found 0", "write one"),
@@ -322,6 +325,39 @@ def test_bundles_come_back_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     scenario = load(Path("s/a.yml"))
     assert isinstance(scenario, Scenario)
     assert scenario.revisions["v1"].bundle == (tmp_path / "bundles" / "v1").resolve()
+
+
+APPSPEC = "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    - location: a.sh\n"
+
+
+@pytest.mark.parametrize(("name", "bundle"), [("v1/appspec.yml", "v1"), ("appspec.yml", "."), ("b/other.yml", "b")])
+def test_an_appspec_is_no_scenario(name: str, bundle: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        loads(APPSPEC, name=name, directory=BUNDLES)
+    [problem] = caught.value.problems
+    assert problem.message == "this is an AppSpec, and not a scenario"
+    assert problem.remedy == f"name its bundle, `{bundle}`"
+
+
+def test_what_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    with pytest.raises(
+        ScenarioError, match="this is no text, and by its name no archive; give a YAML file, or a bundle"
+    ):
+        load(path)
+
+
+def test_a_scenario_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "s.yml"
+    path.write_text(GOOD)
+
+    def refuse(_path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ScenarioError, match="cannot be read: permission denied; look at its permissions"):
+        load(path)
 
 
 @pytest.mark.parametrize("make", ["absent", "directory", "latin"])

@@ -39,6 +39,10 @@ def test_it_takes_no_files_place(tmp_path: Path) -> None:
     (tmp_path / SCENARIO_NAME).write_text("mine")
     with pytest.raises(ScenarioError) as caught:
         write(tmp_path)
-    assert "here already" in str(caught.value)
+    [problem] = caught.value.problems
+    assert (problem.file, problem.message) == (
+        str(tmp_path),
+        "rehearsal.yml is here already, and nothing is overwritten",
+    )
     assert (tmp_path / SCENARIO_NAME).read_text() == "mine"
     assert not (tmp_path / "bundles").exists()

@@ -1,0 +1,187 @@
+"""`drydeploy validate` (and `plan`) of what people hand it: bundles, archives, and what is neither."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from fleet.agent.tree import DiskTree
+from simulator.cli.appspecs import of_bundle
+from tests.cli.program import drydeploy, small_scenario
+
+APPSPEC = """\
+version: 0.0
+os: linux
+permissions:
+  - object: /srv
+    owner: deploy
+    group: web
+hooks:
+  AfterInstall:
+    - location: a.sh
+      runas: deploy
+  ApplicationStart:
+    - location: a.sh
+      runas: www-data
+    - location: a.sh
+      runas: ec2-user
+"""
+
+
+def bundle(directory: Path, appspec: str = APPSPEC) -> Path:
+    directory.mkdir()
+    (directory / "appspec.yml").write_text(appspec)
+    (directory / "a.sh").write_text("#!/bin/sh\n")
+    return directory
+
+
+def test_whom_the_hosts_of_a_bare_bundle_lack(tmp_path: Path) -> None:
+    bundle(tmp_path / "b")
+    done = drydeploy("validate", "b", state=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[1] for line in lines] == ["4", "4", "9", "12"]
+    assert "whom drydeploy's hosts lack (beside the system's own they have ec2-user)" in lines[0]
+    assert lines[0].endswith("fleet: {users: [ec2-user, deploy]}")
+    assert "the group of `/srv` is `web`" in lines[1]
+    assert "`a.sh` of `AfterInstall` is run as `deploy`" in lines[2]
+    assert "is run as `www-data`, who has no shell" in lines[3]
+
+
+def test_a_scenario_tells_of_its_bundles(tmp_path: Path) -> None:
+    path = small_scenario(tmp_path)
+    (tmp_path / "bundle" / "appspec.yml").write_text(APPSPEC.replace("os: linux", "os: windows"))
+    done = drydeploy("validate", path.name, state=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "bundle/appspec.yml:2:5: warning: `os` is windows" in done.stdout
+    (tmp_path / "bundle" / "appspec.yml").write_text(APPSPEC)
+    told = drydeploy("validate", path.name, state=tmp_path).stdout
+    assert "bundle/appspec.yml:9:7: warning: the script `a.sh` of `AfterInstall` is run as `deploy`" in told
+    assert "bundle/appspec.yml:9:7: warning: the script `a.sh` of `AfterInstall` is not in the bundle" in told
+    path.write_text(path.read_text().replace("  running: v1\n", "  running: v1\n  users: [deploy, web]\n"))
+    told = drydeploy("validate", path.name, state=tmp_path).stdout
+    assert "`deploy`" not in told
+    assert "`web`" not in told
+    assert "run as `ec2-user`" in told
+
+
+def test_an_appspec_for_windows_is_an_error(tmp_path: Path) -> None:
+    bundle(tmp_path / "b", "version: 0.0\nos: windows\nfiles:\n  - source: /\n    destination: c:\\web\n")
+    done = drydeploy("validate", "b", state=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == [
+        "b/appspec.yml:2:5: error: `os` is windows, and this host runs linux: its agent refuses the file; "
+        "write `os: linux`, or deploy it elsewhere"
+    ]
+
+
+def test_plan_tells_what_is_wrong_with_a_bundle(tmp_path: Path) -> None:
+    bundle(tmp_path / "b", "version: 0.0\nos: windows\n")
+    done = drydeploy("plan", "b", state=tmp_path)
+    assert done.returncode == 0
+    assert "deploy to 4 hosts" in done.stdout
+    assert "b/appspec.yml:2:5: error: `os` is windows" in done.stderr
+    assert "error" not in drydeploy("plan", "b", "-o", "json", state=tmp_path).stdout
+
+
+def archive(name: str, source: Path) -> Path:
+    path = source.parent / name
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(path, "w") as packed:
+            for file in source.iterdir():
+                packed.write(file, file.name)
+    else:
+        with tarfile.open(path, "w:gz" if name.endswith("gz") else "w") as packed:
+            packed.add(source, ".")
+    return path
+
+
+@pytest.mark.parametrize("name", ["v1.zip", "v1.tar", "v1.tgz", "v1.tar.gz"])
+def test_an_archive_is_looked_into(name: str, tmp_path: Path) -> None:
+    archive(name, bundle(tmp_path / "b", APPSPEC.replace("location: a.sh", "location: b.sh", 1)))
+    done = drydeploy("validate", name, state=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert f"{name}/appspec.yml:9:7: warning: the script `b.sh` of `AfterInstall` is not in the bundle" in done.stdout
+    assert json.loads(drydeploy("validate", name, "-o", "json", state=tmp_path).stdout)["kind"] == "appspec"
+
+
+def test_an_archive_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "v1.zip").write_text("hello\n")
+    done = drydeploy("validate", "v1.zip", state=tmp_path)
+    assert done.returncode == 2
+    assert "cannot be unpacked as zip" in done.stdout
+    assert "it looks like no archive" in done.stdout
+    archive("v2.tgz", bundle(tmp_path / "b")).rename(tmp_path / "v2.zip")
+    assert "it looks like tgz" in drydeploy("validate", "v2.zip", state=tmp_path).stdout
+
+
+def test_an_archive_without_an_appspec(tmp_path: Path) -> None:
+    source = bundle(tmp_path / "b")
+    (source / "appspec.yml").unlink()
+    archive("v1.zip", source)
+    done = drydeploy("validate", "v1.zip", state=tmp_path)
+    assert done.returncode == 2
+    assert "v1.zip: error: the bundle has no appspec.yml at its top; it holds a.sh" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["run", "plan", "validate"])
+def test_what_is_not_what_it_should_be(verb: str, tmp_path: Path) -> None:
+    bundle(tmp_path / "b")
+    (tmp_path / "picture").write_bytes(b"\x89PNG\0")
+    missing = drydeploy(verb, "./bb", state=tmp_path)
+    assert missing.returncode == 2
+    assert "./bb: error: there is no such file or directory; did you mean b?" in missing.stdout + missing.stderr
+    picture = drydeploy(verb, "picture", state=tmp_path)
+    assert picture.returncode == 2
+    assert "picture: error: this is no text, and by its name no archive" in picture.stdout + picture.stderr
+    if verb != "validate":
+        done = drydeploy(verb, "b/appspec.yml", state=tmp_path)
+        assert done.stderr == (
+            "b/appspec.yml:1:1: error: this is an AppSpec, and not a scenario; name its bundle, `b`\n"
+        )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read(tmp_path: Path) -> None:
+    small_scenario(tmp_path)
+    (tmp_path / "small.yml").chmod(0)
+    for verb in ("run", "validate"):
+        done = drydeploy(verb, "small.yml", state=tmp_path)
+        assert done.returncode == 2
+        assert "small.yml: error: cannot be read: permission denied" in done.stdout + done.stderr
+
+
+def test_a_bundle_with_what_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    appspec = "version: 9\nos: linux\nfiles:\n  - {source: closed, destination: /srv}\n"
+    source = bundle(tmp_path / "b", appspec)
+    (source / "closed").mkdir()
+
+    def refuse(_tree: DiskTree, path: str) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(source / path))
+
+    monkeypatch.setattr(DiskTree, "names", refuse)
+    unread, error = of_bundle(source)
+    assert unread.render().startswith(f"{source}/closed: error: cannot be read: permission denied; look at")
+    assert error.line == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_init_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    done = drydeploy("init", "closed/here", state=tmp_path)
+    assert done.returncode == 2
+    assert "closed/here: permission denied; change its permissions" in done.stderr
+    assert "Errno" not in done.stderr
+
+
+def test_init_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = drydeploy("init", "file/here", state=tmp_path)
+    assert done.returncode == 2
+    assert "not a directory" in done.stderr
+    assert "Errno" not in done.stderr
