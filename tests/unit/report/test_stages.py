@@ -127,13 +127,13 @@ def test_the_final_tree_keeps_the_words_and_marks_who_turned_bad() -> None:
     assert tree.count("unhealthy since: GET / answers 500") == 3
     assert "stage" not in tree
     result, *_ = played("approval")
-    assert "◌ 12.000s the operator said continue" in drawn(final_tree("play", result))
+    assert "◌ 30.000s the operator said continue" in drawn(final_tree("play", result))
 
 
 def test_the_verdict_has_the_stages_and_the_words() -> None:
     result, *_ = played("approval")
-    assert "stages: step 01 3.5s, step 02 waits 8.5s, step 03 " in judged(result)
-    assert "◌ 12.000s the operator said continue" in judged(result)
+    assert "stages: step 01 3.5s, step 02 waits 26.5s, step 03 " in judged(result)
+    assert "◌ 30.000s the operator said continue" in judged(result)
     result, *_ = played("zone-by-zone")
     assert "; 3 stages never began" in judged(result)
     result, *_ = played("canary-no-bake")
@@ -164,7 +164,7 @@ def test_the_page_draws_waits_and_words() -> None:
     text = html(played("approval")[0])
     assert 'class="wait"' in text
     assert 'class="word"' in text
-    assert "Ready, stage 2 of 3: wait until somebody says continue · 8.5s" in text
+    assert "Ready, stage 2 of 3: wait until somebody says continue · 26.5s" in text
     assert "12.000s the operator said continue" in text
     plain = html(played("rolling-one-at-a-time")[0])
     assert 'class="wait"' not in plain
