@@ -165,7 +165,7 @@ def test_the_page_draws_waits_and_words() -> None:
     assert 'class="wait"' in text
     assert 'class="word"' in text
     assert "Ready, stage 2 of 3: wait until somebody says continue · 26.5s" in text
-    assert "12.000s the operator said continue" in text
+    assert "30.000s the operator said continue" in text
     plain = html(played("rolling-one-at-a-time")[0])
     assert 'class="wait"' not in plain
     assert "stage 1" not in plain
