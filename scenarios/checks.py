@@ -6,8 +6,9 @@ They read the tree of the file, not the models, so that they speak up beside eve
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
-from scenarios.bundle import ARCHIVES, is_bundle, script_locations
+from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_locations
 from scenarios.checks_expect import check_expectations
 from scenarios.checks_people import check_people
 from scenarios.checks_signals import check_signals
@@ -25,9 +26,10 @@ from scenarios.facts import (
 from scenarios.faults import EFFECTS, HEALTH_EFFECTS, TRIGGERS
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
-from scenarios.words import FLEET_PERCENT_MAX, NO_REVISION
+from scenarios.words import FLEET_PERCENT_MAX, NO_REVISION, LifecycleEvent
 
 EVENTS_WITHOUT_SCRIPTS = frozenset({"BlockTraffic", "DownloadBundle", "Install", "AllowTraffic"})
+_EVENTS = frozenset(get_args(LifecycleEvent))
 
 
 def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
@@ -235,3 +237,30 @@ class _Checker:
         elif event.text in EVENTS_WITHOUT_SCRIPTS:
             message = f"no scripts run at {event.text}, so none can fail there"
             self._report(event.place, message, "name an event with scripts, such as ApplicationStart")
+        elif event.text in _EVENTS and (scripts := self._events_with_scripts(fault)) is not None:
+            self._script_event(fault, event, scripts)
+
+    def _script_event(self, fault: Tree, event: Tree, scripts: frozenset[str]) -> None:
+        """Warn of a fault of scripts at an event that has none, where these events have some."""
+        if event.text not in scripts:
+            revision = fault.get("where", "revision")
+            whose = f"the AppSpec of {revision.text} names" if revision is not None else "the AppSpecs name"
+            message = f"{whose} no script for {event.text}, so the fault strikes nothing"
+            remedy = f"name an event that has one: {either(sorted(scripts))}" if scripts else "give the AppSpec one"
+            self._warn(event.place, message, remedy)
+
+    def _events_with_scripts(self, fault: Tree) -> frozenset[str] | None:
+        """The events at which a fault can find scripts; None where some AppSpec cannot be read."""
+        only = fault.get("where", "revision")
+        revisions = self._tree.get("revisions")
+        found: frozenset[str] = frozenset()
+        for name, revision in revisions.entries.items() if revisions is not None else ():
+            bundle = revision if revision.word is not None else revision.get("bundle")
+            if only is not None and only.text != name:
+                continue
+            if bundle is None or bundle.word is None:
+                return None
+            if (events := script_events(self._directory / bundle.word)) is None:
+                return None
+            found |= events
+        return found if only is None or only.text in self._facts.revisions else None

@@ -70,7 +70,7 @@ class Faults:
         self._later = later
         self._carries: dict[str, str] = {host.name: running or NO_REVISION for host in hosts} if faults else {}
         self._scripted = [
-            _Scripted(fault.name or _name(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
+            _Scripted(name_of(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
             for number, fault in enumerate(faults)
         ]
         self._by_revision = any(fault.where.revision is not None for fault in faults)
@@ -193,8 +193,10 @@ def _select(fault: Fault, hosts: Sequence[Host], seed: int, number: int) -> froz
     return frozenset(names)
 
 
-def _name(fault: Fault) -> str:
-    """A fault's name from its effect: `health 404`, `script hang`, `host crash`."""
+def name_of(fault: Fault) -> str:
+    """A fault's own name, or one from its effect: `health 404`, `script hang`, `host crash`."""
+    if fault.name:
+        return fault.name
     effect = fault.do
     value = getattr(effect, effect.kind)
     if not isinstance(value, str):

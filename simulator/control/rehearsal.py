@@ -19,6 +19,7 @@ from scenarios.model import Deploy, Host, OperatorAction, Scenario
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
 from simulator.control.faults import Faults
+from simulator.control.happened import OPERATOR, Happened
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
 from simulator.control.request import deployment_config, limits_of, strategy_of
@@ -124,7 +125,9 @@ class Rehearsal:
         self._fleet = fleet
         self._driver = driver
         self._journal = journal
-        self._observers = tuple(observers)
+        self.happened = Happened(scenario)
+        scripted = (self.happened,) if scenario.faults or scenario.operator else ()
+        self._observers = (*scripted, *observers)
         self._active: Rollout | None = None
         self._active_id = ""
         self._status = DeploymentStatus.CREATED
@@ -379,7 +382,7 @@ class Rehearsal:
         if operator.done or self._active is None:
             return
         operator.done = True
-        verb, deployment, by = operator.action.do, self._active_id, "the operator"
+        verb, deployment, by = operator.action.do, self._active_id, OPERATOR
         if verb in ("stop", "abort"):
             wanted = True if verb == "abort" else operator.action.auto_rollback
             self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, by, wanted))

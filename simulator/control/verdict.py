@@ -91,6 +91,7 @@ def result(
         expectations += tuple(residue.judge(scenario.expect.residue, rehearsal.disks))
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
+    missed = rehearsal.happened.missed() if status is RunStatus.COMPLETED else ()
     return RunResult(
         scenario=scenario,
         scenario_sha256=header.scenario_sha256,
@@ -107,7 +108,7 @@ def result(
         duration_ms=ended_ms,
         expectations=expectations,
         invariants=rehearsal.invariants.findings(),
-        flags=(*flags(rollouts), *residue.told(rehearsal.disks, rollouts)),
+        flags=(*flags(rollouts), *residue.told(rehearsal.disks, rollouts), *missed),
         events=events,
         journal_sha256=sha256,
         replay=header.replay,

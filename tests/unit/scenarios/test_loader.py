@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scenarios import library
-from scenarios.loader import load, loads
+from scenarios.loader import load, loads, warnings
 from scenarios.model import Scenario
 from scenarios.problems import Problem, ScenarioError
 
@@ -135,7 +135,12 @@ def test_ten_mistakes_are_ten() -> None:
         ("faults:\n  - {do: {host: crash}, when: {event: Install, deployment: 3}}", "3}}", "no deployment 3", "most 2"),
         ("faults:\n  - do: {script: hang}", "script:", "needs the lifecycle event", "add when"),
         ("faults:\n  - {do: {script: hang}, when: {event: Install}}", "Install}}", "no scripts run at Install", "name"),
-        ("faults:\n  - {do: {script: hangs}, when: {event: AfterInstall}}", "hangs}", "hang or missing", "mean hang?"),
+        (
+            "faults:\n  - {do: {script: hangs}, when: {event: ApplicationStart}}",
+            "hangs}",
+            "hang or missing",
+            "mean hang?",
+        ),
         ("faults:\n  - {do: {file: {path: a}}}", "a}}}", "expected an absolute path", "write it in that form"),
         ("faults:\n  - {name: x, do: {host: crash}}\n  - {name: x, do: {host: pause}}", "x, do", "a second", "another"),
         ("operator:\n  - {when: {at: 3s}, do: stop, auto_rollback: yes}", "yes}", "true or false", "write true"),
@@ -247,6 +252,28 @@ def test_what_needs_a_balancer(tail: str) -> None:
     assert len(found) == 1
     assert "balancer" in found[0][2]
     assert mistakes(GOOD + tail) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("{script: hang}, when: {event: AfterInstall}", "the AppSpecs name no script for AfterInstall, so the fault"),
+        (
+            "{script: missing}, when: {event: BeforeInstall}, where: {revision: v2}",
+            "the AppSpec of v2 names no script for BeforeInstall, so the fault strikes nothing",
+        ),
+        ("{script: hang}, when: {event: ApplicationStart}", ""),
+        ("{script: hang}, when: {event: ApplicationStop}, where: {revision: v1}", ""),
+        ("{script: hang}, when: {event: AfterInstall}, where: {revision: none}", ""),
+    ],
+)
+def test_a_script_fault_where_there_are_no_scripts(fault: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "s.yml").write_text(GOOD + f"faults:\n  - {{do: {fault}}}\n")
+    told = warnings(tmp_path / "s.yml")
+    assert [problem.severity for problem in told] == ["warning"] * bool(message)
+    for problem in told:
+        assert problem.message.startswith(message)
+        assert problem.remedy == "name an event that has one: ApplicationStart, ApplicationStop or ValidateService"
 
 
 def test_a_script_that_the_appspec_does_not_name() -> None:

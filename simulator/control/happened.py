@@ -1,0 +1,100 @@
+"""Which faults and which of the operator's steps came about in a run, told by its events; and words for the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from scenarios.model import Fault, OperatorAction, Scenario, When
+from scenarios.words import duration_text
+from simulator.control.faults import name_of
+from simulator.rollout.commands import Command
+from simulator.rollout.events import Event, FaultChanged, LifecycleEventCompleted, OperatorSpoke, StopRequested
+from simulator.rollout.machine import Rollout
+
+OPERATOR = "the operator"
+"""Who says what a scenario scripts."""
+
+_Step = tuple[str, bool | None]
+"""What is said, and, where it is a stop, whether it is to be rolled back."""
+
+
+class Happened:
+    """An observer of a run that remembers what its scenario had scripted, and came about."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._faults = [(name_of(fault), fault) for fault in scenario.faults]
+        self._steps = scenario.operator
+        self._struck: set[str] = set()
+        self._said: Counter[_Step] = Counter()
+        self._script_events = {name: fault.when.event for name, fault in self._faults if fault.do.script and fault.when}
+        self._at: dict[str, set[str]] = {name: set() for name in self._script_events}
+        """Of each fault of scripts, the hosts that it struck and whose event has not completed since."""
+        self._unharmed: Counter[str] = Counter()
+        self._harmed: set[str] = set()
+
+    def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:  # noqa: ARG002
+        """An event was handled."""
+        match event:
+            case FaultChanged(fault=fault, active=True):
+                self._struck.add(fault)
+                if fault in self._at:
+                    self._at[fault].update(event.hosts)
+            case LifecycleEventCompleted() if self._at:
+                self._completed(event)
+            case StopRequested(by=by) if by == OPERATOR:
+                self._said["stop", event.auto_rollback] += 1
+            case OperatorSpoke(by=by) if by == OPERATOR:
+                self._said[event.verb.value, None] += 1
+
+    def _completed(self, event: LifecycleEventCompleted) -> None:
+        for fault, hosts in self._at.items():
+            if event.host in hosts and event.name == self._script_events[fault]:
+                hosts.discard(event.host)
+                if event.diagnostics is None:
+                    self._unharmed[fault] += 1
+                else:
+                    self._harmed.add(fault)
+
+    def missed(self) -> Iterator[str]:
+        """What did not come about, in words, in the order of the scenario."""
+        for name, fault in self._faults:
+            if name not in self._struck:
+                yield f"fault {name} never struck: {_why(fault)}"
+            elif self._unharmed[name] and name not in self._harmed and not self._at[name]:
+                event = self._script_events[name]
+                yield (
+                    f"fault {name} struck nothing: {event} succeeded all the same wherever it came; a fault of scripts "
+                    "needs scripts, and the AppSpec has none for this event"
+                )
+        said = self._said.copy()
+        for action in self._steps:
+            step = _step(action)
+            if said[step]:
+                said[step] -= 1
+            else:
+                yield f"the operator's step never came: {action.do}, {_moment(action.when)}"
+
+
+def _step(action: OperatorAction) -> _Step:
+    if action.do in ("stop", "abort"):
+        return "stop", True if action.do == "abort" else action.auto_rollback
+    return action.do, None
+
+
+def _why(fault: Fault) -> str:
+    if fault.when is None:
+        return "no host was ever what `where` asks for"
+    found_nobody = "" if fault.do.alarm is not None else ", or found no host that it is for"
+    return f"its moment ({_moment(fault.when)}) never came{found_nobody}"
+
+
+def _moment(when: When) -> str:
+    if when.at is not None:
+        return f"at {duration_text(when.at)}"
+    parts = [f"when {when.host or 'a host'} enters {when.event}" if when.event else f"when it is {when.status}"]
+    if when.nth is not None:
+        parts.append(f"the host that does so as number {when.nth}")
+    if when.deployment is not None:
+        parts.append(f"in deployment {when.deployment}")
+    return ", ".join(parts)
