@@ -6,7 +6,6 @@ from enum import IntEnum
 
 from scenarios.model import Expect
 from simulator.control.result import Outcome, RunResult, RunStatus
-from simulator.rollout.statuses import Creator
 
 
 class ExitCode(IntEnum):
@@ -42,22 +41,8 @@ def exit_code(result: RunResult) -> ExitCode:
         return ExitCode.INCONCLUSIVE
     if not result.as_expected:
         return ExitCode.FAILED
-    if _rolled_back(result) and not _expects_rollback(expect):
+    if result.rolled_back_unexpectedly:
         return ExitCode.ROLLED_BACK
     if result.expectations or result.outcome is Outcome.SUCCEEDED:
         return ExitCode.AS_EXPECTED
     return ExitCode.FAILED
-
-
-def _rolled_back(result: RunResult) -> bool:
-    return any(rollout.deployment.creator is Creator.ROLLBACK for rollout in result.rollouts)
-
-
-def _expects_rollback(expect: Expect) -> bool:
-    """Whether the scenario speaks of a rollback anywhere: an unexpected one is never a success."""
-    return (
-        expect.outcome in ("rolled_back", "rollback_failed")
-        or any(deployment.creator == Creator.ROLLBACK.value for deployment in expect.deployments or ())
-        or "DeploymentRollback" in expect.notifications
-        or any(event.deployment is not None and event.deployment > 1 for event in expect.events)
-    )

@@ -45,7 +45,9 @@ def _deployments(expect: Expect, rollouts: Sequence[Rollout]) -> Iterator[Findin
     if expect.deployments is None:
         return
     wanted = len(expect.deployments)
-    yield Finding(f"{wanted} deployments", len(rollouts) == wanted, f"there were {len(rollouts)}")
+    yield Finding(
+        f"{wanted} deployment{'s' * (wanted != 1)}", len(rollouts) == wanted, _there(len(rollouts), "was", "were")
+    )
     for number, (expected, rollout) in enumerate(zip(expect.deployments, rollouts, strict=False), start=1):
         yield from _deployment(f"deployment {number}", expected, rollout)
 
@@ -70,12 +72,16 @@ def _deployment(which: str, expected: ExpectDeployment, rollout: Rollout) -> Ite
         yield Finding(
             f"{which}: {count} {_host(count)} {status}",
             there == count,
-            f"there {'is' if there == 1 else 'are'} {there}",
+            _there(there, "is", "are"),
         )
 
 
 def _host(number: int) -> str:
     return "host" if number == 1 else "hosts"
+
+
+def _there(number: int, one: str, several: str) -> str:
+    return f"there {one if number == 1 else several} {number}"
 
 
 def final_revisions(rollouts: Sequence[Rollout]) -> dict[str, str]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from scenarios.model import Scenario
+from scenarios.model import Expect, Scenario
 from simulator.rollout.commands import Command, Notify
 from simulator.rollout.events import Event, FaultChanged
 from simulator.rollout.machine import Rollout
+from simulator.rollout.statuses import Creator
 
 
 class RunStatus(StrEnum):
@@ -94,6 +95,23 @@ class RunResult:
     def as_expected(self) -> bool:
         """Whether every expectation held."""
         return all(finding.held for finding in self.expectations)
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether there was a rollback."""
+        return any(rollout.deployment.creator is Creator.ROLLBACK for rollout in self.rollouts)
+
+    @property
+    def rolled_back_unexpectedly(self) -> bool:
+        """Whether there was a rollback of which the scenario does not speak anywhere: that is never a success."""
+        expect = self.scenario.expect or Expect()
+        spoken_of = (
+            expect.outcome in ("rolled_back", "rollback_failed")
+            or any(deployment.creator == Creator.ROLLBACK.value for deployment in expect.deployments or ())
+            or "DeploymentRollback" in expect.notifications
+            or any(event.deployment is not None and event.deployment > 1 for event in expect.events)
+        )
+        return self.rolled_back and not spoken_of
 
 
 class Observer(Protocol):

@@ -7,7 +7,7 @@ from typing import Final
 
 from simulator.report.words import named
 from simulator.rollout.events import Diagnostics
-from simulator.rollout.host import Host, Record
+from simulator.rollout.host import NEVER, Host, Record
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import EventStatus, LifecycleErrorCode, TargetStatus
 
@@ -41,6 +41,15 @@ def reason(record: Record) -> str:
     if record.started_ms is None:
         return "the deployment was stopped before it"
     return record.diagnostics.message if record.diagnostics else "no reason was given"
+
+
+def waited_since_ms(host: Host, record: Record) -> int | None:
+    """When an event was handed out that its host never began, before it failed; None where it was begun."""
+    if record.status is not EventStatus.FAILED or record.started_ms is None or record.started_ms < record.ended_ms:
+        return None
+    place = host.records.index(record)
+    since_ms = host.records[place - 1].ended_ms if place else host.sent_ms
+    return since_ms if NEVER < since_ms < record.ended_ms else None
 
 
 def log_lines(diagnostics: Diagnostics | None) -> tuple[str, ...]:

@@ -6,13 +6,15 @@ The page is built as elements and escaped by the serializer, so whatever a scrip
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from typing import Final
 
 from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report import words
 from simulator.report.causes import causes
-from simulator.report.html_timeline import timeline
+from simulator.report.html_timeline import fault_story, legend, timeline
 from simulator.report.stages import passed, said
+from simulator.rollout.events import FaultChanged
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import DeploymentStatus
 
@@ -21,7 +23,8 @@ _STYLE: Final = """
   --bad: #cf222e; --warn: #9a6700; --idle: #8c959f; --zebra: #f6f8fa; }
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --soft: #9198a1; --back: #0d1117; --line: #3d444d;
   --good: #3fb950; --bad: #f85149; --warn: #d29922; --idle: #656c76; --zebra: #151b23; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back); max-width: 72rem;
+body { font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; color: var(--text);
+  background: var(--back); max-width: 72rem;
   margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem;
   border-bottom: 1px solid var(--line); }
@@ -33,9 +36,14 @@ h3 { font-size: 1rem; margin-bottom: .3rem; }
 ul { list-style: none; padding: 0; } li { margin: .2rem 0; }
 pre { background: var(--zebra); border: 1px solid var(--line); border-radius: 6px; padding: .6rem; overflow-x: auto; }
 code { font-family: ui-monospace, monospace; }
-svg { width: 100%; height: auto; } svg text { font: 12px ui-monospace, monospace; fill: var(--text); }
+.drawing svg { width: 100%; height: auto; }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; } .legend svg { width: 16px; height: 12px; }
+svg text { font: 12px ui-monospace, monospace; fill: var(--text); }
 svg .axis { stroke: var(--line); } svg .soft { fill: var(--soft); }
 svg .Succeeded { fill: var(--good); } svg .Failed { fill: var(--bad); } svg .InProgress { fill: var(--warn); }
+svg text.name { font-size: 10px; fill: var(--back); pointer-events: none; }
+svg .NeverBegun { fill: var(--bad); fill-opacity: .25; stroke: var(--bad); stroke-dasharray: 4 2; }
+svg .NeverBegun + text.name { fill: var(--text); } svg .fault { fill: #8250df; }
 svg .wait { fill: var(--warn); opacity: .15; } svg .word { stroke: var(--bad); stroke-dasharray: 3 3; }
 svg .Skipped, svg .Pending, svg .Unknown { fill: var(--idle); }
 """
@@ -60,7 +68,9 @@ def html(result: RunResult) -> str:
     _figures(body, result)
     _add(body, "h2", "Deployments")
     for rollout in result.rollouts:
-        _deployment(body, rollout)
+        _deployment(body, rollout, result.faults)
+    _legend(body, result)
+    _faults(body, result)
     if result.status is RunStatus.COMPLETED:
         _findings(body, "Expected", result.expectations)
     _findings(body, "Safety rules", result.invariants)
@@ -77,21 +87,47 @@ def html(result: RunResult) -> str:
 def _figures(body: ET.Element, result: RunResult) -> None:
     box = _add(body, "div", "", "figures")
     traffic = result.traffic
-    figures = [("fleet", result.fleet), ("seed", str(result.seed)), ("time", words.took(result.duration_ms))]
+    time = "virtual time" if result.fleet == "virtual" else "time"
+    figures = [("fleet", result.fleet), ("seed", str(result.seed)), (time, words.took(result.duration_ms))]
     if traffic is not None and traffic.availability is not None:
         figures.append(("availability", words.percent(traffic.availability)))
-        figures.append(("requests, failed", f"{traffic.total:,}, {traffic.failed:,}"))
+        figures.append(("requests failed", f"{traffic.failed:,} of {traffic.total:,}"))
         figures += [(f"answered by {revision or 'nobody'}", f"{n:,}") for revision, n in traffic.by_revision]
     if result.in_service_min is not None:
-        required = "" if result.in_service_required is None else f" of {result.in_service_required:,} required"
-        figures.append(("least in service", f"{result.in_service_min:,}{required}"))
+        required = "" if result.in_service_required is None else f", {result.in_service_required:,} required"
+        since = " once all were first in service" if result.begins_empty else ""
+        figures.append((f"least in service{since}", f"{result.in_service_min:,}{required}"))
     for name, value in figures:
         figure = ET.SubElement(box, "div")
         _add(figure, "b", value)
         _add(figure, "span", name, "soft")
+    if (nobody := words.nobody_yet(result)) is not None:
+        _add(body, "p", nobody[0].upper() + nobody[1:] + ".", "soft")
 
 
-def _deployment(body: ET.Element, rollout: Rollout) -> None:
+def _legend(body: ET.Element, result: RunResult) -> None:
+    """What the drawings mean, of that which occurs in them."""
+    box = _add(body, "p", "", "legend soft")
+    for css, meaning in legend(result.rollouts, result.faults):
+        entry = _add(box, "span", "")
+        svg = ET.SubElement(entry, "svg", {"viewBox": "0 0 16 12", "aria-hidden": "true"})
+        if css == "word":
+            ET.SubElement(svg, "line", {"class": css, "x1": "8", "x2": "8", "y1": "0", "y2": "12"})
+        else:
+            top, height = ("7", "4") if css == "fault" else ("1", "10")
+            ET.SubElement(svg, "rect", {"class": css, "x": "1", "y": top, "width": "14", "height": height, "rx": "2"})
+        svg.tail = f" {meaning}"
+    _add(box, "span", "Point at a bar for its name and its story.")
+
+
+def _faults(body: ET.Element, result: RunResult) -> None:
+    struck = [*words.faults_over(result.faults)]
+    if struck:
+        _add(body, "h2", "Faults")
+        _list(body, [(words.WARNING, fault_story(change, healed_ms)) for change, healed_ms in struck])
+
+
+def _deployment(body: ET.Element, rollout: Rollout, faults: Sequence[FaultChanged]) -> None:
     deployment = rollout.deployment
     sign = words.SIGNS[rollout.status]
     heading = _add(body, "h3", "")
@@ -112,7 +148,7 @@ def _deployment(body: ET.Element, rollout: Rollout) -> None:
     if len(rollout.stages) > 1:
         _list(body, [(s.sign, f"{s.heading}: {s.stage} · {s.lasted(s.began_ms)}") for s in passed(rollout)])
     _list(body, [(heard.sign, f"{words.clock(heard.at_ms)} {heard}") for heard in said(rollout)])
-    body.append(timeline(rollout))
+    _add(body, "div", "", "drawing").append(timeline(rollout, faults))
 
 
 def _findings(body: ET.Element, title: str, findings: tuple[Finding, ...]) -> None:

@@ -2,7 +2,7 @@
 
 A suite per deployment has a case per host; two more suites have the expectations and the invariants. Where a scenario
 says what it expects, that is what passes or fails, and a failed host is told without failing the build: many scenarios
-exist to see a host fail. Where it says nothing, a failed host is a failure.
+exist to see a host fail. Where it says nothing, a failed host is a failure. A rollback that nobody expected always is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 
 from simulator.control.result import Finding, RunResult
-from simulator.report.causes import failed_record, log_lines, reason
+from simulator.report.causes import failed_record, log_lines, reason, waited_since_ms
 from simulator.report.stages import passed, said
 from simulator.report.words import headline
 from simulator.rollout.host import NEVER, Host
@@ -39,6 +39,11 @@ def junit(result: RunResult) -> str:
     if result.status != "completed":
         _failure(case, result.status.value, sentence)
     _say(case, f"{sign} {sentence}\nrun again: {result.replay}")
+    if result.rolled_back:
+        name = "the rollback was expected"
+        case = ET.SubElement(run, "testcase", classname=run.attrib["name"], name=name, time="0.000")
+        if result.rolled_back_unexpectedly:
+            _failure(case, "rolled back", f"{sentence}, and the scenario does not speak of a rollback")
     root.append(_summed(run))
     for name in ("tests", "failures", "skipped"):
         root.set(name, str(sum(int(suite.attrib[name]) for suite in root)))
@@ -68,8 +73,11 @@ def _deployment(result: RunResult, number: int, rollout: Rollout, strict: bool) 
 
 
 def _host(suite: str, host: Host, strict: bool) -> ET.Element:
-    began = next((record.started_ms for record in host.records if record.started_ms is not None), None)
-    lasted = 0 if began is None else host.records[-1].ended_ms - began
+    first = next((record for record in host.records if record.started_ms is not None), None)
+    lasted = 0
+    if first is not None and first.started_ms is not None:
+        waited_ms = waited_since_ms(host, first)
+        lasted = host.records[-1].ended_ms - (first.started_ms if waited_ms is None else waited_ms)
     case = ET.Element("testcase", classname=_clean(suite), name=_clean(host.name), time=_seconds(lasted))
     if host.status is TargetStatus.FAILED:
         record = failed_record(host)

@@ -8,17 +8,22 @@ from html.parser import HTMLParser
 
 import pytest
 
-from simulator.control.result import Finding, RunStatus
+from scenarios import library
+from scenarios.loader import load
+from simulator.control.rehearse import virtual
+from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report.graph import PlannedDeployment, dot, mermaid, plan_document, plan_tree
 from simulator.report.html import html
-from simulator.report.html_timeline import HOSTS_DRAWN_MAX
+from simulator.report.html_timeline import HOSTS_DRAWN_MAX, timeline
 from simulator.report.junit import junit
+from simulator.rollout.events import FaultChanged
 from strategies import Member, rolling
 from strategies.configuration import ONE_AT_A_TIME, DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType
 from tests.unit.report.plays import result, start_fails
 from tests.unit.report.test_text import drawn
 
 MET = Finding("outcome is rolled_back", True, "it is")
+ROLLED_BACK: dict[str, object] = {"outcome": "rolled_back"}
 UNMET = Finding("outcome is succeeded", False, "it is rolled_back")
 
 
@@ -33,14 +38,59 @@ def test_junit_has_a_suite_a_deployment_and_a_case_a_host() -> None:
     assert failure.attrib["type"] == "ApplicationStart"
     assert failure.text is not None
     assert "<script>alert(1)</script>" in failure.text
-    assert root.attrib["tests"] == "10"
+    assert root.attrib["tests"] == "11"
 
 
 def test_where_a_scenario_expects_something_that_alone_fails_the_build() -> None:
-    assert ET.fromstring(junit(result(start_fails, expectations=(MET,)))).attrib["failures"] == "0"
-    root = ET.fromstring(junit(result(start_fails, expectations=(MET, UNMET))))
+    assert ET.fromstring(junit(result(start_fails, expectations=(MET,), expect=ROLLED_BACK))).attrib["failures"] == "0"
+    root = ET.fromstring(junit(result(start_fails, expectations=(MET, UNMET), expect=ROLLED_BACK)))
     assert root.attrib["failures"] == "1"
     assert [f.attrib["message"] for f in root.iter("failure")] == ["it is rolled_back"]
+
+
+def test_a_rollback_that_nobody_expected_fails_the_build() -> None:
+    (failure,) = ET.fromstring(junit(result(start_fails, expectations=(MET,)))).iter("failure")
+    assert failure.attrib["type"] == "rolled back"
+    assert "does not speak of a rollback" in failure.attrib["message"]
+
+
+def never_begun() -> RunResult:
+    return virtual(load(library.path_of("agent-not-running")), seed=0, scenario_sha256="", replay="")
+
+
+def test_who_waited_for_an_agent_took_the_time_of_the_wait() -> None:
+    first = next(ET.fromstring(junit(never_begun())).iter("testcase"))
+    assert (first.attrib["name"], first.attrib["time"]) == ("h1", "5.000")
+
+
+def test_the_page_shows_the_wait_for_an_agent_and_the_faults() -> None:
+    text = html(never_begun())
+    page = ET.fromstring(re.sub(r"<meta[^>]*>", "", text.removeprefix("<!doctype html>")))
+    (bar,) = (rect for rect in page.iter("rect") if rect.get("class") == "NeverBegun" and rect.get("height") == "14")
+    assert float(bar.attrib["width"]) > 900
+    assert bar[0].text is not None
+    assert bar[0].text.startswith("h1 · BeforeBlockTraffic · never begun · 5s, from 0ms")
+    assert len([rect for rect in page.iter("rect") if rect.get("class") == "fault"]) == 4 + 1  # and the legend's
+    for word in (
+        "the agents have stopped at h1, h2, h3 and h4: from 0ms, never healed",
+        "handed out, and never begun by the agent",
+        "0 of 100",
+        "virtual time",
+    ):
+        assert word in text
+
+
+def test_faults_are_drawn_where_and_while_they_held() -> None:
+    faults = (
+        FaultChanged(1, 100, "", "early", ("h1",), True),
+        FaultChanged(2, 300, "", "early", ("h1",), False),
+        FaultChanged(3, 99_000, "", "late", ("h1", "elsewhere"), True),
+    )
+    (rollout,) = result().rollouts
+    titles = [rect[0].text for rect in timeline(rollout, faults).iter("rect") if rect.get("class") == "fault"]
+    assert titles == ["early at h1: from 100ms, healed at 300ms"]
+    shown = [rect[0].text for rect in timeline(rollout, faults[:1]).iter("rect") if rect.get("class") == "fault"]
+    assert shown == ["early at h1: from 100ms, never healed"]
 
 
 def test_a_run_that_did_not_end_fails_the_build() -> None:
@@ -68,7 +118,7 @@ def test_the_page_needs_nothing_and_obeys_nobody() -> None:
     assert "script" not in page.tags
     assert not re.search(r"url\(|@import", text)
     assert "&lt;script&gt;alert(1)" in text
-    assert page.tags.count("svg") == 2
+    assert text.count('role="img"') == 2
     for word in (
         "v2 failed and was rolled back to v1",
         "drydeploy run play --seed 7",

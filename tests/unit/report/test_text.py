@@ -189,9 +189,10 @@ def test_on_a_terminal_the_verdict_is_wrapped_but_for_what_is_copied() -> None:
     print_verdict(console, verdict(result(start_fails)))
     lines = out.getvalue().splitlines()
     assert all(len(line) <= 50 for line in lines[:-1])
-    assert [line.rstrip() for line in lines[:2]] == [
+    assert [line.rstrip() for line in lines[:3]] == [
         "✖ play (virtual fleet, seed 7): v2 failed and was",
         "rolled back to v1",
+        "",
     ]
     assert lines[-1] == "run again: drydeploy run play --seed 7"
 
