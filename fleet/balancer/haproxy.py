@@ -297,11 +297,15 @@ class HaproxyBalancer:
         there = [host for host, member in self._members.items() if member.membership is not Membership.GONE]
         wanted = weights(self._shift, there, in_service).items()
         new = {host: weight for host, weight in wanted if self._members[host].weight != weight}
+        for host, weight in new.items():
+            if weight:  # requests may reach it as soon as HAProxy has heard, and that is before we have its answer
+                self._members[host].weightless_since_s = None
         await self._say_all([*(f"set server {BACKEND}/{host} weight {weight}" for host, weight in new.items()), *then])
         now_s = asyncio.get_running_loop().time()
         for host, weight in new.items():
             self._members[host].weight = weight
-            self._members[host].weightless_since_s = None if weight else now_s
+            if not weight:
+                self._members[host].weightless_since_s = now_s
 
     # -- what HAProxy sees --------------------------------------------------------------------------------------
 
@@ -314,11 +318,12 @@ class HaproxyBalancer:
                 if member.registered and self._look(host, member, states[host])
             ]
             let_in = (f"set server {BACKEND}/{host} state ready" for host in ready)
+            for host in ready:
+                self._members[host].out_since_s = None
             await self._weigh(self.in_service | frozenset(ready), *let_in)
             if ready:
                 for host in ready:
                     self._members[host].membership = Membership.IN_SERVICE
-                    self._members[host].out_since_s = None
                 self._changed()
 
     def _look(self, host: str, member: Member, state: ServerState) -> bool:
