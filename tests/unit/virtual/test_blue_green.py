@@ -1,0 +1,177 @@
+"""Blue/green on the virtual fleet: hosts that come and go, and traffic that is shifted between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simulator.control.result import Outcome, RunResult
+from simulator.rollout.events import HostProvisioned, HostTerminated, TrafficShifted
+from simulator.rollout.machine import Rollout
+from tests.support.rehearsals import BUNDLES, Watcher, broken, run, scenario
+
+BIG = {"start": "60s", "event": "60s"}
+V2_404 = {
+    "v1": str(BUNDLES / "web-v1"),
+    "v2": {"bundle": str(BUNDLES / "web-v2"), "behaves": {"answers": {"/": 404}}},
+}
+BACK = {"auto_rollback": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]}
+CANARY = {"canary": {"percent": 10, "every": "60s"}}
+ABORT = {"when": {"status": "Baking"}, "do": "abort"}
+
+
+def rehearse(
+    *told: dict[str, Any], group: dict[str, Any] | None = None, seed: int = 3, **parts: Any
+) -> tuple[RunResult, Watcher]:
+    """One deployment of v2 after the other, each by blue/green and told this."""
+    watcher = Watcher()
+    given = {"deployment_config": "CodeDeployDefault.AllAtOnce", **(group or {})}
+    deploy = [{"revision": "v2", "strategy": {"blue-green": one}} for one in told]
+    asked = scenario(**{"group": given, "deploy": deploy, "limits": BIG, **parts})
+    result = run(asked, seed, observers=[watcher])
+    assert broken(result) == []
+    return result, watcher
+
+
+def came_and_went(watcher: Watcher) -> list[str]:
+    words = {HostProvisioned: "+", HostTerminated: "-"}
+    return [f"{words[type(e)]}{e.host}" for e, _ in watcher.seen if isinstance(e, HostProvisioned | HostTerminated)]
+
+
+def group_of(rollout: Rollout) -> set[tuple[str, str | None]]:
+    return {(target.name, target.revision) for target in rollout.aftermath}
+
+
+def counts(result: RunResult) -> dict[str, int]:
+    assert result.traffic is not None
+    return dict(result.traffic.by_revision)
+
+
+def test_new_hosts_come_and_old_ones_go_and_nobody_notices() -> None:
+    result, watcher = rehearse({})
+    assert result.outcome is Outcome.SUCCEEDED
+    assert set(came_and_went(watcher)) == {
+        f"{sign}h{n}{g}" for sign, g in (("+", "-g2"), ("-", "")) for n in range(1, 5)
+    }
+    assert group_of(result.rollouts[0]) == {(f"h{n}-g2", "v2") for n in range(1, 5)}
+    assert result.traffic is not None
+    assert result.traffic.failed == 0
+
+
+def test_a_new_host_boots_for_as_long_under_every_scenario_of_the_seed() -> None:
+    def booted(**parts: Any) -> dict[str, int]:
+        _, watcher = rehearse({}, **parts)
+        return {e.host: e.at_ms for e, _ in watcher.seen if isinstance(e, HostProvisioned)}
+
+    assert booted() == booted(faults=[{"when": {"event": "Install", "nth": 2}, "do": {"host": "crash"}}])
+    assert len(set(booted().values())) == 4
+    assert all(5_000 <= at_ms < 20_000 for at_ms in booted().values())
+
+
+def test_hosts_that_are_kept_alive_run_on_without_traffic() -> None:
+    result, watcher = rehearse({"terminate_blue": {"action": "KEEP_ALIVE"}})
+    assert result.outcome is Outcome.SUCCEEDED
+    assert sorted(came_and_went(watcher))[-4:] == ["-h1", "-h2", "-h3", "-h4"]
+    assert group_of(result.rollouts[0]) == {(f"h{n}-g2", "v2") for n in range(1, 5)}
+
+
+def test_a_share_is_what_users_see_to_the_request() -> None:
+    """A minute at 10 percent: of 20 requests a second, 120 of 1,200. Then the new version is taken back."""
+    result, watcher = rehearse(
+        {"traffic": {"canary": {"percent": 10, "every": "300s"}}},
+        group=BACK,
+        operator=[{"when": {"at": "200s"}, "do": "abort"}],
+    )
+    assert result.outcome is Outcome.ROLLED_BACK
+    shifts = [e.at_ms for e, _ in watcher.seen if isinstance(e, TrafficShifted)]
+    assert len(shifts) == 3
+    assert counts(result)["v2"] == pytest.approx((200_000 - shifts[1]) * 20 / 1000 / 10, abs=1)
+    assert result.traffic is not None
+    assert result.traffic.failed == 0
+
+
+def test_without_shares_nobody_is_promised_one() -> None:
+    result, watcher = rehearse({})
+    assert not [e for e, _ in watcher.seen if isinstance(e, TrafficShifted)]
+    assert counts(result)["v2"] > 0
+
+
+def test_green_that_is_never_healthy_never_serves_and_ends() -> None:
+    result, watcher = rehearse({}, group=BACK, revisions=V2_404)
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert sorted(came_and_went(watcher)) == [f"{sign}h{n}-g2" for sign in "+-" for n in range(1, 5)]
+    assert group_of(result.rollouts[-1]) == {(f"h{n}", "v1") for n in range(1, 5)}
+    assert counts(result) == {"v1": sum(counts(result).values())}
+    assert result.traffic is not None
+    assert result.traffic.failed == 0
+
+
+def test_after_a_way_back_another_blue_green_has_the_names_and_the_traffic_again() -> None:
+    """The shift of the first one is over: the second, which shifts nothing, is not held at a share of nothing."""
+    result, _ = rehearse({"traffic": CANARY}, {}, group=BACK, operator=[ABORT])
+    assert [str(r.status) for r in result.rollouts] == ["Stopped", "Succeeded", "Succeeded"]
+    assert group_of(result.rollouts[-1]) == {(f"h{n}-g2", "v2") for n in range(1, 5)}
+    assert result.traffic is not None
+    assert result.traffic.failed == 0
+
+
+def test_after_a_shift_to_the_end_a_deployment_in_place_has_the_traffic() -> None:
+    deploy = [
+        {"revision": "v2", "strategy": {"blue-green": {"traffic": CANARY}}},
+        {"revision": "v1", "strategy": "rolling", "deployment_config": "CodeDeployDefault.OneAtATime"},
+    ]
+    result, _ = rehearse(deploy=deploy)
+    assert result.outcome is Outcome.SUCCEEDED
+    assert result.traffic is not None
+    assert result.traffic.failed == 0
+
+
+def test_what_a_failed_deployment_leaves_makes_room_for_the_next_one() -> None:
+    """Nobody rolled back, so the first new hosts still stand when others of their names are asked for."""
+    stop = {"when": {"status": "Baking", "deployment": 1}, "do": "stop", "auto_rollback": False}
+    result, watcher = rehearse({"traffic": CANARY}, {}, operator=[stop])
+    assert [str(r.status) for r in result.rollouts] == ["Stopped", "Succeeded"]
+    assert came_and_went(watcher).count("+h1-g2") == 2
+    assert group_of(result.rollouts[-1]) == {(f"h{n}-g2", "v2") for n in range(1, 5)}
+    assert result.traffic is not None
+    assert result.traffic.failed == 0
+
+
+def test_a_host_that_comes_too_late_does_not_come() -> None:
+    """Some of four boot for longer than an event may last: the way back calls them off."""
+    result, watcher = rehearse({}, group=BACK, limits={"start": "60s", "event": "9s"})
+    assert [str(r.status) for r in result.rollouts] == ["Failed", "Succeeded"]
+    error = result.rollouts[0].error
+    assert error is not None
+    assert "“provision 4 new hosts” did not end within 9s (h" in error.message
+    came = [word for word in came_and_went(watcher) if word.startswith("+")]
+    went = [word for word in came_and_went(watcher) if word.startswith("-")]
+    assert 0 < len(came) < 4 == len(went)
+
+
+def test_a_host_that_exists_already_is_neither_made_nor_ended() -> None:
+    told = {"green_fleet_provisioning": "DISCOVER_EXISTING", "target_instances": ["g1", "g2"]}
+    fleet = {"hosts": [{"name": name} for name in ("h1", "h2", "g1", "g2")], "running": "v1"}
+    result, watcher = rehearse(told, fleet=fleet)
+    assert result.outcome is Outcome.SUCCEEDED
+    assert came_and_went(watcher) == ["-h1", "-h2"] or came_and_went(watcher) == ["-h2", "-h1"]
+    assert group_of(result.rollouts[0]) == {("g1", "v2"), ("g2", "v2")}
+    result, watcher = rehearse(told, fleet=fleet, group=BACK, revisions=V2_404)
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert came_and_went(watcher) == []
+    assert group_of(result.rollouts[-1]) == {("h1", "v1"), ("h2", "v1")}
+
+
+def test_a_fault_strikes_new_hosts_by_their_revision_and_goes_with_them() -> None:
+    """A fault that is healed after its host has gone, and one that flaps, strike nobody any more."""
+    flaps = {"where": {"revision": "v2"}, "do": {"health": {"flapping": {"up": "300ms", "down": "5s"}}}, "for": "120s"}
+    result, _ = rehearse({}, group=BACK, faults=[flaps], limits={"start": "30s", "event": "20s"})
+    assert result.rollouts[0].status != "InProgress"
+    assert result.rollouts[-1].status.terminal
+
+
+@pytest.mark.parametrize(("limits", "ends"), [(BIG, "Succeeded"), ({**BIG, "deployment": "8h"}, "Failed")])
+def test_a_blue_green_deployment_outlives_the_eight_hours_of_one_in_place(limits: dict[str, str], ends: str) -> None:
+    result, _ = rehearse({"terminate_blue": {"wait_time": "40h"}}, limits=limits)
+    assert result.rollouts[0].status == ends
