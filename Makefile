@@ -11,6 +11,7 @@ help:  ## Show this list
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("drydeploy needs Python 3.11 or later; found %d.%d. Try: make PYTHON=python3.11" % v[:2])'
+	@echo 'installing, about a minute: a virtual environment, and what pip gets from the package index'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from fleet.docker import sources
 from fleet.docker.engine import at_once, connect, is_missing, telling
-from fleet.docker.labels import RUN, Owner
+from fleet.docker.labels import IMAGE, RUN, Owner
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+
+_CONFLICT: Final = 409
+"""Something is made from the image."""
+_MISSING: Final = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,39 @@ def remove_dead(client: DockerClient) -> tuple[Leftover, ...]:
     dead = tuple(left for left in leftovers(client) if left.alive is False)
     remove(client, dead)
     return dead
+
+
+def clean_images() -> tuple[str, ...]:
+    """Remove the images that were made from other sources than these; answer their names, or ids where they have none.
+
+    What a container is made from, or another image, stays. Raises FleetError where there is no engine.
+    """
+    client = connect()
+    try:
+        return remove_stale(client)
+    finally:
+        client.close()
+
+
+def remove_stale(client: DockerClient) -> tuple[str, ...]:
+    """As `clean_images`, with this client."""
+    from docker.errors import APIError
+
+    current = {sources.host_tag(), sources.base_tag()}
+    removed = []
+    with telling("removing old images"):
+        for image in client.images.list(filters={"label": IMAGE}):
+            if current.intersection(image.tags):
+                continue
+            for name in image.tags or [str(image.id)]:
+                try:
+                    client.images.remove(name)
+                except APIError as error:
+                    if error.status_code not in (_CONFLICT, _MISSING):
+                        raise
+                else:
+                    removed.append(name)
+    return tuple(removed)
 
 
 def clean(*, everything: bool = False) -> tuple[Leftover, ...]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Base = Literal["registry", "packages"]
 MMDEBSTRAP_S: Final = 900
+PACKAGES_TAKE: Final = "one to three minutes, by the line to Debian's archive"
 BUILD: Final = "run: drydeploy image build"
 
 Say = Callable[[str], None]
@@ -95,7 +96,7 @@ def _build_base(client: DockerClient, base: Base | None, say: Say) -> Base:
         say(f"asking the registry for {sources.DEBIAN_IMAGE}")
         reason = _pull(client)
         if reason is None:
-            say(f"adding Debian's packages to it: {sources.base_tag()}")
+            say(f"adding Debian's packages to it, {PACKAGES_TAKE}: {sources.base_tag()}")
             _docker_build(client, sources.context({}, sources.BASE_DOCKERFILE), sources.base_tag(), sources.base_hash())
             return "registry"
         if base == "registry":
@@ -109,8 +110,8 @@ def _build_base(client: DockerClient, base: Base | None, say: Say) -> Base:
             f"{begin}mmdebstrap, which makes the base from Debian's packages, is not installed. Go "
             f"online, or on Debian or Ubuntu: sudo apt-get install mmdebstrap"
         )
-    say(f"making the base from Debian's packages, half a minute: {sources.base_tag()}")
-    _debootstrap(client)
+    say(f"making the base from Debian's packages, {PACKAGES_TAKE}: {sources.base_tag()}")
+    _debootstrap(client, say)
     return "packages"
 
 
@@ -127,7 +128,7 @@ def _pull(client: DockerClient) -> str | None:
     return None
 
 
-def _debootstrap(client: DockerClient) -> None:
+def _debootstrap(client: DockerClient, say: Say) -> None:
     with tempfile.TemporaryDirectory(prefix="drydeploy-") as directory:
         tar = Path(directory) / "base.tar"
         command = [
@@ -151,6 +152,7 @@ def _debootstrap(client: DockerClient) -> None:
             tail = "\n".join(done.stderr.strip().splitlines()[-5:])
             raise FleetError(f"mmdebstrap failed ({done.returncode}); is Debian's archive reachable? It said:\n{tail}")
         repository, _, tag = sources.base_tag().partition(":")
+        say("giving the base to the engine")
         with telling("importing the base image"):
             client.api.import_image_from_file(
                 str(tar), repository=repository, tag=tag, changes=[f"LABEL {IMAGE}={sources.base_hash()}"]

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
 
 from simulator.cli.errors import guarded
+
+
+class Steps:
+    """Tells each step when it begins, on standard error, and how long it took when the next one does."""
+
+    def __init__(self) -> None:
+        self._began_s: float | None = None
+
+    def __call__(self, step: str) -> None:
+        """A step begins."""
+        self.done()
+        self._began_s = time.monotonic()
+        typer.echo(f"{step} …", err=True)
+
+    def done(self) -> None:
+        """The step that was begun last has ended."""
+        if self._began_s is not None:
+            from simulator.report.words import took
+
+            typer.echo(f"  took {took(round((time.monotonic() - self._began_s) * 1000))}", err=True)
+        self._began_s = None
+
 
 app = typer.Typer(help="The image that Docker hosts run on.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -28,9 +51,9 @@ def build(
     from fleet.docker.images import image_build
     from simulator.report.words import took
 
-    image = image_build(
-        base=None if registry else "packages", force=force, say=lambda step: typer.echo(f"{step} …", err=True)
-    )
+    steps = Steps()
+    image = image_build(base=None if registry else "packages", force=force, say=steps)
+    steps.done()
     if image.built:
         typer.echo(f"built {image.tag} in {took(round(image.seconds * 1000))}")
     else:

@@ -108,6 +108,7 @@ class _Run:
             await self._guarded(clock.play(self.rehearsal, self._past))
             return RunStatus.COMPLETED
         except asyncio.CancelledError:
+            verdict.break_off(self.rehearsal, self._fleet, clock.now_ms())
             return self._left or RunStatus.INTERRUPTED
         finally:
             self._left = self._left or RunStatus.COMPLETED

@@ -96,6 +96,9 @@ class Rehearsal:
     A run that `stays` waits after its last deployment (`staying`) for `create`, or for `end`.
     """
 
+    first_in_service_ms: int | None = None
+    """When the balancer first found a host healthy."""
+
     def __init__(
         self,
         scenario: Scenario,
@@ -116,7 +119,6 @@ class Rehearsal:
         self.disks: list[DisksCompared] = []
         """What each rollback left otherwise than it was."""
         self.fault_changes: list[FaultChanged] = []
-        self.first_in_service_ms: int | None = None
         self.invariants = Invariants()
         self.done = False
         self.stays = stays

@@ -211,6 +211,8 @@ def virtual(
             if operations is not None:
                 operations.detach()
             sha256 = book.close()
+        if status is not RunStatus.COMPLETED:
+            verdict.break_off(rehearsal, fleet, loop.now_ms())
         return verdict.result(
             header,
             scenario,

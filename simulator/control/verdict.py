@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fleet.base import Fleet
 from scenarios.model import Scenario
 from simulator.control import residue
 from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.rollout.events import TrafficMeasured
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import of_hosts
 from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
@@ -63,6 +65,14 @@ def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
                 f"{needed} that succeed ({rollout.deployment.config.name}); --strict asks for all of them"
             )
     return tuple(words)
+
+
+def break_off(rehearsal: Rehearsal, fleet: Fleet, at_ms: int) -> None:
+    """Measure the traffic of a run that breaks off now. It is not journalled: that journal would seem complete."""
+    if rehearsal.rollouts and (make := fleet.measure()) is not None:
+        measured = make(0, at_ms)
+        if isinstance(measured, TrafficMeasured):
+            rehearsal.traffic = measured
 
 
 def result(

@@ -65,6 +65,8 @@ def test_a_keyboard_interrupt_keeps_the_journal(tmp_path: Path) -> None:
     result = run(scenario(), 0, tmp_path / "journal", observers=[impatient])
     assert (result.status, result.outcome) == (RunStatus.INTERRUPTED, Outcome.INCONCLUSIVE)
     assert len((tmp_path / "journal").read_bytes().splitlines()) == 1 + 7
+    assert result.traffic is not None
+    assert result.traffic.total == round(result.duration_ms * 20 / 1000), "what was seen until then is measured"
 
 
 def test_speed_lets_real_time_pass(monkeypatch: pytest.MonkeyPatch) -> None:

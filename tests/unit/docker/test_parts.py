@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
+from requests import Response
 
 from fleet.base import FleetError
-from fleet.docker import images, sources
+from fleet.docker import images, labels, sources
 from fleet.docker.bundles import pack
+from fleet.docker.cleanup import remove_stale
 from fleet.docker.doctor import doctor
 from fleet.docker.engine import connect
 from fleet.docker.faults import refuse
@@ -20,6 +23,7 @@ from fleet.docker.reports import diagnostics_of
 from fleet.docker.roster import HOSTS_MAX, Roster
 from fleet.docker.specification import specification
 from scenarios.model import Scenario
+from simulator.cli.image import Steps
 from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.statuses import Creator
 from strategies.configuration import ALL_AT_ONCE
@@ -195,3 +199,49 @@ def test_the_hash_follows_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sources.host_hash() == before
     monkeypatch.setattr(sources, "PACKAGES", (*sources.PACKAGES, "nginx"))
     assert sources.host_hash() != before
+
+
+class _Image:
+    def __init__(self, id: str, *tags: str) -> None:
+        self.id, self.tags = id, [*tags]
+
+
+class _Images:
+    """An engine's images: what is `used` cannot be removed."""
+
+    def __init__(self, there: list[_Image], used: set[str]) -> None:
+        self.there, self.used = there, used
+        self.images = self
+
+    def list(self, filters: dict[str, str]) -> list[_Image]:
+        assert filters == {"label": labels.IMAGE}
+        return self.there
+
+    def remove(self, name: str) -> None:
+        if name in self.used:
+            response = Response()
+            response.status_code = 409
+            raise APIError("conflict", response)
+
+
+def test_images_of_other_sources_are_removed_and_current_and_used_ones_are_not() -> None:
+    there = [
+        _Image("1", sources.host_tag(), sources.version_tag()),
+        _Image("2", sources.base_tag()),
+        _Image("3", "drydeploy/host:old", "drydeploy/host:0.0.1"),
+        _Image("4"),
+        _Image("5", "drydeploy/base:old"),
+    ]
+    client: Any = _Images(there, {"drydeploy/base:old"})
+    assert remove_stale(client) == ("drydeploy/host:old", "drydeploy/host:0.0.1", "4")
+
+
+def test_each_step_of_a_build_is_told_with_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = Steps()
+    for step in ("the first", "the second"):
+        steps(step)
+    steps.done()
+    steps.done()
+    lines = capsys.readouterr().err.splitlines()
+    assert [lines[0], lines[2]] == ["the first …", "the second …"]
+    assert [line.startswith("  took ") for line in lines] == [False, True, False, True]
