@@ -28,14 +28,6 @@ from simulator.rollout.events import EVENTS
 from simulator.rollout.lifecycle import CARRIED_OUT_BY, CarriedOutBy
 from strategies.configuration import PREDEFINED, PREDEFINED_ELSEWHERE
 
-_OUTCOMES = {
-    "succeeded": "The deployment succeeds",
-    "rolled_back": "It fails or is stopped, and is rolled back",
-    "failed": "It fails, and nothing is rolled back",
-    "stopped": "It is stopped",
-    "rollback_failed": "It fails, and so does its rollback",
-    "inconclusive": "Nobody can tell",
-}
 _SIZES = (1, 2, 3, 4, 5, 10, 100)
 
 
@@ -249,12 +241,10 @@ def overview_text() -> str:
 def library_list() -> str:
     """The library, by what becomes of the deployment."""
     parts = []
-    for outcome, heading in _OUTCOMES.items():
-        found = [s for s in library.all() if s.expect is not None and s.expect.outcome == outcome]
-        if found:
-            parts.append(
-                f"**{heading}**\n\n" + table(("Scenario", "What happens"), [(f"`{s.name}`", s.title) for s in found])
-            )
+    for heading, found in library.by_outcome():
+        parts.append(
+            f"**{heading}**\n\n" + table(("Scenario", "What happens"), [(f"`{s.name}`", s.title) for s in found])
+        )
     return "\n\n".join(parts)
 
 

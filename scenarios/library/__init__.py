@@ -1,4 +1,4 @@
-"""The scenarios that come with drydeploy: failures that people really had, each a file beside this one."""
+"""The scenarios that come with drydeploy: failures that people really had, and what goes well beside them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".yml", ".yaml")
 _KINDS = (*SUFFIXES, *ARCHIVES)
+
+_HEADINGS = {
+    "rolled_back": "Failures: it fails or is stopped, and is rolled back",
+    "rollback_failed": "Failures: it fails, and so does its rollback",
+    "failed": "Failures: it fails, and nothing is rolled back",
+    "stopped": "Failures: it is stopped",
+    "inconclusive": "Failures: nobody can tell",
+    "succeeded": "Failures: something is wrong, and the deployment succeeds all the same",
+    "well": "Nothing goes wrong: how each strategy goes",
+    None: "Other",
+}
 
 
 @cache
@@ -40,6 +51,21 @@ def all() -> tuple[Scenario, ...]:
     from scenarios.loader import load
 
     return tuple(load(path_of(name)) for name in names())
+
+
+def by_outcome() -> tuple[tuple[str, tuple[Scenario, ...]], ...]:
+    """The library under headings: what becomes of the deployment, and whether anything goes wrong at all."""
+    sections: dict[str, list[Scenario]] = {heading: [] for heading in _HEADINGS.values()}
+    for scenario in all():
+        outcome = scenario.expect.outcome if scenario.expect else None
+        kind = "well" if outcome == "succeeded" and _goes_well(scenario) else outcome
+        sections[_HEADINGS[kind]].append(scenario)
+    return tuple((heading, tuple(found)) for heading, found in sections.items() if found)
+
+
+def _goes_well(scenario: Scenario) -> bool:
+    """Whether nothing is in the way of a success: no fault, no stranger's file, nothing that needs a second try."""
+    return not scenario.faults and not scenario.fleet.files and len(scenario.deploy) == 1
 
 
 def find(name_or_path: str) -> Path:

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
 
 import typer
 
 from simulator.cli.options import Output, OutputOption
-
-_HEADINGS: Final = {
-    "succeeded": "The deployment succeeds",
-    "rolled_back": "It fails, and is rolled back",
-    "rollback_failed": "It fails, and so does its rollback",
-    "failed": "It fails",
-    "stopped": "It is stopped",
-    "inconclusive": "Nobody can tell",
-    None: "Other",
-}
 
 
 def verb(output: OutputOption = Output.TEXT) -> None:
@@ -37,11 +26,9 @@ def verb(output: OutputOption = Output.TEXT) -> None:
 
     terminal = columns()
     width = max((len(scenario.name) for scenario in scenarios), default=0)
-    for outcome, heading in _HEADINGS.items():
-        group = [s for s in scenarios if (s.expect.outcome if s.expect else None) == outcome]
-        if group:
-            typer.secho(heading, bold=True)
-            for scenario in group:
-                typer.echo(beside(f"  {scenario.name:<{width}}  ", scenario.title, terminal))
-            typer.echo()
+    for heading, group in library.by_outcome():
+        typer.secho(heading, bold=True)
+        for scenario in group:
+            typer.echo(beside(f"  {scenario.name:<{width}}  ", scenario.title, terminal))
+        typer.echo()
     typer.echo(beside("", "drydeploy show NAME tells more of one, drydeploy run NAME plays it.", terminal))

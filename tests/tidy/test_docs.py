@@ -16,6 +16,8 @@ from docs.generate import ROOT, pages, renewed
 from docs.transcripts import run
 from scenarios import library
 from scenarios.loader import loads
+from scenarios.problems import ScenarioError
+from scenarios.starter import SCENARIO_NAME, write
 from simulator.cli import VERBS
 from simulator.cli.exits import ExitCode
 
@@ -120,6 +122,21 @@ def test_the_scenario_of_the_readme_goes_as_it_expects(beside: Path) -> None:
     for seed in range(5):
         printed, code = run(("run", str(beside / "readme.yml"), "--quiet", "--seed", str(seed)))
         assert code == 0, printed
+
+
+def test_the_tutorials_mistakes_are_told(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "tutorial" / "first-rehearsal.md").read_text(encoding="utf-8")
+    (step,) = re.findall(r"\n## 5\..*?(?=\n## )", text, re.DOTALL)
+    changes = re.findall(r"change `([^`]+)`\s+to\s+`([^`]+)`", step)
+    assert len(changes) == 2
+    write(tmp_path)
+    scenario = (tmp_path / SCENARIO_NAME).read_text(encoding="utf-8")
+    for old, new in changes:
+        assert scenario.count(old) == 1, old
+        scenario = scenario.replace(old, new)
+    with pytest.raises(ScenarioError) as caught:
+        loads(scenario, name=SCENARIO_NAME, directory=tmp_path)
+    assert len(caught.value.problems) == 2
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -109,7 +109,7 @@ def test_a_file_is_found(tmp_path: Path) -> None:
         ("qqqqqq", "no scenario has this name", "`drydeploy list` shows all names"),
         ("script-fails.yml", "there is no such file", "did you mean script-fails?"),
         ("{tmp}/mime.yml", "there is no such file", "mine.yml?"),
-        ("{tmp}/none/ours.yml", "there is no such file", "drydeploy list"),
+        ("{tmp}/none/ours.yml", "there is no such file or directory", "drydeploy list"),
         ("{tmp}", "this is a directory, not a scenario", "give a scenario file"),
         ("{tmp}/bundle", "this is a directory, not a scenario", "--hosts 4"),
     ],
@@ -141,3 +141,12 @@ def test_it_works_from_elsewhere(tmp_path: Path) -> None:
         [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert int(done.stdout) == len(library.names())
+
+
+def test_what_goes_well_is_under_a_heading_of_its_own() -> None:
+    sections = {heading: {scenario.name for scenario in found} for heading, found in library.by_outcome()}
+    assert sorted(name for names in sections.values() for name in names) == sorted(library.names())
+    (well,) = (names for heading, names in sections.items() if heading.startswith("Nothing goes wrong"))
+    assert {"rolling-one-at-a-time", "canary-good", "blue-green-good", "operator-pauses"} <= well
+    assert well.isdisjoint({"empty-image", "last-host-fails", "file-already-exists-retain", "canary-no-bake"})
+    assert all(heading.startswith(("Failures: ", "Nothing goes wrong")) for heading in sections)
