@@ -6,7 +6,7 @@ from fleet.base import cannot_run
 from fleet.virtual.accounts import Accounts
 from fleet.virtual.disk import Disk, Disks
 from fleet.virtual.revision import VirtualRevision, read_revision
-from scenarios.model import Host, Scenario
+from scenarios.model import NamedHost, Scenario
 from simulator.rollout import lifecycle
 
 
@@ -25,16 +25,18 @@ class Ground:
         self.disks = Disks(accounts)
         running = scenario.fleet.running
         self.running: VirtualRevision | None = None if running is None else self.revisions[running]
-        self.hosts: tuple[tuple[Host, Disk], ...] = tuple(
+        if self.running is not None:
+            failure = self.running.cannot_be_deployed(with_balancer=scenario.balancer is not None)
+            if failure:
+                raise cannot_run(self.running.name, failure)
+        self.hosts: tuple[tuple[NamedHost, Disk], ...] = tuple(
             (host, self._disk(host)) for host in scenario.fleet.named_hosts()
         )
 
-    def _disk(self, host: Host) -> Disk:
+    def _disk(self, host: NamedHost) -> Disk:
         disk, running = self.disks.disk(host.files), self.running
         if running is None:
             return disk
-        if failure := running.cannot_be_deployed(with_balancer=self.scenario.balancer is not None):
-            raise cannot_run(running.name, failure)
         assert running.appspec is not None, "a revision without one cannot be deployed"
         # What stood in the way of the first install is none of this run's business.
         installed = self.disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE")

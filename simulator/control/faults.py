@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
-from scenarios.model import NO_REVISION, Fault, Host
+from scenarios.model import NO_REVISION, Fault, NamedHost
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
 from simulator.rollout.events import FaultChanged
@@ -53,7 +53,7 @@ class Faults:
     def __init__(
         self,
         faults: Sequence[Fault],
-        hosts: Sequence[Host],
+        hosts: Sequence[NamedHost],
         running: str | None,
         seed: int,
         fleet: Fleet,
@@ -148,7 +148,7 @@ class Faults:
         self._emit(lambda event_id, at_ms: FaultChanged(event_id, at_ms, "", scripted.name, told, active))
 
 
-def _select(fault: Fault, hosts: Sequence[Host], seed: int, number: int) -> frozenset[str]:
+def _select(fault: Fault, hosts: Sequence[NamedHost], seed: int, number: int) -> frozenset[str]:
     """The hosts that a fault selects, but for what they carry."""
     where = fault.where
     names = [

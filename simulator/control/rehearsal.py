@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from fleet.base import Fleet, MakeEvent
 from fleet.virtual.draws import stream
-from scenarios.model import Deploy, Host, MinimumHealthyHosts, OperatorAction, Scenario
+from scenarios.model import Deploy, MinimumHealthyHosts, NamedHost, OperatorAction, Scenario
 from simulator.control.faults import Faults
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
@@ -90,7 +90,7 @@ class Rehearsal:
         driver: Driver,
         journal: Journal,
         observers: Sequence[Observer] = (),
-        hosts: Sequence[Host] | None = None,
+        hosts: Sequence[NamedHost] | None = None,
     ) -> None:
         """`hosts`: the scenario's, where they are already known by name."""
         self.scenario = scenario
