@@ -7,8 +7,9 @@ means; `scenarios.loader` reads a file into them and tells mistakes at their lin
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
@@ -76,6 +77,7 @@ __all__ = [
     "Limits",
     "MinimumHealthyHosts",
     "Model",
+    "NamedHost",
     "OperatorAction",
     "Outcome",
     "Revision",
@@ -102,6 +104,15 @@ class Host(Model):
     files: dict[str, str] = Field({}, description="Files on this host's disk before the run, beside the fleet's.")
 
 
+class NamedHost(NamedTuple):
+    """One host as the run has it: complete, and small, because there may be a hundred thousand."""
+
+    name: str
+    zone: str
+    tags: Mapping[str, str]
+    files: Mapping[str, str]
+
+
 class Fleet(Model):
     """The hosts, and what they are before the run."""
 
@@ -119,18 +130,14 @@ class Fleet(Model):
     files: dict[str, str] = Field({}, description="Files (path: content) that a stranger put on every host's disk.")
     users: tuple[str, ...] = Field(("ec2-user",), description="Users that exist on the hosts beside the system's own.")
 
-    def named_hosts(self) -> tuple[Host, ...]:
+    def named_hosts(self) -> tuple[NamedHost, ...]:
         """Every host, whichever way the fleet was written, with its zone, tags and files complete."""
         hosts = self.hosts
         if isinstance(hosts, int):
             zones = self.zones or ("",)
-            alike = Host(name="h1", tags=self.tags, files=self.files)
-            return tuple(
-                alike.model_copy(update={"name": f"h{i + 1}", "zone": zones[i % len(zones)]}) for i in range(hosts)
-            )
+            return tuple(NamedHost(f"h{i + 1}", zones[i % len(zones)], self.tags, self.files) for i in range(hosts))
         return tuple(
-            host.model_copy(update={"tags": {**self.tags, **host.tags}, "files": {**self.files, **host.files}})
-            for host in hosts
+            NamedHost(host.name, host.zone, {**self.tags, **host.tags}, {**self.files, **host.files}) for host in hosts
         )
 
     @model_validator(mode="after")

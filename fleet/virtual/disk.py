@@ -79,7 +79,10 @@ class Disks:
     def disk(self, strangers: Iterable[str], owned: tuple[str, ...] = ()) -> Disk:
         """The one disk with these files."""
         key = (frozenset(strangers), owned)
-        return self._disks.setdefault(key, Disk(*key))
+        found = self._disks.get(key)
+        if found is None:
+            found = self._disks[key] = Disk(*key)
+        return found
 
     def install(self, disk: Disk, revision: str, appspec: AppSpec, tree: BundleTree, behaviour: str) -> Installed:
         """Install a revision, as the agent does: the last install's files go first, then conflicts are looked for."""

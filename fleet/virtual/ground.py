@@ -8,7 +8,7 @@ from fleet.base import cannot_run
 from fleet.virtual.accounts import Accounts
 from fleet.virtual.disk import Disk, Disks
 from fleet.virtual.revision import VirtualRevision, read_revision
-from scenarios.model import Host, Scenario
+from scenarios.model import NamedHost, Scenario
 from simulator.rollout import lifecycle
 
 
@@ -27,21 +27,23 @@ class Ground:
         self.disks = Disks(accounts)
         running = scenario.fleet.running
         self.running: VirtualRevision | None = None if running is None else self.revisions[running]
-        self.hosts: tuple[tuple[Host, Disk, bool], ...] = tuple(self._lay_out(scenario))
+        if self.running is not None:
+            failure = self.running.cannot_be_deployed(with_balancer=scenario.balancer is not None)
+            if failure:
+                raise cannot_run(self.running.name, failure)
+        self.hosts: tuple[tuple[NamedHost, Disk, bool], ...] = tuple(self._lay_out(scenario))
         """Every host, its disk, and whether the revision that is running before runs on it."""
 
-    def _lay_out(self, scenario: Scenario) -> Iterator[tuple[Host, Disk, bool]]:
+    def _lay_out(self, scenario: Scenario) -> Iterator[tuple[NamedHost, Disk, bool]]:
         standing_by = scenario.standing_by()
         for host in scenario.fleet.named_hosts():
             runs = self.running is not None and host.name not in standing_by
             yield host, self._disk(host) if runs else self.disks.disk(host.files), runs
 
-    def _disk(self, host: Host) -> Disk:
+    def _disk(self, host: NamedHost) -> Disk:
         disk, running = self.disks.disk(host.files), self.running
         if running is None:
             return disk
-        if failure := running.cannot_be_deployed(with_balancer=self.scenario.balancer is not None):
-            raise cannot_run(running.name, failure)
         assert running.appspec is not None, "a revision without one cannot be deployed"
         # What stood in the way of the first install is none of this run's business.
         installed = self.disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
-from scenarios.model import NO_REVISION, Fault, Host
+from scenarios.model import NO_REVISION, Fault, NamedHost
 from simulator.control.alarms import Alarms
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
@@ -56,7 +56,7 @@ class Faults:
     def __init__(
         self,
         faults: Sequence[Fault],
-        hosts: Sequence[Host],
+        hosts: Sequence[NamedHost],
         running: str | None,
         seed: int,
         fleet: Fleet,
@@ -90,7 +90,7 @@ class Faults:
         if not self._scripted:
             return
         self._carries[host] = NO_REVISION
-        new = Host(name=host, zone=zone, tags=tags)
+        new = NamedHost(host, zone, tags, {})
         for scripted in self._scripted:
             if scripted.fault.where.random is None:
                 scripted.selected |= _select(scripted.fault, [new], 0, 0)
@@ -178,7 +178,7 @@ class Faults:
         self._emit(lambda event_id, at_ms: FaultChanged(event_id, at_ms, "", scripted.name, told, active))
 
 
-def _select(fault: Fault, hosts: Sequence[Host], seed: int, number: int) -> frozenset[str]:
+def _select(fault: Fault, hosts: Sequence[NamedHost], seed: int, number: int) -> frozenset[str]:
     """The hosts that a fault selects, but for what they carry."""
     where = fault.where
     names = [

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from fleet.base import Fleet, MakeEvent
 from fleet.virtual.draws import stream
-from scenarios.model import Deploy, Host, OperatorAction, Scenario
+from scenarios.model import Deploy, NamedHost, OperatorAction, Scenario
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
 from simulator.control.faults import Faults
@@ -107,7 +107,7 @@ class Rehearsal:
         driver: Driver,
         journal: Journal,
         observers: Sequence[Observer] = (),
-        hosts: Sequence[Host] | None = None,
+        hosts: Sequence[NamedHost] | None = None,
         *,
         stays: bool = False,
     ) -> None:
