@@ -76,6 +76,9 @@ def back_to_blue(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_
     if told.held_out:
         stages.append(Deploy("let in", told.held_out, NO_MINIMUM, told.held_out, part=Part.ALLOW, every=True))
     if told.let_in:
-        stages.append(Deploy("take out", told.let_in, NO_MINIMUM, told.let_in, part=Part.BLOCK, every=True))
+        ends = set(told.let_in) <= set(told.doomed)  # a host that is gone cannot be taken out, and need not be
+        stages.append(
+            Deploy("take out", told.let_in, NO_MINIMUM, told.let_in, part=Part.BLOCK, every=not ends, forgiving=ends)
+        )
     stages.append(Terminate("terminate", told.doomed))
     return Plan.chain(*stages)

@@ -49,7 +49,7 @@ class Deploy:
     """Take these hosts through a part of their lifecycle, never with fewer healthy than the minimum.
 
     `among` are the hosts over which the minimum is counted. `own_minimum` holds among the stage's hosts alone, as a
-    zone has one; without it one of them must succeed, and with `every` all of them.
+    zone has one; without it one of them must succeed, with `every` all of them, and with `forgiving` none.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Deploy:
     own_minimum: MinimumHealthyHosts = NO_MINIMUM
     part: Part = Part.WHOLE
     every: bool = False
+    forgiving: bool = False
 
     @property
     def fleet(self) -> int:

@@ -46,6 +46,7 @@ class HealthBudget:
         "_phase_a",
         "every",
         "failed",
+        "forgiving",
         "healthy",
         "hosts",
         "in_flight",
@@ -63,6 +64,7 @@ class HealthBudget:
         *,
         own_minimum: int = 0,
         every: bool = False,
+        forgiving: bool = False,
         others: Standing | None = None,
     ) -> None:
         self._order = list(unhealthy)
@@ -74,6 +76,7 @@ class HealthBudget:
         self.minimum = minimum
         self.own_minimum = own_minimum
         self.every = every
+        self.forgiving = forgiving
         self.others = others or Standing()
         self.healthy = self.hosts - self._phase_a
         """Hosts of the stage that are healthy and not taken out."""
@@ -124,6 +127,8 @@ class HealthBudget:
     @property
     def hopeless(self) -> bool:
         """Whether so many have failed that the rest cannot make up for it."""
+        if self.forgiving:
+            return False
         return self.failed + self.others.failed > self.fleet - self.needed or self.failed > self.hosts - self.own_needed
 
     def take(self) -> tuple[str, str] | None:
@@ -188,5 +193,6 @@ class HealthBudget:
             self._phase_a,
             self.own_minimum,
             self.every,
+            self.forgiving,
             *self.others,
         )

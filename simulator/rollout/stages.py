@@ -100,6 +100,7 @@ class StageWalk(HostWalk):
             stage.required,
             own_minimum=stage.own_required,
             every=stage.every,
+            forgiving=stage.forgiving,
             others=self._standing(stage, hosts),
         )
         if self.budget.impossible:

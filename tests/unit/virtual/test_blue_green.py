@@ -175,3 +175,12 @@ def test_a_fault_strikes_new_hosts_by_their_revision_and_goes_with_them() -> Non
 def test_a_blue_green_deployment_outlives_the_eight_hours_of_one_in_place(limits: dict[str, str], ends: str) -> None:
     result, _ = rehearse({"terminate_blue": {"wait_time": "40h"}}, limits=limits)
     assert result.rollouts[0].status == ends
+
+
+def test_a_new_host_that_crashes_while_it_is_watched_is_ended_on_the_way_back() -> None:
+    crash = {"when": {"status": "Baking"}, "where": {"revision": "v2"}, "do": {"host": "crash"}}
+    result, watcher = rehearse({"traffic": CANARY}, group=BACK, faults=[crash])
+    assert [str(r.status) for r in result.rollouts] == ["Failed", "Succeeded"]
+    assert sorted(came_and_went(watcher))[:4] == [f"+h{n}-g2" for n in range(1, 5)]
+    assert len(came_and_went(watcher)) == 8
+    assert group_of(result.rollouts[-1]) == {(f"h{n}", "v1") for n in range(1, 5)}
