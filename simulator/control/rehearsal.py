@@ -15,14 +15,14 @@ from typing import Any, Protocol
 
 from fleet.base import Fleet, MakeEvent
 from fleet.virtual.draws import stream
-from scenarios.model import Deploy, NamedHost, OperatorAction, Scenario
+from scenarios.model import NamedHost, OperatorAction, Scenario
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
 from simulator.control.faults import Faults
 from simulator.control.happened import OPERATOR, Happened
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
-from simulator.control.request import deployment_config, limits_of, strategy_of
+from simulator.control.request import Standing, requested
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
 from simulator.rollout.commands import (
@@ -59,8 +59,7 @@ from simulator.rollout.events import (
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import deployment_id
-from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, OperatorVerb, RollbackEvent
-from strategies.options import Options
+from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, OperatorVerb
 
 BEFORE_THE_RUN = "before-the-run"
 """The deployment that is said to have put `fleet.running` there."""
@@ -304,40 +303,14 @@ class Rehearsal:
     # -- deployments one after the other ------------------------------------------------------------------------
 
     def _next_deployment(self) -> None:
-        deployment = self._deployment(self._to_come[-1], len(self.rollouts) + 1)
+        identity = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
+        targets = Standing(self._targets, self._standing_by, self._last_success)
+        deployment = requested(self.scenario, self._to_come[-1], identity, targets)
 
         def create(event_id: int, at_ms: int) -> Event:
             return DeploymentCreated(event_id, at_ms, "", replace(deployment, active_alarms=self._alarms.active()))
 
         self._emit(create)
-
-    def _deployment(self, deploy: Deploy, ordinal: int) -> Deployment:
-        scenario = self.scenario
-        strategy, options = strategy_of(scenario, deploy)
-        return Deployment(
-            deployment_id=deployment_id(scenario.name, self._seed, ordinal),
-            application=scenario.application,
-            group=scenario.group.name,
-            revision=deploy.revision,
-            strategy=strategy,
-            config=deployment_config(scenario, deploy),
-            targets=self._targets + self._replacements(options),
-            with_balancer=scenario.balancer is not None,
-            options=options,
-            description=deploy.description,
-            ignore_application_stop_failures=deploy.ignore_application_stop_failures,
-            file_exists_behavior=FileExistsBehavior(deploy.file_exists_behavior),
-            auto_rollback=tuple(RollbackEvent(event) for event in scenario.group.auto_rollback),
-            limits=limits_of(scenario, strategy),
-            last_success=self._last_success,
-            alarms=scenario.group.alarms,
-            ignore_poll_alarm_failure=scenario.group.ignore_poll_alarm_failure,
-        )
-
-    def _replacements(self, options: Options) -> tuple[Target, ...]:
-        """Hosts outside the group that this deployment is to put in its place."""
-        green = options.blue_green.green if options.blue_green else ()
-        return tuple(self._standing_by[name] for name in green)
 
     def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
         self._active, self._active_id = None, ""

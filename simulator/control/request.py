@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from scenarios.model import Deploy, MinimumHealthyHosts, Scenario
 from scenarios.strategies import StrategyOptions, strategy_name
 from scenarios.told import minimum, told
-from simulator.rollout.deployment import BLUE_GREEN_MS, Limits
+from simulator.rollout.deployment import BLUE_GREEN_MS, Deployment, Limits, Success, Target
 from simulator.rollout.rollback import BLUE_GREEN
+from simulator.rollout.statuses import FileExistsBehavior, RollbackEvent
 from strategies import DEFAULT_CONFIGS
 from strategies import options as core
 from strategies.configuration import DeploymentConfig, named
@@ -44,3 +48,36 @@ def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:
     if config is None:
         raise ValueError(f"there is no deployment configuration {written}; the scenario's loader tells that beforehand")
     return config
+
+
+class Standing(NamedTuple):
+    """The group as it stands before a deployment, the hosts that stand by outside it, and its last success."""
+
+    targets: tuple[Target, ...]
+    standing_by: Mapping[str, Target]
+    last_success: Success | None
+
+
+def requested(scenario: Scenario, deploy: Deploy, identity: str, group: Standing) -> Deployment:
+    """The deployment that a scenario asks for."""
+    strategy, options = strategy_of(scenario, deploy)
+    replacements = options.blue_green.green if options.blue_green else ()
+    return Deployment(
+        deployment_id=identity,
+        application=scenario.application,
+        group=scenario.group.name,
+        revision=deploy.revision,
+        strategy=strategy,
+        config=deployment_config(scenario, deploy),
+        targets=group.targets + tuple(group.standing_by[name] for name in replacements),
+        with_balancer=scenario.balancer is not None,
+        options=options,
+        description=deploy.description,
+        ignore_application_stop_failures=deploy.ignore_application_stop_failures,
+        file_exists_behavior=FileExistsBehavior(deploy.file_exists_behavior),
+        auto_rollback=tuple(RollbackEvent(event) for event in scenario.group.auto_rollback),
+        limits=limits_of(scenario, strategy),
+        last_success=group.last_success,
+        alarms=scenario.group.alarms,
+        ignore_poll_alarm_failure=scenario.group.ignore_poll_alarm_failure,
+    )
