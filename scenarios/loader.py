@@ -84,7 +84,7 @@ def _loads(text: str, name: str, directory: Path) -> tuple[Scenario, tuple[Probl
     if not isinstance(tree.value, dict):
         report(
             tree.place,
-            "expected a mapping, such as name: …",
+            f"this is no scenario: expected a mapping, such as name: …, found {'a list' if tree.items else 'text'}",
             "`drydeploy init` writes a scenario to start from",
         )
         raise ScenarioError(problems)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from scenarios.problems import Problem, ScenarioError
+from scenarios.problems import Problem, ScenarioError, either
 
 SCENARIO_NAME = "rehearsal.yml"
 BUNDLES = {"bundles/v1": "web-v1", "bundles/v2": "web-v2"}
@@ -90,7 +90,8 @@ def write(directory: Path) -> tuple[Path, ...]:
     if in_the_way := [path for path in wanted if path.exists() or path.is_symlink()]:
         places = (SCENARIO_NAME, *BUNDLES)
         taken = [place for place in places if any(path.is_relative_to(directory / place) for path in in_the_way)]
-        message = f"{' and '.join(taken)} {'is' if len(taken) == 1 else 'are'} here already, and nothing is overwritten"
+        names = either(taken).replace(" or ", " and ")
+        message = f"{names} {'is' if len(taken) == 1 else 'are'} here already, and nothing is overwritten"
         raise ScenarioError([Problem(str(directory), 0, 0, message, "give another directory, or move them away")])
     for path, file in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,9 +46,10 @@ def _examined(given: str, bundle: Path | None) -> tuple[Path, str, Sequence[Prob
 
     path = Path(given).expanduser()
     if given not in library.names() and path.is_dir():
-        if not any((path / name).is_file() for name in APPSPEC_NAMES) and _can_be_read(path):
+        found = next((path / name for name in APPSPEC_NAMES if (path / name).is_file()), None)
+        if found is None and _can_be_read(path):
             raise UsageError(f"{given}: a directory without an appspec.yml in it; name a file, or a bundle's directory")
-        return path, "appspec", appspecs.of_bundle(path)
+        return found or path, "appspec", appspecs.of_bundle(path)
     path = library.find(given)
     if path.name.endswith(ARCHIVES):
         return path, "appspec", appspecs.of_bundle(path)
@@ -107,6 +108,7 @@ def _print_json(path: Path, kind: str, problems: Sequence[Problem]) -> None:
 
     found: list[dict[str, Any]] = [
         {
+            "file": problem.file,
             "severity": problem.severity,
             "line": problem.line,
             "column": problem.column,

@@ -23,11 +23,15 @@ class Happened:
     """An observer of a run that remembers what its scenario had scripted, and came about."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._faults = [(name_of(fault), fault) for fault in scenario.faults]
+        self.faults: list[FaultChanged] = []
+        """The faults that began and were healed, in their order."""
+        self._scripted = [(name_of(fault), fault) for fault in scenario.faults]
         self._steps = scenario.operator
         self._struck: set[str] = set()
         self._said: Counter[_Step] = Counter()
-        self._script_events = {name: fault.when.event for name, fault in self._faults if fault.do.script and fault.when}
+        self._script_events = {
+            name: fault.when.event for name, fault in self._scripted if fault.do.script and fault.when
+        }
         self._at: dict[str, set[str]] = {name: set() for name in self._script_events}
         """Of each fault of scripts, the hosts that it struck and whose event has not completed since."""
         self._unharmed: Counter[str] = Counter()
@@ -35,6 +39,8 @@ class Happened:
 
     def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:  # noqa: ARG002
         """An event was handled."""
+        if isinstance(event, FaultChanged):
+            self.faults.append(event)
         match event:
             case FaultChanged(fault=fault, active=True):
                 self._struck.add(fault)
@@ -58,7 +64,7 @@ class Happened:
 
     def missed(self) -> Iterator[str]:
         """What did not come about, in words, in the order of the scenario."""
-        for name, fault in self._faults:
+        for name, fault in self._scripted:
             if name not in self._struck:
                 yield f"fault {name} never struck: {_why(fault)}"
             elif self._unharmed[name] and name not in self._harmed and not self._at[name]:

@@ -47,7 +47,6 @@ from simulator.rollout.events import (
     DeploymentEvent,
     DisksCompared,
     Event,
-    FaultChanged,
     HealthCheckReported,
     HostProvisioned,
     LifecycleEventStarted,
@@ -117,7 +116,6 @@ class Rehearsal:
         self.traffic: TrafficMeasured | None = None
         self.disks: list[DisksCompared] = []
         """What each rollback left otherwise than it was."""
-        self.fault_changes: list[FaultChanged] = []
         self.invariants = Invariants()
         self.done = False
         self.stays = stays
@@ -245,8 +243,6 @@ class Rehearsal:
         if isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
-        if isinstance(event, FaultChanged):
-            self.fault_changes.append(event)
         if isinstance(event, DisksCompared):
             self.disks.append(event)
             self._compared()

@@ -122,7 +122,7 @@ def result(
         events=events,
         journal_sha256=sha256,
         replay=header.replay,
-        faults=tuple(rehearsal.fault_changes),
+        faults=tuple(rehearsal.happened.faults),
         first_in_service_ms=rehearsal.first_in_service_ms,
     )
 

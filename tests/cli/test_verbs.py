@@ -125,7 +125,7 @@ def test_validate_tells_what_an_appspec_means(tmp_path: Path) -> None:
     assert drydeploy("validate", ".", state=tmp_path).stdout.count("warning") == 3
     found = json.loads(drydeploy("validate", "appspec.yml", "-o", "json", state=tmp_path).stdout)
     assert (found["kind"], found["valid"], len(found["problems"])) == ("appspec", True, 3)
-    assert set(found["problems"][0]) == {"severity", "line", "column", "message", "remedy"}
+    assert set(found["problems"][0]) == {"file", "severity", "line", "column", "message", "remedy"}
 
 
 def test_validate_knows_an_appspec_by_its_content(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_init_writes_what_runs_and_overwrites_nothing(tmp_path: Path) -> None:
     again = drydeploy("init", "new", state=tmp_path)
     assert again.returncode == 2
     assert again.stderr == (
-        "new: error: rehearsal.yml and bundles/v1 and bundles/v2 are here already, and nothing is overwritten; "
+        "new: error: rehearsal.yml, bundles/v1 and bundles/v2 are here already, and nothing is overwritten; "
         "give another directory, or move them away\n"
     )
     assert {path: path.read_bytes() for path in written} == before

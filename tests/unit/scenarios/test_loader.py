@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scenarios import library
-from scenarios.loader import load, loads, warnings
+from scenarios.loader import load, loads
 from scenarios.model import Scenario
 from scenarios.problems import Problem, ScenarioError
 
@@ -252,28 +252,6 @@ def test_what_needs_a_balancer(tail: str) -> None:
     assert len(found) == 1
     assert "balancer" in found[0][2]
     assert mistakes(GOOD + tail) == []
-
-
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("{script: hang}, when: {event: AfterInstall}", "the AppSpecs name no script for AfterInstall, so the fault"),
-        (
-            "{script: missing}, when: {event: BeforeInstall}, where: {revision: v2}",
-            "the AppSpec of v2 names no script for BeforeInstall, so the fault strikes nothing",
-        ),
-        ("{script: hang}, when: {event: ApplicationStart}", ""),
-        ("{script: hang}, when: {event: ApplicationStop}, where: {revision: v1}", ""),
-        ("{script: hang}, when: {event: AfterInstall}, where: {revision: none}", ""),
-    ],
-)
-def test_a_script_fault_where_there_are_no_scripts(fault: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "s.yml").write_text(GOOD + f"faults:\n  - {{do: {fault}}}\n")
-    told = warnings(tmp_path / "s.yml")
-    assert [problem.severity for problem in told] == ["warning"] * bool(message)
-    for problem in told:
-        assert problem.message.startswith(message)
-        assert problem.remedy == "name an event that has one: ApplicationStart, ApplicationStop or ValidateService"
 
 
 def test_a_script_that_the_appspec_does_not_name() -> None:

@@ -1,4 +1,4 @@
-"""Files that are no scenarios, or that cannot be read: what the loader says of them."""
+"""The loader and its files: what is no scenario, what cannot be read, what a scenario's bundles do not have."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import library
-from scenarios.loader import load, loads
+from scenarios.loader import load, loads, warnings
 from scenarios.problems import ScenarioError
+from tests.unit.scenarios.test_loader import BUNDLES, GOOD
 
-BUNDLES = Path(library.__file__).parent.parent / "bundles"
 
-GOOD = f"""\
-name: good
-fleet:
-  hosts: 4
-  zones: [a, b]
-  tags: {{role: web}}
-  running: v1
-balancer: {{}}
-revisions:
-  v1: {BUNDLES}/web-v1
-  v2: {BUNDLES}/web-v2
-group:
-  auto_rollback: [DEPLOYMENT_FAILURE]
-deploy:
-  - revision: v2
-"""
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("{script: hang}, when: {event: AfterInstall}", "the AppSpecs name no script for AfterInstall, so the fault"),
+        (
+            "{script: missing}, when: {event: BeforeInstall}, where: {revision: v2}",
+            "the AppSpec of v2 names no script for BeforeInstall, so the fault strikes nothing",
+        ),
+        ("{script: hang}, when: {event: ApplicationStart}", ""),
+        ("{script: hang}, when: {event: ApplicationStop}, where: {revision: v1}", ""),
+        ("{script: hang}, when: {event: AfterInstall}, where: {revision: none}", ""),
+    ],
+)
+def test_a_script_fault_where_there_are_no_scripts(fault: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "s.yml").write_text(GOOD + f"faults:\n  - {{do: {fault}}}\n")
+    told = warnings(tmp_path / "s.yml")
+    assert [problem.severity for problem in told] == ["warning"] * bool(message)
+    for problem in told:
+        assert problem.message.startswith(message)
+        assert problem.remedy == "name an event that has one: ApplicationStart, ApplicationStop or ValidateService"
+
 
 APPSPEC = "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    - location: a.sh\n"
 
