@@ -155,7 +155,9 @@ class VirtualFleet(Fleet):
     def _end(self, name: str, now_ms: int) -> None:
         """A host is gone for good, if it was there."""
         if name in self.hosts:
-            self._strike_host(self.hosts.pop(name), crash=True)
+            host = self.hosts.pop(name)
+            host.health_faults.clear()
+            self._strike_host(host, crash=True)
             if self._balancer:
                 self._balancer.remove(name, now_ms)
 

@@ -107,7 +107,15 @@ def key_places(tree: Tree, at: tuple[str, ...] = ()) -> list[tuple[tuple[str, ..
     return found
 
 
-FREE = {("revisions",), ("behaves", "answers"), ("behaves", "scripts"), ("fleet", "files"), ("expect", "revisions")}
+FREE = {
+    ("revisions",),
+    ("alarms",),
+    ("analyses",),
+    ("behaves", "answers"),
+    ("behaves", "scripts"),
+    ("fleet", "files"),
+    ("expect", "revisions"),
+}
 """Where a file may write any key that it likes."""
 
 

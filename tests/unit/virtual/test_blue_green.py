@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simulator.control.result import Outcome, RunResult
-from simulator.rollout.events import HostProvisioned, HostTerminated, TrafficShifted
+from simulator.rollout.events import FaultChanged, HostProvisioned, HostTerminated, TrafficShifted
 from simulator.rollout.machine import Rollout
 from tests.support.rehearsals import BUNDLES, Watcher, broken, run, scenario
 
@@ -163,12 +163,20 @@ def test_a_host_that_exists_already_is_neither_made_nor_ended() -> None:
     assert group_of(result.rollouts[-1]) == {("h1", "v1"), ("h2", "v1")}
 
 
-def test_a_fault_strikes_new_hosts_by_their_revision_and_goes_with_them() -> None:
-    """A fault that is healed after its host has gone, and one that flaps, strike nobody any more."""
-    flaps = {"where": {"revision": "v2"}, "do": {"health": {"flapping": {"up": "300ms", "down": "5s"}}}, "for": "120s"}
-    result, _ = rehearse({}, group=BACK, faults=[flaps], limits={"start": "30s", "event": "20s"})
-    assert result.rollouts[0].status != "InProgress"
-    assert result.rollouts[-1].status.terminal
+def test_a_health_check_that_flaps_ends_with_its_host() -> None:
+    flaps = {"where": {"hosts": ["h1"]}, "do": {"health": {"flapping": {"up": "200ms", "down": "200ms"}}}}
+    rolling = {"revision": "v1", "strategy": "rolling"}
+    result, _ = rehearse(deploy=[{"revision": "v2", "strategy": "blue-green"}, rolling], faults=[flaps])
+    assert result.outcome is Outcome.SUCCEEDED
+
+
+def test_a_fault_of_a_revision_comes_with_the_new_hosts_and_goes_with_them() -> None:
+    """Its healing finds nobody any more."""
+    fault = {"where": {"revision": "v2"}, "do": {"health": {"status": 503}}, "for": "120s"}
+    result, watcher = rehearse({}, group=BACK, faults=[fault], limits={"start": "30s", "event": "20s"})
+    assert [str(r.status) for r in result.rollouts] == ["Failed", "Succeeded"]
+    struck = {host for e, _ in watcher.seen if isinstance(e, FaultChanged) and e.active for host in e.hosts}
+    assert struck == {f"h{n}-g2" for n in range(1, 5)}
 
 
 @pytest.mark.parametrize(("limits", "ends"), [(BIG, "Succeeded"), ({**BIG, "deployment": "8h"}, "Failed")])
