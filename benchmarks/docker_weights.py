@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from benchmarks.measure import skipped, table, title
 from fleet.balancer.weights import weigh
 from fleet.base import FleetError
 from fleet.docker.images import image_build
@@ -65,17 +65,10 @@ async def _share(rig: Rig, shifted: list[str], others: list[str], percent: int) 
     )
 
 
-def main() -> int:
-    """Print the table; 1 where there is no engine to measure with."""
-    print(f"balancer's weights, {REQUESTS:,} requests each, error in percentage points")
+def run() -> None:
+    """Print the table, or why it cannot be had here."""
+    title(f"Docker: the balancer's weights, {REQUESTS:,} requests each, error in percentage points")
     try:
-        for row in (_HEADER, *rows()):
-            print("  " + "".join(f"{cell:>14}" for cell in row))
+        table(_HEADER, list(rows()))
     except FleetError as error:
-        print(f"  not measured: {error}")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        skipped("the balancer's weights", str(error))
