@@ -27,7 +27,7 @@ def verb(output: OutputOption = Output.TEXT) -> None:
     terminal = columns()
     width = max((len(scenario.name) for scenario in scenarios), default=0)
     for heading, group in library.by_outcome():
-        typer.secho(heading, bold=True)
+        typer.secho(beside("", heading, terminal), bold=True)
         for scenario in group:
             typer.echo(beside(f"  {scenario.name:<{width}}  ", scenario.title, terminal))
         typer.echo()
