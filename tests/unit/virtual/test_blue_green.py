@@ -170,6 +170,18 @@ def test_a_health_check_that_flaps_ends_with_its_host() -> None:
     assert result.outcome is Outcome.SUCCEEDED
 
 
+def test_a_fault_at_the_first_event_of_a_new_host_strikes_it() -> None:
+    """A new host is known to the faults before it is given anything."""
+    fault = {"when": {"event": "BeforeInstall", "nth": 1}, "do": {"script": "missing"}}
+    agents = {"when": {"event": "ApplicationStop", "nth": 1}, "do": {"agent": "restart"}}
+    for one in (fault, agents):
+        result, watcher = rehearse({}, faults=[one])
+        struck = [host for e, _ in watcher.seen if isinstance(e, FaultChanged) for host in e.hosts]
+        assert len(struck) == 1
+        assert struck[0].endswith("-g2")
+        assert result.rollouts[0].status.terminal
+
+
 def test_a_fault_of_a_revision_comes_with_the_new_hosts_and_goes_with_them() -> None:
     """Its healing finds nobody any more."""
     fault = {"where": {"revision": "v2"}, "do": {"health": {"status": 503}}, "for": "120s"}
