@@ -129,6 +129,40 @@ def test_a_scenario_of_the_library_is_decided_alike_on_both_fleets(
     assert_same(load(library.path_of(name)), tmp_path / "journal.jsonl")
 
 
+STRATEGIES: dict[str, object] = {
+    "in-place": "in-place",
+    "rolling": "rolling",
+    "canary": {"canary": {"hosts": 1, "bake": "1s"}},
+    "linear": {"linear": {"hosts": 2, "every": "1s"}},
+    "zonal": {"zonal": {"monitor_duration": "1s"}},
+    "steps": {"steps": [{"setHosts": 1}, {"pause": {"duration": "1s"}}, {"setWeight": 50}]},
+    "blue-green": "blue-green",
+    "blue-green-shifted": {"blue-green": {"traffic": {"canary": {"percent": 20, "every": "1s"}}}},
+}
+
+
+@pytest.mark.parametrize("release", ["good", "bad"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_decides_alike_on_both_fleets(
+    engine: DockerClient, tmp_path: Path, strategy: str, release: str
+) -> None:
+    bad = {"bundle": str(rehearsals.BUNDLES / "web-v2-empty"), "behaves": {"answers": {"/": 404}}}
+    revisions = {
+        "v1": str(rehearsals.BUNDLES / "web-v1"),
+        "v2": bad if release == "bad" else str(rehearsals.BUNDLES / "web-v2"),
+    }
+    group = {"strategy": STRATEGIES[strategy], "auto_rollback": ["DEPLOYMENT_FAILURE"]}
+    limits = {"start": "5s", "event": "8s"}
+    if strategy.startswith("blue-green"):
+        group["deployment_config"] = "CodeDeployDefault.AllAtOnce"
+        limits["event"] = "25s"  # a new host takes longer to come up
+    scenario = rehearsals.scenario(
+        fleet={"hosts": 3, "running": "v1", "zones": ["a", "b"]}, revisions=revisions, group=group, limits=limits
+    )
+    here, _ = assert_same(scenario, tmp_path / "journal.jsonl")
+    assert here.result.outcome == ("rolled_back" if release == "bad" else "succeeded")
+
+
 SCRIPT = "#!/bin/sh\nexit 0\n"
 PERMISSIONS = """\
 version: 0.0
