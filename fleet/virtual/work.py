@@ -39,22 +39,14 @@ class Workshop:
         self.revision = revision
         self._behaviour = str(deployment.file_exists_behavior)
         self._disks = disks
-        self._kinds: dict[str, tuple[int, Callable[[VirtualHost, str, int], Work]]] = {
-            name: (stream(seed, "work", ordinal, name), self._kind(name))
+        self._draws = {
+            name: stream(seed, "work", ordinal, name)
             for name in lifecycle.sequence(with_balancer=deployment.with_balancer)
         }
 
-    def _kind(self, name: str) -> Callable[[VirtualHost, str, int], Work]:
-        if name == lifecycle.DOWNLOAD_BUNDLE:
-            return self._download
-        if name == lifecycle.INSTALL:
-            return self._install
-        return self._scripts_of_previous if name in lifecycle.FORGIVEN_WITH_APPLICATION_STOP else self._scripts
-
     def work(self, host: VirtualHost, name: str) -> Work:
         """How long this lifecycle event takes on this host, now, and what it comes to."""
-        draws, kind = self._kinds[name]
-        return kind(host, name, mix(host.draws, draws))
+        return _KINDS[name](self, host, name, mix(host.draws, self._draws[name]))
 
     def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
         return self._leaving(host, name, self.revision, _run(host, name, self.revision, draw))
@@ -86,6 +78,14 @@ class Workshop:
             return lasts_ms, Outcome(_unknown(revision.appspec_failure or ""))
         installed = self._disks.install(host.disk, revision.name, revision.appspec, revision.tree, self._behaviour)
         return lasts_ms, Outcome(_unknown(installed.failure) if installed.failure else None, installed.disk)
+
+
+_KINDS: dict[str, Callable[[Workshop, VirtualHost, str, int], Work]] = {
+    **dict.fromkeys(lifecycle.SCRIPT_EVENTS, Workshop._scripts),
+    **dict.fromkeys(lifecycle.FORGIVEN_WITH_APPLICATION_STOP, Workshop._scripts_of_previous),
+    lifecycle.DOWNLOAD_BUNDLE: Workshop._download,
+    lifecycle.INSTALL: Workshop._install,
+}
 
 
 def _run(host: VirtualHost, name: str, revision: VirtualRevision | None, draw: int) -> Work:

@@ -65,6 +65,7 @@ class Invariants:
         self._rollbacks: set[str] = set()
         self._turns: Turns | None = None
         self._sides: Sides | None = None
+        self._one_sided = False
         self._leaves: Label | None = None
 
     @property
@@ -81,6 +82,7 @@ class Invariants:
         self._busy = {}
         self._minimum = deployment.config.minimum_healthy_hosts.required(fleet_of(deployment))
         self._turns, self._sides = None, Sides(deployment)
+        self._one_sided = not self._sides.two
         self._leaves = _LEAVES.get(deployment.strategy)
         if deployment.creator is Creator.ROLLBACK:
             if deployment.rollback_of in self._rollbacks:
@@ -104,12 +106,15 @@ class Invariants:
             self._measured(event)
         else:
             self._happened(event, rollout)
+        turns = self._turns
         for command in commands:
             if isinstance(command, HostCommand):
                 self._commanded(command, event)
+                if self._one_sided and turns is not None and command.host in turns.hosts:
+                    continue  # as nearly always: in turn, and no side to stand
             elif isinstance(command, Finish) and rollout is not None:
                 self._finished(command, rollout)
-            if rollout is not None and self._turns is not None:
+            if rollout is not None and turns is not None:
                 self._in_turn(command, event, rollout)
 
     def _happened(self, event: Event, rollout: Rollout | None) -> None:

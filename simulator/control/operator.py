@@ -17,9 +17,10 @@ from fleet.base import MakeEvent
 from scenarios.model import Scenario
 from simulator.control import journal, operator_again
 from simulator.control import operator_words as words
+from simulator.control.agenda import Driver
 from simulator.control.operator_picture import Picture
 from simulator.control.operator_words import Word
-from simulator.control.rehearsal import Driver, Rehearsal
+from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer
 from simulator.rollout.commands import Command
 from simulator.rollout.deployment import Deployment

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from fleet.base import Fleet, MakeEvent
+from fleet.base import Fleet
 from fleet.virtual.draws import stream
 from scenarios.model import NamedHost, OperatorAction, Scenario
+from simulator.control.agenda import Agenda, Driver
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
 from simulator.control.faults import Faults
@@ -65,18 +66,6 @@ BEFORE_THE_RUN = "before-the-run"
 
 _TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
 """The lifecycle events that the balancer carries out, by the command."""
-
-
-class Driver(Protocol):
-    """The clock and the loop."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since the run began."""
-        ...
-
-    def at(self, at_ms: int, make: MakeEvent) -> None:
-        """Make this event at that time (now, if it is past) and hand it to `Rehearsal.handle`."""
-        ...
 
 
 @dataclass(slots=True)
@@ -147,25 +136,13 @@ class Rehearsal:
         self._targets = tuple(target for target in targets if target.name not in standing_by)
         self._standing_by = {target.name: target for target in targets if target.name in standing_by}
         self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
+        agenda = Agenda(driver)
+        self._emit, self._later = agenda.emit, agenda.later
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
         self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
         self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
         self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
-        perform = self._enter_and_perform if self._watched else fleet.perform
-        self._carriers: dict[type[Command], Callable[[Any], None]] = {
-            RunLifecycleEvent: perform,
-            BlockTraffic: perform,
-            AllowTraffic: perform,
-            ProvisionHost: fleet.perform,
-            TerminateHost: fleet.perform,
-            ShiftTraffic: fleet.perform,
-            StartAnalysis: lambda command: self._analyses.start(command, self._by_id[command.deployment_id][0]),
-            StartTimer: self._start_timer,
-            Notify: self.notifications.append,
-            CreateDeployment: self._create_later,
-            Finish: lambda _: None,
-        }
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -213,7 +190,7 @@ class Rehearsal:
         if type(event) is HostProvisioned and rollout is not None:
             self._faults.joined(event.host, rollout.hosts[event.host].target.zone, self.scenario.fleet.tags)
         for command in commands:
-            self._carriers[type(command)](command)
+            _CARRIERS[type(command)](self, command)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
         if rollout is not None and rollout is self._active and rollout.status is not self._status:
@@ -266,9 +243,16 @@ class Rehearsal:
 
     # -- commands -----------------------------------------------------------------------------------------------
 
-    def _enter_and_perform(self, command: HostCommand) -> None:
-        self._entering(command)
+    def _perform(self, command: Command) -> None:
+        if self._watched and isinstance(command, HostCommand):
+            self._entering(command)
         self._fleet.perform(command)
+
+    def _start_analysis(self, command: StartAnalysis) -> None:
+        self._analyses.start(command, self._by_id[command.deployment_id][0])
+
+    def _notify(self, command: Notify) -> None:
+        self.notifications.append(command)
 
     def _create_later(self, command: CreateDeployment) -> None:
         deployment = command.deployment
@@ -361,11 +345,14 @@ class Rehearsal:
             spoken = OperatorVerb(verb)
             self._emit(lambda event_id, at_ms: OperatorSpoke(event_id, at_ms, "", deployment, spoken, by))
 
-    def _emit(self, make: MakeEvent) -> None:
-        self._driver.at(self._driver.now_ms(), make)
 
-    def _later(self, delay_ms: int, call: Callable[[], None]) -> None:
-        def due(_event_id: int, _at_ms: int) -> None:
-            call()
-
-        self._driver.at(self._driver.now_ms() + delay_ms, due)
+_CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
+    **dict.fromkeys((RunLifecycleEvent, BlockTraffic, AllowTraffic), Rehearsal._perform),
+    **dict.fromkeys((ProvisionHost, TerminateHost, ShiftTraffic), Rehearsal._perform),
+    StartAnalysis: Rehearsal._start_analysis,
+    StartTimer: Rehearsal._start_timer,
+    Notify: Rehearsal._notify,
+    CreateDeployment: Rehearsal._create_later,
+    Finish: lambda _run, _command: None,
+}
+"""Who carries out a command, by its kind."""

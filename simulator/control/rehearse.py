@@ -90,6 +90,11 @@ class VirtualLoop:
             del self._due[now_ms]
         return RunStatus.COMPLETED
 
+    def forget(self) -> None:
+        """Drop what is still to come: it points back at the run, which could not be freed at its end."""
+        self._due.clear()
+        self._heap.clear()
+
     def post(self, call: Callable[[], None]) -> None:
         """Have something called between two events, in a run with a speed. May be called in any thread."""
         self._inbox.put(call)
@@ -160,9 +165,6 @@ def _without_collector() -> Iterator[None]:
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # else somebody else has frozen what he wants to stay so
-            gc.freeze()  # these two make all that there is old, so that it is not walked through at once
-            gc.unfreeze()
         if was_enabled:
             gc.enable()
 
@@ -211,6 +213,7 @@ def virtual(
             if operations is not None:
                 operations.detach()
             sha256 = book.close()
+            loop.forget()
         if status is not RunStatus.COMPLETED:
             verdict.break_off(rehearsal, fleet, loop.now_ms())
         return verdict.result(

@@ -28,6 +28,8 @@ class Sides:
 
     def __init__(self, deployment: Deployment) -> None:
         self._strategy = deployment.strategy
+        self.two = deployment.strategy in (BLUE_GREEN, BACK_TO_BLUE)
+        """Whether there are two sides at all."""
         told = deployment.options.blue_green or BlueGreen()
         self._awaited = frozenset(told.held_out) if deployment.strategy == BACK_TO_BLUE else frozenset()
         self._needed = max(deployment.config.minimum_healthy_hosts.required(fleet_of(deployment)), 1)
@@ -35,11 +37,6 @@ class Sides:
         self._in: set[str] = set()
         self._asked: int | None = None
         self._share: int | None = None
-
-    @property
-    def two(self) -> bool:
-        """Whether there are two sides at all."""
-        return self._strategy in (BLUE_GREEN, BACK_TO_BLUE)
 
     def hear(self, event: Event) -> None:
         """A host has come into the traffic, or the traffic is shifted."""

@@ -43,7 +43,8 @@ class Turns:
         self._left: dict[str, int] = {}
         """Hosts that the stage is not through with: after how many records of theirs it is."""
         self._owed: set[str] = set()
-        self._hosts: frozenset[str] = frozenset()
+        self.hosts: frozenset[str] = frozenset()
+        """Whose turn it is."""
         if self._stages:
             self._open(now_ms)
             self._advance(now_ms)
@@ -73,12 +74,12 @@ class Turns:
 
     def early(self, command: Command, now_ms: int) -> str | None:
         """Why a command came before its turn; None where it did not."""
-        if isinstance(command, HostCommand) and command.host in self._hosts:
+        if isinstance(command, HostCommand) and command.host in self.hosts:
             return None
         self._advance(now_ms)
         stage = self._stage
         if isinstance(command, HostCommand):
-            if command.host in self._hosts:
+            if command.host in self.hosts:
                 return None
             what = f"{command.host} was given {command.id}"
         elif isinstance(command, ShiftTraffic):
@@ -117,7 +118,7 @@ class Turns:
     def _open(self, now_ms: int) -> None:
         stage, hosts = self._stage, self._rollout.hosts
         self._since_ms, self._said = now_ms, False
-        self._left, self._owed, self._hosts = {}, set(), frozenset()
+        self._left, self._owed, self.hosts = {}, set(), frozenset()
         if isinstance(stage, Deploy):
             steps = len(lifecycle.sequence(with_balancer=self._rollout.deployment.with_balancer, part=stage.part))
             self._left = {
@@ -125,7 +126,7 @@ class Turns:
                 for name in stage.hosts
                 if (host := hosts[name]).status is not TargetStatus.FAILED
             }
-            self._hosts = frozenset(self._left)
+            self.hosts = frozenset(self._left)
         elif isinstance(stage, Provision):
             self._owed = {member.name for member in stage.hosts}
         elif isinstance(stage, Shift):
