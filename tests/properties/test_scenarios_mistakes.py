@@ -114,6 +114,7 @@ FREE = {
     ("behaves", "answers"),
     ("behaves", "scripts"),
     ("fleet", "files"),
+    ("expect", "residue"),
     ("expect", "revisions"),
 }
 """Where a file may write any key that it likes."""
