@@ -240,7 +240,7 @@ def test_a_run_that_is_interrupted_while_it_starts_leaves_nothing(engine: Docker
         containers = running.waits_for(running.containers, "a container is there")
         running.process.send_signal(signal.SIGINT)
         code, _, stderr = running.ends()
-    assert (code, stderr) == (130, "")
+    assert (code, stderr) == (130, "drydeploy: the hosts are being prepared …\n")
     assert left(engine, containers[0]["Labels"][RUN]) == []
     assert drydeploy("replay", str(running.journal), state=tmp_path).returncode == 130
 
