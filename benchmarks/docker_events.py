@@ -34,7 +34,8 @@ class _Watch:
         self._sent: dict[str, float] = {}
         self.took_ms: dict[str, list[float]] = defaultdict(list)
 
-    def __call__(self, event: Event, commands: Sequence[Command], _rollout: Any) -> None:
+    def __call__(self, event: Event, commands: Sequence[Command], rollout: Any) -> None:
+        del rollout
         now = time.perf_counter()
         if isinstance(event, LifecycleEventCompleted):
             self.took_ms[event.name].append((now - self._sent[event.cause]) * 1000)

@@ -80,7 +80,8 @@ def _swarm(source: DockerClient, image: str) -> list[float]:
         hand_over(source, image, client)
         for revision in sorted(set(UPDATES) | {"v1"}):
             _build(client, image, revision)
-        service = client.services.create(**_service("v1"))
+        services: Any = client.services
+        service = services.create(**_service("v1"))
         _wait(service, "v1")
         took = []
         for revision in UPDATES:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleet.base import FleetError
 from fleet.docker.engine import connect
@@ -104,4 +104,5 @@ def _answering(process: subprocess.Popen[bytes], directory: Path) -> DockerClien
 
 def hand_over(source: DockerClient, image: str, target: DockerClient) -> None:
     """`docker save | docker load`, from one engine to the other."""
-    target.images.load(source.images.get(image).save(named=image))
+    data: Any = source.images.get(image).save(named=image)  # docker's types know of files alone, and not of chunks
+    target.images.load(data)

@@ -17,6 +17,7 @@ from simulator.rollout.events import (
     OperatorSpoke,
     TrafficShifted,
 )
+from simulator.rollout.host import Host
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import AnalysisOutcome, OperatorVerb, TargetStatus
 from strategies.plan import Analyse, Approve, Bake, Deploy, Provision, Shift, Stage, Terminate
@@ -45,6 +46,8 @@ class Turns:
         self._owed: set[str] = set()
         self.hosts: frozenset[str] = frozenset()
         """Whose turn it is."""
+        self._ends: frozenset[str] = frozenset()
+        """Whose end it is the turn of."""
         if self._stages:
             self._open(now_ms)
             self._advance(now_ms)
@@ -64,11 +67,11 @@ class Turns:
             self._owed.discard(_TRAFFIC)
         self._advance(now_ms)
 
-    def heard_of(self, host: str, now_ms: int) -> None:
+    def heard_of(self, host: Host, now_ms: int) -> None:
         """Something happened to a host that may have been its last in this stage."""
-        end = self._left.get(host)
-        if end is not None and len(self._rollout.hosts[host].records) >= end:
-            del self._left[host]
+        end = self._left.get(host.name)
+        if end is not None and len(host.records) >= end:
+            del self._left[host.name]
             if not self._left:
                 self._advance(now_ms)
 
@@ -88,7 +91,7 @@ class Turns:
             what = f"{command.percent} % of the traffic were shifted"
         elif isinstance(command, TerminateHost):
             waited = self._full or self._said or now_ms - self._since_ms >= getattr(stage, "after_ms", 0)
-            if isinstance(stage, Terminate) and command.host in stage.hosts and waited:
+            if command.host in self._ends and waited:
                 return None
             what = f"{command.host} was ended"
         else:
@@ -118,7 +121,8 @@ class Turns:
     def _open(self, now_ms: int) -> None:
         stage, hosts = self._stage, self._rollout.hosts
         self._since_ms, self._said = now_ms, False
-        self._left, self._owed, self.hosts = {}, set(), frozenset()
+        self._left, self._owed = {}, set()
+        self.hosts = self._ends = frozenset()
         if isinstance(stage, Deploy):
             steps = len(lifecycle.sequence(with_balancer=self._rollout.deployment.with_balancer, part=stage.part))
             self._left = {
@@ -133,3 +137,4 @@ class Turns:
             self._owed = {_TRAFFIC}
         elif isinstance(stage, Terminate):
             self._owed = set(stage.hosts)
+            self._ends = frozenset(stage.hosts)
