@@ -54,6 +54,8 @@ class Sides:
         green = rollout.hosts[command.host].label is Label.GREEN
         what = f"{command.host} was {'taken out' if isinstance(command, BlockTraffic) else 'ended'}"
         if green:
+            if isinstance(command, TerminateHost) and rollout.hosts[command.host].target.revision is not None:
+                return f"{what} on the way back, and was in the group before"
             missing = self._awaited - self._in
             return f"{what} before {', '.join(sorted(missing))} had traffic again" if missing else None
         if len(self._in) < self._needed:

@@ -256,6 +256,17 @@ def test_on_the_way_back_green_stands_until_blue_is_let_in() -> None:
     assert found[invariants.BLUE] == "g1 was taken out before h2 had traffic again"
 
 
+def test_on_the_way_back_nobody_of_the_group_is_ended() -> None:
+    told = BlueGreen(let_in=(), doomed=("h1",))
+    hand = Hand(deployment(1, "AllAtOnce", strategy="back-to-blue", options=Options(blue_green=told), balancer=True))
+    hand.create()
+    watch = Invariants()
+    watch.begin(hand.rollout.deployment)
+    watch.check(hand.events[-1], hand.commands, hand.rollout)
+    found = {finding.name: finding.why for finding in watch.findings() if not finding.held}
+    assert only(found, invariants.BLUE) == "h1 was ended on the way back, and was in the group before"
+
+
 def test_the_way_back_itself_breaks_nothing() -> None:
     hand = way_back()
     hand.all()
