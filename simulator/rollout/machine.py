@@ -110,6 +110,7 @@ class Rollout(StageWalk):
             return
         if deployment.active_alarms:
             self.alarm = ", ".join(deployment.active_alarms)
+            self._label_hosts()
             self._finish(
                 event,
                 DeploymentStatus.STOPPED,
