@@ -137,7 +137,7 @@ def _back(options: Options, hosts: Iterable[Host]) -> Options:
         began = {record.name for record in host.records if record.status is not EventStatus.SKIPPED}
         if host.label is Label.BLUE:
             held_out += [host.name] if lifecycle.BLOCK_TRAFFIC in began else []
-        elif host.label is Label.GREEN:
+        else:
             let_in += [host.name] if lifecycle.ALLOW_TRAFFIC in began else []
             doomed += [] if told.green else [host.name]
     way = replace(told, held_out=tuple(held_out), let_in=tuple(let_in), doomed=tuple(doomed))
