@@ -152,7 +152,7 @@ class Invariants:
         if state.status is TargetStatus.SUCCEEDED and state.label is not self._leaves:
             self._healthy.add(host)
         if self._turns is not None:
-            self._turns.heard_of(state, event.at_ms)
+            self._turns.heard_of(host, event.at_ms)
 
     def _commanded(self, command: HostCommand, event: Event) -> None:
         host = command.host

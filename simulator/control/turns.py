@@ -17,7 +17,6 @@ from simulator.rollout.events import (
     OperatorSpoke,
     TrafficShifted,
 )
-from simulator.rollout.host import Host
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import AnalysisOutcome, OperatorVerb, TargetStatus
 from strategies.plan import Analyse, Approve, Bake, Deploy, Provision, Shift, Stage, Terminate
@@ -67,11 +66,11 @@ class Turns:
             self._owed.discard(_TRAFFIC)
         self._advance(now_ms)
 
-    def heard_of(self, host: Host, now_ms: int) -> None:
+    def heard_of(self, host: str, now_ms: int) -> None:
         """Something happened to a host that may have been its last in this stage."""
-        end = self._left.get(host.name)
-        if end is not None and len(host.records) >= end:
-            del self._left[host.name]
+        end = self._left.get(host)
+        if end is not None and len(self._rollout.hosts[host].records) >= end:
+            del self._left[host]
             if not self._left:
                 self._advance(now_ms)
 
