@@ -146,7 +146,7 @@ def _debootstrap(client: DockerClient, say: Say) -> None:
         except subprocess.TimeoutExpired as error:
             raise FleetError(
                 f"mmdebstrap did not end within {MMDEBSTRAP_S} s; is Debian's archive reachable? "
-                "Try: curl -I http://deb.debian.org/debian/"
+                "Try apt-get update: it must reach Debian's packages"
             ) from error
         if done.returncode != 0:
             tail = "\n".join(done.stderr.strip().splitlines()[-5:])
