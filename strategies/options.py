@@ -63,6 +63,8 @@ class BlueGreen:
     let_in: tuple[str, ...] = ()
     doomed: tuple[str, ...] = ()
     """(the way back) Replacement hosts that are to be terminated."""
+    absent: tuple[str, ...] = ()
+    """Replacement hosts that were asked for and do not stand by: they are in the group already, or gone."""
 
 
 @dataclass(frozen=True, slots=True)

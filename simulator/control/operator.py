@@ -186,7 +186,7 @@ class Operations:
         assert self._rehearsal is not None, "refusal() answers before the run begins"
         rollouts = self._rehearsal.rollouts
         if say.word is Word.RETRY:
-            return operator_again.retry(rollouts)
+            return operator_again.retry(rollouts, self._rehearsal.standing_by)
         return operator_again.undo(rollouts, self._running, say.revision)
 
     @property

@@ -5,12 +5,13 @@ Both are new deployments that a user creates, as in CodeDeploy, of a group that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from simulator.control.rehearsal import BEFORE_THE_RUN
+from simulator.control.request import replacements
 from simulator.rollout import rollback
-from simulator.rollout.deployment import Deployment, Success
+from simulator.rollout.deployment import Deployment, Success, Target
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior
 from strategies.options import NONE, BlueGreen, Options
@@ -23,8 +24,11 @@ class ImpossibleError(Exception):
     """What was asked for cannot be done now; the message says why."""
 
 
-def retry(rollouts: Sequence[Rollout]) -> Deployment:
-    """The last deployment that a user asked for, once more. Raises ImpossibleError unless it failed or was stopped."""
+def retry(rollouts: Sequence[Rollout], standing_by: Mapping[str, Target]) -> Deployment:
+    """The last deployment that a user asked for, once more. Raises ImpossibleError unless it failed or was stopped.
+
+    `standing_by`: hosts outside the group, by name.
+    """
     last = _idle(rollouts)
     asked = next(each for each in reversed(rollouts) if each.deployment.creator is Creator.USER)
     if asked.status is DeploymentStatus.SUCCEEDED:
@@ -34,7 +38,8 @@ def retry(rollouts: Sequence[Rollout]) -> Deployment:
     again = f"{asked.deployment_id} once more, which {asked.status}"
     if asked.deployment.strategy == rollback.BACK_TO_BLUE:
         return replace(_plainly(rollouts), revision=asked.deployment.revision, description=again)
-    return replace(asked.deployment, targets=last.aftermath, description=again)
+    options, replacing = replacements(asked.deployment.options, last.aftermath, standing_by)
+    return replace(asked.deployment, targets=last.aftermath + replacing, options=options, description=again)
 
 
 def undo(rollouts: Sequence[Rollout], running: str | None, wanted: str | None) -> Deployment:

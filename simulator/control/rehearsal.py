@@ -134,7 +134,8 @@ class Rehearsal:
             for host in sorted(hosts, key=lambda host: stream(seed, "order", host.name))
         ]
         self._targets = tuple(target for target in targets if target.name not in standing_by)
-        self._standing_by = {target.name: target for target in targets if target.name in standing_by}
+        self.standing_by = {target.name: target for target in targets if target.name in standing_by}
+        """Hosts to replace the group with, by name, whether or not they are in it by now; without those that ended."""
         self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
         agenda = Agenda(driver)
         self._emit, self._later = agenda.emit, agenda.later
@@ -248,6 +249,11 @@ class Rehearsal:
             self._entering(command)
         self._fleet.perform(command)
 
+    def _terminate(self, command: TerminateHost) -> None:
+        if not command.keep:
+            self.standing_by.pop(command.host, None)
+        self._fleet.perform(command)
+
     def _start_analysis(self, command: StartAnalysis) -> None:
         self._analyses.start(command, self._by_id[command.deployment_id][0])
 
@@ -284,7 +290,7 @@ class Rehearsal:
 
     def _next_deployment(self) -> None:
         identity = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-        targets = Standing(self._targets, self._standing_by, self._last_success)
+        targets = Standing(self._targets, self.standing_by, self._last_success)
         deployment = requested(self.scenario, self._to_come[-1], identity, targets)
 
         def create(event_id: int, at_ms: int) -> Event:
@@ -348,7 +354,8 @@ class Rehearsal:
 
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     **dict.fromkeys((RunLifecycleEvent, BlockTraffic, AllowTraffic), Rehearsal._perform),
-    **dict.fromkeys((ProvisionHost, TerminateHost, ShiftTraffic), Rehearsal._perform),
+    **dict.fromkeys((ProvisionHost, ShiftTraffic), Rehearsal._perform),
+    TerminateHost: Rehearsal._terminate,
     StartAnalysis: Rehearsal._start_analysis,
     StartTimer: Rehearsal._start_timer,
     Notify: Rehearsal._notify,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from scenarios.model import Deploy, MinimumHealthyHosts, Scenario
@@ -58,10 +59,27 @@ class Standing(NamedTuple):
     last_success: Success | None
 
 
+def replacements(
+    options: core.Options, group: tuple[Target, ...], standing_by: Mapping[str, Target]
+) -> tuple[core.Options, tuple[Target, ...]]:
+    """Those of the replacement hosts that stand by, and the options as they are with these."""
+    told = options.blue_green
+    if told is None:
+        return options, ()
+    members = {target.name for target in group}
+    asked = (*told.green, *told.absent)
+    there = tuple(name for name in asked if name in standing_by and name not in members)
+    absent = tuple(name for name in asked if name not in there)
+    return (
+        replace(options, blue_green=replace(told, green=there, absent=absent)),
+        tuple(standing_by[name] for name in there),
+    )
+
+
 def requested(scenario: Scenario, deploy: Deploy, identity: str, group: Standing) -> Deployment:
     """The deployment that a scenario asks for."""
-    strategy, options = strategy_of(scenario, deploy)
-    replacements = options.blue_green.green if options.blue_green else ()
+    strategy, written = strategy_of(scenario, deploy)
+    options, replacing = replacements(written, group.targets, group.standing_by)
     return Deployment(
         deployment_id=identity,
         application=scenario.application,
@@ -69,7 +87,7 @@ def requested(scenario: Scenario, deploy: Deploy, identity: str, group: Standing
         revision=deploy.revision,
         strategy=strategy,
         config=deployment_config(scenario, deploy),
-        targets=group.targets + tuple(group.standing_by[name] for name in replacements),
+        targets=group.targets + replacing,
         with_balancer=scenario.balancer is not None,
         options=options,
         description=deploy.description,

@@ -64,6 +64,7 @@ from simulator.rollout.statuses import (
 from simulator.rollout.story import RolloutError
 from simulator.rollout.walk import HOST_TIMER
 from strategies import STRATEGIES, Member
+from strategies.plan import Terminate
 
 DEPLOYMENT_TIMER = "deployment"
 
@@ -107,6 +108,12 @@ class Rollout(StageWalk):
                 ErrorCode.NO_INSTANCES,
                 "the group has no hosts: nothing to deploy to",
             )
+            return
+        told = deployment.options.blue_green
+        if told is not None and told.absent:
+            self._label_hosts()
+            message = f"not there to replace the group: {', '.join(told.absent)} (in the group already, or gone)"
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.NO_INSTANCES, message)
             return
         if deployment.active_alarms:
             self.alarm = ", ".join(deployment.active_alarms)
@@ -242,6 +249,9 @@ class Rollout(StageWalk):
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         self._enter(Phase.ENDED)
         self.status = status
+        if self.awaited and isinstance(self.stages[self.stage], Terminate):
+            for name in self.awaited.values():
+                self.hosts[name].gone = True  # it was told to end, and will, sooner or later
         self.ended_ms = event.at_ms
         self.error = Error(code, message) if code else None
         if self.counts[TargetStatus.PENDING]:

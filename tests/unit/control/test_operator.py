@@ -189,7 +189,7 @@ def test_there_is_nothing_to_go_back_to_on_new_hosts() -> None:
 
 def test_before_any_deployment_nothing_is_done_again() -> None:
     with pytest.raises(operator_again.ImpossibleError, match="no deployment has begun yet"):
-        operator_again.retry([])
+        operator_again.retry([], {})
 
 
 def test_the_deployments_of_a_run_are_bounded(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
