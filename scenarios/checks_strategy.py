@@ -6,12 +6,13 @@ A strategy is called with the scenario's own hosts, so whatever it refuses at ru
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from pydantic import ValidationError
 
-from scenarios.facts import Facts, exactly_one, known_host
+from scenarios.facts import Facts, HostFacts, exactly_one, green_names, known_host
 from scenarios.model import HealthCheck, Limits
 from scenarios.strategies import (
     NEEDS_OPTIONS,
@@ -78,18 +79,26 @@ def check_strategies(facts: Facts, report: Report, warn: Report) -> tuple[Planne
     for node in (tree.get("group", "strategy"), *(deploy.get("strategy") for deploy in tree.each("deploy"))):
         if node is not None:
             _shape(facts, node, report)
-    found: dict[Place, Planned | None] = {}
+    if facts.hosts and not facts.group:
+        message = "every host is one of target_instances, which stand by outside the group: there is nobody to replace"
+        report(tree.entries["fleet"].place, message, "add hosts to the fleet, or name fewer under target_instances")
+    groups = [facts.group]
+    found: dict[Place, tuple[int, Planned | None]] = {}
     planned = []
     for deploy in tree.each("deploy"):
         own = deploy.get("strategy")
         written = own or tree.get("group", "strategy")
         place = written.place if written is not None else tree.place
         key = deploy.place if own is not None or deploy.get("deployment_config") is not None else place
-        if key not in found:
-            found[key] = plan = _plan(facts, deploy, written, report)
-            if plan is not None:
+        seen, plan = found.get(key, (0, None))
+        if not seen or (plan is not None and seen < len(groups)):
+            plan = _plan(facts, groups[seen:], deploy, written, report)
+            found[key] = len(groups), plan
+            if plan is not None and not seen:
                 _watched(facts, plan, warn)
-        planned.append(found[key])
+        planned.append(plan)
+        if green := green_names(written):  # if it succeeds, they are the group
+            groups.append(tuple(host for host in facts.hosts if host.name in green))
     sound = tuple(plan for plan in planned if plan is not None)
     return sound if len(sound) == len(planned) else None
 
@@ -139,30 +148,40 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
 # -- the plan -------------------------------------------------------------------------------------------------------
 
 
-def _plan(facts: Facts, deploy: Tree, written: Tree | None, report: Report) -> Planned | None:
-    """What a deployment is going to do; None where that cannot be said."""
+def _plan(
+    facts: Facts, groups: Sequence[tuple[HostFacts, ...]], deploy: Tree, written: Tree | None, report: Report
+) -> Planned | None:
+    """What a deployment is going to do to the first of these groups; None where that cannot be said.
+
+    `groups`: the group may be any of them by then, and each must be one that the strategy can deploy to.
+    """
     name, options = _told(written)
-    if name not in STRATEGIES or options is None or not facts.hosts:
+    if name not in STRATEGIES or options is None or not facts.group:
         return None
     config_node = _config_node(facts, deploy)
     config = _config(config_node) if config_node is not None else DEFAULT_CONFIGS[name]
     if config is None:
         return None
+    place = written.place if written is not None else deploy.place
     if name == "blue-green" and not facts.balancer:
-        place = written.place if written is not None else deploy.place
         report(place, "blue/green moves traffic, and there is no balancer to move it", "add balancer: {port: …}")
         return None
-    members = [Member(host.name, host.zone) for host in facts.hosts]
-    try:
-        plan = STRATEGIES[name](members, config, options)
-    except ValueError as error:
-        place = _place_of(name, options, members, config, written, config_node) or deploy.place
-        message, remedy = str(error), _REMEDIES.get(name)
-        if remedy is None:
-            message, _, remedy = message.partition("; ")
-        report(place, message, remedy)
-        return None
-    return Planned(name, options, plan, written, written.place if written is not None else deploy.place)
+    green = green_names(written)
+    plans = []
+    for group in groups:
+        hosts = (*group, *(host for host in facts.hosts if host.name in green and host not in group))
+        members = [Member(host.name, host.zone) for host in hosts]
+        try:
+            plans.append(STRATEGIES[name](members, config, options))
+        except ValueError as error:
+            message, remedy = str(error), _REMEDIES.get(name)
+            if remedy is None:
+                message, _, remedy = message.partition("; ")
+            if group != facts.group:
+                message += f" (by then {', '.join(host.name for host in group)} may be the group)"
+            report(_place_of(name, options, members, config, written, config_node) or deploy.place, message, remedy)
+            return None
+    return Planned(name, options, plans[0], written, place)
 
 
 def _told(written: Tree | None) -> tuple[str, Options | None]:
@@ -327,7 +346,7 @@ def _idle_steps(facts: Facts, planned: Planned, warn: Report) -> None:
     """Steps after which no more hosts are done than before."""
     if planned.written is None or not planned.options.steps:
         return
-    hosts = len(facts.hosts)
+    hosts = len(facts.group)
     nodes = list(planned.written.each("steps"))
     shares = [
         (number, step.share) for number, step in enumerate(planned.options.steps, start=1) if step.share is not None

@@ -58,6 +58,13 @@ class Facts:
         """The hosts' names, in order."""
         return dict.fromkeys(host.name for host in self.hosts)
 
+    @cached_property
+    def group(self) -> tuple[HostFacts, ...]:
+        """The hosts that are in the group from the beginning: those that no deployment takes for its new ones."""
+        strategies = [self.tree.get("group", "strategy"), *(each.get("strategy") for each in self.tree.each("deploy"))]
+        standing_by = {name for strategy in strategies for name in green_names(strategy)}
+        return tuple(host for host in self.hosts if host.name not in standing_by)
+
     @property
     def rolls_back(self) -> bool:
         """Whether a rollback can come of any deployment."""
@@ -73,6 +80,12 @@ class Facts:
     def deployments_max(self) -> int:
         """How many deployments the run can have: each that is asked for, and a rollback of each."""
         return self.deploys * (2 if self.rolls_back else 1)
+
+
+def green_names(strategy: Tree | None) -> frozenset[str]:
+    """The hosts that a blue/green strategy takes for its new ones, where it names them."""
+    named = strategy.each("blue-green", "target_instances") if strategy is not None else ()
+    return frozenset(host.text for host in named)
 
 
 def texts(node: Tree | None) -> dict[str, str]:

@@ -83,11 +83,16 @@ def _planned(scenario: Scenario) -> list[PlannedDeployment]:
     from simulator.report.graph import PlannedDeployment
     from strategies import STRATEGIES, Member
 
-    members = [Member(host.name, host.zone) for host in scenario.fleet.named_hosts()]
+    hosts = [Member(host.name, host.zone) for host in scenario.fleet.named_hosts()]
+    standing_by = scenario.standing_by()
+    group = [member for member in hosts if member.name not in standing_by]
     planned = []
     for number, deploy in enumerate(scenario.deploy, 1):
         strategy, options = strategy_of(scenario, deploy)
         config = deployment_config(scenario, deploy)
+        green = [member for member in hosts if options.blue_green and member.name in options.blue_green.green]
+        members = [*group, *(member for member in green if member not in group)]
         plan = STRATEGIES[strategy](members, config, options)
         planned.append(PlannedDeployment(number, deploy.revision, strategy, config, plan))
+        group = green or group  # if it succeeds
     return planned

@@ -232,6 +232,30 @@ def test_without_a_balancer_a_bake_watches_nothing_and_blue_green_moves_nothing(
     assert "no balancer to move it" in message
 
 
+DISCOVERED = "{blue-green: {green_fleet_provisioning: DISCOVER_EXISTING, target_instances: [%s]}}"
+
+
+def test_a_strategy_must_fit_whatever_the_group_may_be_by_then(tmp_path: Path) -> None:
+    """Three hosts in the group and one beside it: a canary of two is one of three, and of one it is none."""
+    deploy = (
+        "  - revision: v2\n    strategy: %s\n" * 3 % ("{canary: {hosts: 2, bake: 2m}}", DISCOVERED % "h4", "canary")
+    )
+    written = GOOD.replace("  - revision: v2\n", deploy)
+    ((severity, there, said, do),) = (each for each in told_of(written, tmp_path) if each[0] == "error")
+    assert (severity, there) == ("error", "canary")
+    assert said == "a canary of 1 of 1 hosts leaves nobody to compare it with (by then h4 may be the group)"
+    assert do == "take a smaller share"
+    found = told_of(written.replace("{hosts: 2,", "{hosts: 3,").replace("strategy: canary\n", ""), tmp_path)
+    assert "a canary of 3 of 3 hosts leaves nobody to compare it with" in {said for _, _, said, _ in found}
+
+
+def test_where_every_host_stands_by_there_is_nobody_to_replace(tmp_path: Path) -> None:
+    deploy = "".join(f"  - {{revision: v2, strategy: {DISCOVERED % hosts}}}\n" for hosts in ("h1, h2", "h3, h4"))
+    ((_, there, said, _),) = told_of(GOOD.replace("  - revision: v2\n", deploy), tmp_path)
+    assert there.startswith("hosts: 4")
+    assert said.startswith("every host is one of target_instances, which stand by outside the group")
+
+
 def test_each_deployment_has_its_own_strategy_and_inherits_what_fits(tmp_path: Path) -> None:
     found = told_of(GOOD + "    strategy: {canary: {hosts: 9, bake: 2m}}\n", tmp_path)
     assert [(severity, place) for severity, place, *_ in found] == [("error", "9, bake: 2m}}")]
