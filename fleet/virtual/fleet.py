@@ -17,7 +17,7 @@ from fleet.base import Fleet, MakeEvent
 from fleet.figures import Figures
 from fleet.virtual.answer_times import AnswerTimes, figures_of
 from fleet.virtual.answers import answer_of
-from fleet.virtual.draws import mix, stream
+from fleet.virtual.draws import stream
 from fleet.virtual.ground import Ground
 from fleet.virtual.host import Outcome, VirtualHost
 from fleet.virtual.residue import VirtualDiskBook
@@ -75,7 +75,9 @@ class VirtualFleet(Fleet):
         self._book = VirtualDiskBook(ground)
         self._times = AnswerTimes(seed)
         self._workshops: dict[str, Workshop] = {}
-        self._start_limit_ms = min(scenario.limits.start, scenario.limits.event)
+        held_up = any(fault.do.host is not None or fault.do.agent == "restart" for fault in scenario.faults)
+        self._told_from_ms = 0 if held_up else min(scenario.limits.start, scenario.limits.event)
+        """Of work that takes so long it is told that it has begun: of all work where a fault may hold it up."""
         self._watched_starts: frozenset[str] = frozenset()
         running = ground.running
         self.hosts: dict[str, VirtualHost] = {}
@@ -169,7 +171,7 @@ class VirtualFleet(Fleet):
         began_ms = self._now_ms
         self._the_balancer().deregister(command.host, began_ms)
         low, high = _DRAINING_MS
-        draw = mix(self.hosts[command.host].draws, stream(self._seed, command.id))
+        draw = self._workshops[command.deployment_id].draw(self.hosts[command.host], lifecycle.BLOCK_TRAFFIC)
         draining = self._scenario.balancer.draining if self._scenario.balancer else 0
         lasts_ms = min(low + draw % (high - low), draining)
 
@@ -186,7 +188,7 @@ class VirtualFleet(Fleet):
         host.taken_up = True
         lasts_ms, outcome = self._workshops[command.deployment_id].work(host, command.name)
         began_ms = self._now_ms
-        if lasts_ms >= self._start_limit_ms or command.name in self._watched_starts:
+        if lasts_ms >= self._told_from_ms or command.name in self._watched_starts:
             self._schedule(began_ms, partial(_started, command))
         self._complete_at(began_ms + lasts_ms, host, command, outcome, began_ms)
 

@@ -46,7 +46,11 @@ class Workshop:
 
     def work(self, host: VirtualHost, name: str) -> Work:
         """How long this lifecycle event takes on this host, now, and what it comes to."""
-        return _KINDS[name](self, host, name, mix(host.draws, self._draws[name]))
+        return _KINDS[name](self, host, name, self.draw(host, name))
+
+    def draw(self, host: VirtualHost, name: str) -> int:
+        """What is drawn for this lifecycle event on this host."""
+        return mix(host.draws, self._draws[name])
 
     def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
         return self._leaving(host, name, self.revision, _run(host, name, self.revision, draw))

@@ -80,7 +80,7 @@ def test_an_agent_that_restarts_reports_what_it_was_at_as_lost() -> None:
     name, code, message = first_failure(result)
     assert (name, code) == ("Install", "UnknownError")
     assert "restarted while this event was in progress" in message
-    started = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventStarted))
+    started = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventStarted) and e.name == "Install")
     lost = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventCompleted) and e.cause == started.cause)
     assert lost.at_ms == started.at_ms + 1_000
 
@@ -106,6 +106,23 @@ def test_a_pause_delays_what_was_under_way_by_as_long_as_it_lasts() -> None:
 
     assert installed_ms() == ended_ms()
     assert ended_ms({"when": INSTALL_FIRST, "do": {"host": "pause"}, "for": "3s"}) == ended_ms() + 3_000
+
+
+@pytest.mark.parametrize("do", ["pause", "crash"])
+def test_work_that_a_fault_holds_up_has_begun_and_is_given_its_own_time(do: str) -> None:
+    """The time in which an event has to begin is longer here, and does not count: it had begun."""
+    fault = {"when": {"at": "150ms"}, "where": {"hosts": ["h1"]}, "do": {"host": do}}
+    result, _ = rehearse(
+        fault,
+        balancer=None,
+        group={"deployment_config": "CodeDeployDefault.AllAtOnce"},
+        limits={"start": "30s", "event": "2s"},
+    )
+    (record, *_) = (r for r in result.rollouts[0].hosts["h1"].records if r.status == "Failed")
+    assert record.name == "ApplicationStop"
+    assert (record.started_ms, record.ended_ms) == (0, 2_000)
+    assert record.diagnostics is not None
+    assert record.diagnostics.message.startswith("ApplicationStop had begun and did not end within 2s")
 
 
 def test_hosts_that_crash_serve_nothing_even_after_they_have_booted() -> None:
