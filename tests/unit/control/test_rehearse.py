@@ -54,7 +54,17 @@ def test_too_many_steps_abort(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearse, "_STEPS_UNWATCHED", 4)
     result = run(scenario())
     assert result.status is RunStatus.ABORTED
-    assert result.events == 12
+    assert result.events == 11
+
+
+def test_steps_of_which_no_event_comes_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody says continue for eight hours, in which an alarm measures every second, and finds nothing."""
+    monkeypatch.setattr(rehearse, "STEPS_MAX", 10_000)
+    waits = scenario(
+        group={"strategy": {"steps": [{"pause": {}}]}, "alarms": ["errors"]},
+        alarms={"errors": {"metric": "error_rate", "above": "1%", "period": "1s"}},
+    )
+    assert run(waits).status is RunStatus.ABORTED
 
 
 def test_a_keyboard_interrupt_keeps_the_journal(tmp_path: Path) -> None:
