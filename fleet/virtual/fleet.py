@@ -36,7 +36,6 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
-    Diagnostics,
     Event,
     HostProvisioned,
     HostTerminated,
@@ -111,7 +110,7 @@ class VirtualFleet(Fleet):
     def perform(self, command: Command) -> None:
         if type(command) is RunLifecycleEvent:
             host = self.hosts[command.host]
-            host.command, host.taken_up = command, False
+            host.command, host.taken_up, host.lost = command, False, False
             if host.alive and host.agent_runs and not host.paused:
                 self._take_up(host, command)
         elif type(command) is BlockTraffic:
@@ -210,7 +209,7 @@ class VirtualFleet(Fleet):
         if host.generation != generation:
             return None
         if host.paused:
-            host.frozen = (began_ms, now_ms - host.paused_ms, outcome)
+            host.frozen += ((command, began_ms, now_ms - host.paused_ms, outcome),)
             return None
         if host.command is command:
             host.command = None
@@ -316,7 +315,7 @@ class VirtualFleet(Fleet):
         host.agent_runs = False
         if not restart:
             return
-        host.generation += 1
+        self._lose(host)
 
         def back(_: int, now_ms: int) -> None:
             self._now_ms = now_ms
@@ -329,34 +328,35 @@ class VirtualFleet(Fleet):
         if crash:
             host.alive = False
             host.serves = None
-            host.generation += 1
-        else:
+            self._lose(host)
+        elif not host.paused:
             host.paused = True
             host.paused_ms = self._now_ms
         self._answers_changed(host)
 
+    def _lose(self, host: VirtualHost) -> None:
+        """Whatever was under way on a host never ends."""
+        host.generation += 1
+        host.frozen = ()
+        host.lost = host.taken_up and host.command is not None
+
     def _wake(self, host: VirtualHost) -> None:
-        """The agent is there again: it reports what it was at as lost (code 7), and takes up what it was not at yet."""
+        """The agent is there again: it reports what it has lost (code 7), and takes up what it was not at yet."""
         if host.command is None or not host.works:
             return
-        if host.taken_up:
-            self._report(host, restarted())
-        else:
+        if host.lost:
+            host.lost = False
+            self._complete_at(self._now_ms, host, host.command, Outcome(restarted()), self._now_ms)
+        elif not host.taken_up:
             self._take_up(host, host.command)
 
     def _resume(self, host: VirtualHost) -> None:
         host.paused = False
         self._answers_changed(host)
-        if host.frozen is not None:
-            (began_ms, left_ms, outcome), host.frozen = host.frozen, None
-            self._complete_at(self._now_ms + left_ms, host, cast(RunLifecycleEvent, host.command), outcome, began_ms)
-        elif host.command is not None and not host.taken_up and host.works:
-            self._take_up(host, host.command)
-
-    def _report(self, host: VirtualHost, diagnostics: Diagnostics) -> None:
-        command = cast(RunLifecycleEvent, host.command)
-        host.generation += 1
-        self._complete_at(self._now_ms, host, command, Outcome(diagnostics), self._now_ms)
+        frozen, host.frozen = host.frozen, ()
+        for command, began_ms, left_ms, outcome in frozen:
+            self._complete_at(self._now_ms + left_ms, host, command, outcome, began_ms)
+        self._wake(host)
 
     def _present(self, hosts: Sequence[str]) -> list[VirtualHost]:
         """Those of the hosts that are there: a fault may outlive its host."""

@@ -37,6 +37,7 @@ class VirtualHost:
         "generation",
         "health_faults",
         "installed",
+        "lost",
         "name",
         "paused",
         "paused_ms",
@@ -60,12 +61,14 @@ class VirtualHost:
         self.command: RunLifecycleEvent | None = None
         """The command in hand, taken up or not."""
         self.taken_up = False
+        self.lost = False
+        """Whether it was taken up and then lost, by a crash or a restart, so that the agent is to report that."""
         self.generation = 0
-        """Counts what makes pending completions void: a crash, a restart, a pause."""
+        """Counts what makes pending completions void: a crash, a restart."""
         self.paused_ms = 0
         """When the pause began."""
-        self.frozen: tuple[int, int, Outcome] | None = None
-        """While paused: when the command in hand was begun, how long it still had to go, and what it comes to."""
+        self.frozen: tuple[tuple[RunLifecycleEvent, int, int, Outcome], ...] = ()
+        """While paused: commands that were under way, when each was begun, how long it still had to go, its outcome."""
         self.script_faults: dict[str, str | ScriptExit] = {}
         self.bundle_fault: str | None = None
         self.health_faults: dict[str, tuple[HealthFault, bool]] = {}
