@@ -1,264 +1,18 @@
-"""Whole runs of random small scenarios: faults of every kind, stops, several deployments, every seed."""
+"""Whole runs with themselves: the same seed gives the same bytes, another seed another run, in every process."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import event, given, reject, settings
-from hypothesis import strategies as st
 
 from scenarios import library
-from scenarios.model import Scenario
-from scenarios.problems import ScenarioError
-from simulator.control.replay import replay
-from simulator.control.result import RunResult, RunStatus
-from simulator.rollout.lifecycle import IN_PLACE, IN_PLACE_WITH_BALANCER, SCRIPT_EVENTS
-from simulator.rollout.statuses import TargetStatus
-from tests.support.rehearsals import BALANCER, BUNDLES, broken, run, scenario
-
-SOAK = int(os.environ.get("DRYDEPLOY_SOAK", "0"))
-"""So many random rehearsals (`make soak`), and not the usual number."""
-
-times = st.integers(0, 30_000).map(lambda ms: f"{ms}ms")
-some_times = st.integers(1, 15_000).map(lambda ms: f"{ms}ms")
-flaps = st.integers(200, 15_000).map(lambda ms: f"{ms}ms")
-
-health = st.one_of(
-    st.fixed_dictionaries({"status": st.sampled_from([404, 500, 503])}),
-    st.fixed_dictionaries({"slow": st.sampled_from(["100ms", "450ms", "20s"])}),
-    st.fixed_dictionaries({"flapping": st.fixed_dictionaries({"up": flaps, "down": flaps})}),
-)
-effects = st.one_of(
-    st.fixed_dictionaries({"agent": st.sampled_from(["stop", "restart"])}),
-    st.fixed_dictionaries({"host": st.sampled_from(["crash", "pause"])}),
-    st.fixed_dictionaries({"bundle": st.sampled_from(["missing", "corrupt"])}),
-    st.just({"file": {"path": "/srv/web/site/index.html"}}),
-)
-script_effects = st.fixed_dictionaries(
-    {"script": st.one_of(st.sampled_from(["hang", "missing"]), st.fixed_dictionaries({"exit": st.integers(1, 255)}))}
-)
-
-
-@st.composite
-def faults(draw: st.DrawFn, hosts: int, balancer: bool) -> dict[str, Any]:
-    events = IN_PLACE_WITH_BALANCER if balancer else IN_PLACE
-    if draw(st.booleans()):
-        names = [name for name in events if name in SCRIPT_EVENTS]
-        fault: dict[str, Any] = {"when": {"event": draw(st.sampled_from(names))}, "do": draw(script_effects)}
-    else:
-        kinds = [effects, health.map(lambda effect: {"health": effect})] if balancer else [effects]
-        fault = {"do": draw(st.one_of(kinds))}
-        when = draw(st.sampled_from(["start", "time", "event", "status"]))
-        if when == "time":
-            fault["when"] = {"at": draw(times)}
-        elif when == "event":
-            fault["when"] = {"event": draw(st.sampled_from(events)), "nth": draw(st.integers(1, hosts))}
-        elif when == "status":
-            fault["when"] = {"status": "InProgress"}
-        if draw(st.booleans()):
-            fault["for"] = draw(some_times)
-    where = draw(st.sampled_from(["everywhere", "random", "host", "revision"]))
-    if where == "random":
-        fault["where"] = {"random": draw(st.integers(1, hosts))}
-    elif where == "host":
-        fault["where"] = {"hosts": [f"h{draw(st.integers(1, hosts))}"]}
-    elif where == "revision":
-        fault["where"] = {"revision": draw(st.sampled_from(["v1", "v2"]))}
-    return fault
-
-
-VERBS = ["continue", "pause", "resume", "promote", "promote-full", "stop", "abort"]
-STATUSES = ["InProgress", "Ready", "Baking"]
-waits = st.sampled_from(["0s", "1s", "20s"])
-"""Durations that a deployment may bake, or stand."""
-shares = st.one_of(
-    st.integers(1, 4).map(lambda n: {"hosts": n}), st.sampled_from([1, 25, 60]).map(lambda n: {"percent": n})
-)
-minima = st.one_of(
-    st.sampled_from([f"CodeDeployDefault.{name}" for name in ("OneAtATime", "HalfAtATime", "AllAtOnce")]),
-    st.builds(lambda n: {"type": "HOST_COUNT", "value": n}, st.integers(0, 4)),
-    st.builds(lambda n: {"type": "FLEET_PERCENT", "value": n}, st.integers(0, 99)),
-)
-shifts = st.builds(
-    lambda kind, percent, every: {kind: {"percent": percent, "every": every}},
-    st.sampled_from(["canary", "linear"]),
-    st.sampled_from([1, 20, 50, 99]),
-    st.sampled_from(["1s", "20s"]),
-)
-
-
-ALARMS = {
-    "pager": {"scripted": True},
-    "errors": {"metric": "error_rate", "above": "20%", "period": "5s"},
-    "lonely": {"metric": "healthy_hosts", "below": 1, "period": "1s", "datapoints": 2},
-}
-JUDGE = {"users": {"lasts": "5s", "thresholds": [{"metric": "error_rate", "below": "10%"}]}}
-alarm_faults = st.builds(
-    lambda at, state: {"when": {"at": at}, "do": {"alarm": {"name": "pager", "state": state}}},
-    times,
-    st.sampled_from(["ALARM", "OK", "UNKNOWN"]),
-)
-
-
-@st.composite
-def steps(draw: st.DrawFn, balancer: bool) -> list[dict[str, Any]]:
-    """Rising shares with pauses between."""
-    told: list[dict[str, Any]] = []
-    for weight in sorted(draw(st.lists(st.integers(1, 100), min_size=1, max_size=3, unique=True))):
-        told.append({"setWeight": weight})
-        if draw(st.booleans()):
-            told.append({"pause": draw(st.sampled_from([{}, {"duration": "5s"}]))})
-        if balancer and draw(st.integers(0, 3)) == 3:
-            told.append({"analysis": "users"})
-    return told
-
-
-@st.composite
-def blue_greens(draw: st.DrawFn, standing_by: list[str]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
-    if standing_by:
-        told |= {"green_fleet_provisioning": "DISCOVER_EXISTING", "target_instances": standing_by}
-    if draw(st.booleans()):
-        told["deployment_ready"] = {"action_on_timeout": "STOP_DEPLOYMENT", "wait_time": draw(waits)}
-    if draw(st.booleans()):
-        terminate = draw(st.sampled_from([{"action": "KEEP_ALIVE"}, {"wait_time": "1s"}, {"wait_time": "60s"}]))
-        told["terminate_blue"] = terminate
-    if draw(st.booleans()):
-        told["traffic"] = draw(shifts)
-    return told
-
-
-@st.composite
-def strategies(draw: st.DrawFn, hosts: int, zones: bool, balancer: bool, standing_by: list[str]) -> Any:
-    """Any strategy, as a scenario writes it."""
-    kinds = ["rolling", "steps", *(["canary", "linear"] if hosts > 1 else []), *(["zonal"] if zones else [])]
-    kinds += ["blue-green"] * 4 if balancer else []
-    kind = draw(st.sampled_from(kinds)) if not standing_by else "blue-green"
-    if kind == "canary":
-        share = draw(st.integers(1, hosts - 1))
-        judge = {"analysis": "users"} if balancer and draw(st.integers(0, 3)) == 3 else {}
-        return {"canary": {"hosts": share, "bake": draw(waits), **judge}}
-    if kind == "linear":
-        return {"linear": {**draw(shares), "every": draw(waits)}}
-    if kind == "zonal":
-        told = {"monitor_duration": draw(waits), "first_zone_monitor_duration": draw(waits)}
-        if draw(st.booleans()):
-            told["minimum_healthy_hosts_per_zone"] = draw(minima.filter(lambda m: isinstance(m, dict)))
-        return {"zonal": told}
-    if kind == "steps":
-        return {"steps": draw(steps(balancer))}
-    if kind == "blue-green":
-        return {"blue-green": draw(blue_greens(standing_by))}
-    return kind
-
-
-@st.composite
-def people(draw: st.DrawFn) -> dict[str, Any]:
-    """What somebody says, and when."""
-    when = draw(
-        st.one_of(
-            times.map(lambda at: {"at": at}),
-            st.sampled_from(STATUSES).map(lambda status: {"status": status}),
-            st.sampled_from(["Install", "ValidateService"]).map(lambda name: {"event": name}),
-        )
-    )
-    verb = draw(st.sampled_from(VERBS))
-    if verb == "stop":
-        return {"when": when, "do": verb, "auto_rollback": draw(st.sampled_from([None, True, False]))}
-    return {"when": when, "do": verb}
-
-
-@st.composite
-def rehearsals(draw: st.DrawFn) -> Scenario:
-    """A small scenario that its own loader accepts: any strategy, faults, and people who speak."""
-    hosts, balancer, zones = draw(st.integers(1, 5)), draw(st.booleans()), draw(st.booleans())
-    standing_by = draw(st.sampled_from([[], [], [], ["g1"], ["g1", "g2"]])) if balancer else []
-    deployments = draw(st.integers(1, 1 if standing_by else 2))
-    names = [{"name": f"h{n}", **({"zone": "ab"[n % 2]} if zones else {})} for n in range(1, hosts + 1)]
-    names += [{"name": name, **({"zone": "a"} if zones else {})} for name in standing_by]
-    causes = [f"DEPLOYMENT_{name}" for name in ("FAILURE", "STOP_ON_REQUEST", "STOP_ON_ALARM")]
-    rolls_back = draw(st.lists(st.sampled_from(causes), unique=True))
-    alarms = draw(st.lists(st.sampled_from(list(ALARMS)), unique=True)) if balancer and draw(st.booleans()) else []
-    trouble = st.one_of(faults(hosts, balancer), *([alarm_faults] if "pager" in alarms else []))
-    strategy = strategies(hosts, zones, balancer, standing_by)
-    told = [draw(strategy) for _ in range(deployments)]
-    asked = {
-        "fleet": {"hosts": names, **({"running": "v1"} if standing_by or draw(st.booleans()) else {})},
-        "balancer": BALANCER if balancer else None,
-        "revisions": {
-            "v1": str(BUNDLES / "web-v1"),
-            "v2": {
-                "bundle": str(BUNDLES / "web-v2"),
-                "behaves": {"answers": {"/": draw(st.sampled_from([200, 200, 200, 404]))}},
-            },
-        },
-        "group": {
-            "deployment_config": draw(minima),
-            "auto_rollback": rolls_back if alarms else [name for name in rolls_back if "ALARM" not in name],
-            **({"alarms": alarms, "ignore_poll_alarm_failure": draw(st.booleans())} if alarms else {}),
-        },
-        "alarms": {name: ALARMS[name] for name in alarms} or None,
-        "analyses": JUDGE if any("users" in repr(strategy) for strategy in told) else None,
-        "deploy": [
-            {
-                "revision": draw(st.sampled_from(["v1", "v2", "v2"])),
-                "strategy": strategy,
-                "file_exists_behavior": draw(st.sampled_from(["DISALLOW", "OVERWRITE", "RETAIN"])),
-                "ignore_application_stop_failures": draw(st.booleans()),
-            }
-            for strategy in told
-        ],
-        "limits": {
-            "start": draw(st.sampled_from(["800ms", "5s", "30s", "30s"])),
-            "event": draw(st.sampled_from(["800ms", "30s", "30s", "30s", "30s"])),
-            "deployment": draw(st.sampled_from(["20s", "5m", "20m", "20m"])),
-        },
-        "faults": draw(st.lists(trouble, max_size=draw(st.sampled_from([0, 1, 3])))),
-        "operator": draw(st.lists(people(), max_size=3)),
-    }
-    try:
-        return scenario(**asked)
-    except ScenarioError:
-        reject()
-
-
-@settings(max_examples=SOAK or settings().max_examples)
-@given(rehearsals(), st.integers(0, 2**32))
-def test_every_run_ends_and_keeps_every_invariant(asked: Scenario, seed: int) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        first, second = Path(scratch) / "first", Path(scratch) / "second"
-        result = run(asked, seed, first, time_limit_ms=60_000)
-        event(f"{result.status}, {result.outcome}")
-        assert result.status is RunStatus.COMPLETED
-        assert broken(result) == []
-        assert all(rollout.status.terminal for rollout in result.rollouts)
-        assert all(not rollout.counts[TargetStatus.IN_PROGRESS] for rollout in result.rollouts)
-        if result.traffic:
-            assert 0 <= result.traffic.failed <= result.traffic.total
-
-        again = run(asked, seed, second)
-        assert second.read_bytes() == first.read_bytes()
-        assert again.journal_sha256 == result.journal_sha256
-
-        assert_same(replay(first), result)
-
-
-def assert_same(replayed: RunResult, result: RunResult) -> None:
-    """A replay gives all that the run gave."""
-    for name in ("status", "outcome", "notifications", "traffic", "in_service_min", "events", "flags"):
-        assert getattr(replayed, name) == getattr(result, name), name
-    assert replayed.invariants == result.invariants
-    assert replayed.expectations == result.expectations
-    assert replayed.journal_sha256 == result.journal_sha256
-    assert [rollout.key() for rollout in replayed.rollouts] == [rollout.key() for rollout in result.rollouts]
-
+from tests.support.rehearsals import run, scenario
 
 _PROGRAM = """
 import sys
@@ -302,12 +56,11 @@ def test_one_hosts_draws_never_move_anothers(tmp_path: Path) -> None:
         asked = scenario(group={"deployment_config": "CodeDeployDefault.AllAtOnce"}, **parts)
         (rollout, *_) = run(asked, 3).rollouts
         records = rollout.hosts["h1"].records
-        return {
-            r.name: r.ended_ms - r.started_ms for r in records if r.started_ms is not None and "Traffic" not in r.name
-        }
+        return {r.name: r.ended_ms - r.started_ms for r in records if r.started_ms is not None}
 
-    fault = {"when": {"event": "Install", "host": "h2"}, "do": {"host": "crash"}}
-    assert durations() == durations(faults=[fault])
+    for event in ("BeforeBlockTraffic", "Install"):
+        fault = {"when": {"event": event, "host": "h2"}, "do": {"host": "crash"}}
+        assert durations() == durations(faults=[fault])
 
 
 def test_a_journal_is_the_list_of_events(tmp_path: Path) -> None:
