@@ -11,10 +11,12 @@ from typing import get_args
 from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_locations
 from scenarios.checks_expect import check_expectations
 from scenarios.checks_people import check_people
+from scenarios.checks_platforms import check_platform
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
 from scenarios.facts import (
     ADD_BALANCER,
+    SERVER,
     Facts,
     deployment_exists,
     exactly_one,
@@ -25,6 +27,7 @@ from scenarios.facts import (
 )
 from scenarios.faults import EFFECTS, HEALTH_EFFECTS, TRIGGERS
 from scenarios.problems import either, nearest, suggest
+from scenarios.told import ALL_AT_ONCE
 from scenarios.tree import Report, Tree
 from scenarios.words import FLEET_PERCENT_MAX, NO_REVISION, LifecycleEvent
 
@@ -41,6 +44,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.deployments()
     checker.faults()
     checker.operator()
+    check_platform(facts, directory, report)
     check_signals(facts, report, warn)
     check_expectations(facts, report)
 
@@ -116,6 +120,8 @@ class _Checker:
     def _config(self, config: Tree) -> None:
         from strategies.configuration import PREDEFINED, PREDEFINED_ELSEWHERE, PREFIX, elsewhere, named
 
+        if self._facts.platform != SERVER or config.word == ALL_AT_ONCE:
+            return  # scenarios.checks_platforms finds the words for it
         if config.word is not None and (other := elsewhere(config.word)) is not None:
             self._report(config.place, *other.refusal())
         elif config.word is not None and named(config.word) is None:

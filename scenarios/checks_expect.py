@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.facts import ADD_BALANCER, Facts, deployment_exists, known_host, known_revision, traffic_event
+from scenarios.facts import ADD_BALANCER, SERVER, Facts, deployment_exists, known_host, known_revision, traffic_event
 from scenarios.tree import Report, Tree
 
 
@@ -26,9 +26,11 @@ def _service(facts: Facts, report: Report, expect: Tree) -> None:
             message = f"expect.{key} is measured at the balancer, and there is none"
             report(expect.keys[key], message, ADD_BALANCER)
     least = expect.get("in_service_min")
-    if least is not None and least.number is not None and facts.hosts and least.number > len(facts.hosts):
-        message = f"in_service_min: {least.number} is more than the {len(facts.hosts)} hosts"
-        report(least.place, message, f"write at most {len(facts.hosts)}")
+    most = facts.in_service_max
+    if least is not None and least.number is not None and most and least.number > most:
+        what = "hosts" if facts.platform == SERVER else "tasks"
+        message = f"in_service_min: {least.number} is more than the {most} {what}"
+        report(least.place, message, f"write at most {most}")
 
 
 def _revisions(facts: Facts, report: Report, expect: Tree) -> None:

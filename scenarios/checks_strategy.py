@@ -11,8 +11,10 @@ from itertools import pairwise
 
 from pydantic import ValidationError
 
-from scenarios.facts import Facts, exactly_one, known_host
-from scenarios.model import HealthCheck, Limits
+from scenarios.checks_platforms import sound
+from scenarios.facts import SERVER, Facts, exactly_one, known_host
+from scenarios.model import Group, HealthCheck, Limits
+from scenarios.platforms import STRATEGIES as PLATFORM_STRATEGIES
 from scenarios.strategies import (
     NEEDS_OPTIONS,
     STRATEGIES_WITH_OPTIONS,
@@ -22,7 +24,7 @@ from scenarios.strategies import (
     StrategyOptions,
     key_of,
 )
-from scenarios.told import minimum, told
+from scenarios.told import minimum, told, told_of_traffic
 from scenarios.tree import Place, Report, Tree
 from scenarios.words import duration_ms, duration_text
 from strategies import DEFAULT_CONFIGS, STRATEGIES, DeploymentConfig, Member, Options, Plan
@@ -141,6 +143,8 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
 
 def _plan(facts: Facts, deploy: Tree, written: Tree | None, report: Report) -> Planned | None:
     """What a deployment is going to do; None where that cannot be said."""
+    if facts.platform != SERVER:
+        return _of_platform(facts, deploy)
     name, options = _told(written)
     if name not in STRATEGIES or options is None or not facts.hosts:
         return None
@@ -163,6 +167,28 @@ def _plan(facts: Facts, deploy: Tree, written: Tree | None, report: Report) -> P
         report(place, message, remedy)
         return None
     return Planned(name, options, plan, written, written.place if written is not None else deploy.place)
+
+
+def _of_platform(facts: Facts, deploy: Tree) -> Planned | None:
+    """The same on ECS and Lambda, where the configuration says how the traffic goes."""
+    if not sound(facts, deploy):
+        return None
+    group: Tree | None = facts.tree.get("group")
+    written = {
+        key: node.plain()
+        for key in ("strategy", "deployment_config")
+        if (node := deploy.get(key) or (group.get(key) if group is not None else None)) is not None
+    }
+    try:
+        read = Group.model_validate_json(json.dumps(written), strict=True)
+    except (ValidationError, ValueError):
+        return None
+    config = read.deployment_config
+    assert not isinstance(config, MinimumHealthyHosts), "that is not sound"
+    options = told_of_traffic(facts.platform, config, read.strategy)[0]
+    name = PLATFORM_STRATEGIES[facts.platform]
+    plan = STRATEGIES[name]([Member(facts.hosts[0].name)], DEFAULT_CONFIGS[name], options)
+    return Planned(name, options, plan, None, deploy.place)
 
 
 def _told(written: Tree | None) -> tuple[str, Options | None]:
@@ -229,6 +255,8 @@ def _place_of(
 def _watched(facts: Facts, planned: Planned, warn: Report) -> None:
     _idle_steps(facts, planned, warn)
     _long_waits(facts, planned, warn)
+    if facts.platform != SERVER:
+        return
     if not facts.balancer:
         if planned.bakes:
             message = "a bake listens to the balancer's health check, and there is no balancer: nothing is watched"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from scenarios.model import Scenario
+from scenarios.platforms import EVENTS
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
 
 TRAFFIC_EVENTS = frozenset(f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow"))
 ADD_BALANCER = "add balancer: {port: …}, or take this away"
+SERVER = "Server"
 HOSTS_COMPARED_MAX = 1000
 """Among more hosts the nearest name is not looked for."""
 
@@ -35,7 +38,11 @@ class Facts:
 
     @cached_property
     def hosts(self) -> tuple[HostFacts, ...]:
-        """The hosts; empty where the file does not say which."""
+        """The hosts, or the one service or function that is deployed to; empty where the file does not say which."""
+        if self.platform != SERVER:
+            application = self.tree.get("application")
+            name = application.text if application is not None else Scenario.model_fields["application"].default
+            return (HostFacts(name, "", {}),)
         written = self.tree.get("fleet", "hosts")
         if written is None:
             return ()
@@ -52,6 +59,18 @@ class Facts:
             for host in written.items
             if (name := host.get("name")) is not None
         )
+
+    @property
+    def platform(self) -> str:
+        """The group's compute platform."""
+        written = self.tree.get("group", "compute_platform")
+        return written.word if written is not None and written.word in EVENTS else SERVER
+
+    @property
+    def in_service_max(self) -> int:
+        """How many hosts, tasks or versions there are to be in service; 0 where the file does not say."""
+        written = self.tree.get("fleet", "hosts")
+        return (written.number or 0) if self.platform != SERVER and written is not None else len(self.hosts)
 
     @cached_property
     def host_names(self) -> dict[str, None]:

@@ -116,4 +116,10 @@ def _with_absolute_bundles(scenario: Scenario, directory: Path) -> Scenario:
         name: revision.model_copy(update={"bundle": (here / revision.bundle).resolve()})
         for name, revision in scenario.revisions.items()
     }
-    return scenario.model_copy(update={"revisions": revisions})
+    functions = {
+        name: function.model_copy(update={"handler": (here / function.handler).resolve()})
+        if function.handler is not None
+        else function
+        for name, function in scenario.functions.items()
+    }
+    return scenario.model_copy(update={"revisions": revisions, "functions": functions})

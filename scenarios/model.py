@@ -25,8 +25,9 @@ from scenarios.faults import (
     When,
     Where,
 )
+from scenarios.platforms import FUNCTIONS_MAX, ComputePlatform, Function, Task
 from scenarios.signals import ALARMS_MAX, SIGNALS_MAX, Alarm, Analysis
-from scenarios.strategies import MinimumHealthyHosts, Strategy, StrategyOptions
+from scenarios.strategies import TRAFFIC, MinimumHealthyHosts, ShiftedTraffic, Strategy, StrategyOptions
 from scenarios.words import (
     DEPLOYMENTS_MAX,
     FAULTS_MAX,
@@ -120,7 +121,10 @@ class Fleet(Model):
         Annotated[int, Field(ge=1, le=HOSTS_MAX), Tag("<number>")]
         | Annotated[tuple[Host, ...], Field(min_length=1, max_length=HOSTS_MAX), Tag("<list>")],
         Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>"),
-    ] = Field(description="How many hosts (named h1, h2, …), or the hosts one by one.")
+    ] = Field(
+        description="How many hosts (named h1, h2, …), or the hosts one by one. On ECS: how many tasks a task set has; "
+        "on Lambda: 1."
+    )
     zones: tuple[str, ...] = Field((), description="Hosts given as a number are spread over these in turn.")
     tags: dict[str, str] = Field({}, description="Tags that every host has.")
     running: str | None = Field(
@@ -211,6 +215,12 @@ class Revision(Model):
 
     bundle: Path = Field(description="Relative to the scenario file.")
     behaves: Behaves = Behaves()
+    task: Task | None = Field(None, description="On ECS: what its tasks run.")
+    handler: str = Field(
+        "handler.py",
+        pattern=r"^[^/].*\.py$",
+        description="On Lambda: its file with `handler(event, context)`.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -219,10 +229,20 @@ class Revision(Model):
 
 
 DeploymentConfig = Annotated[
-    Annotated[str, Tag("<name>")] | Annotated[MinimumHealthyHosts, Tag("<minimum>")],
-    Discriminator(lambda value: "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"),
+    Annotated[str, Tag("<name>")]
+    | Annotated[MinimumHealthyHosts, Tag("<minimum>")]
+    | Annotated[ShiftedTraffic, Tag("<traffic>")],
+    Discriminator(lambda value: _kind_of_config(value)),
 ]
-"""The name of a predefined configuration, or a minimum of one's own."""
+"""The name of a predefined configuration, or a minimum of one's own; for ECS and Lambda, how the traffic goes."""
+
+
+def _kind_of_config(value: object) -> str:
+    if isinstance(value, ShiftedTraffic) or (isinstance(value, dict) and not value.keys().isdisjoint(TRAFFIC)):
+        return "<traffic>"
+    return "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"
+
+
 RollbackEvent = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 FileExistsBehavior = Literal["DISALLOW", "OVERWRITE", "RETAIN"]
 
@@ -231,11 +251,14 @@ class Group(Model):
     """The deployment group: what its deployments have in common."""
 
     name: str = Field("production", pattern=RESOURCE_NAME)
+    compute_platform: ComputePlatform = Field(
+        "Server", description="What is deployed to: hosts, a service of ECS, or a function of Lambda."
+    )
     strategy: Strategy = Field("rolling", description="A strategy's name, or its name and what it is told.")
     deployment_config: DeploymentConfig | None = Field(
         None,
-        description="How much of the fleet must stay healthy meanwhile. Left out: CodeDeployDefault.OneAtATime, "
-        "or CodeDeployDefault.AllAtOnce in place.",
+        description="How much of the fleet must stay healthy meanwhile; on ECS and Lambda, how the traffic goes. Left "
+        "out: CodeDeployDefault.OneAtATime, or …AllAtOnce in place, …ECSAllAtOnce, …LambdaAllAtOnce.",
     )
     auto_rollback: tuple[RollbackEvent, ...] = Field((), description="What makes the group roll back by itself.")
     alarms: tuple[str, ...] = Field(
@@ -293,9 +316,18 @@ class Scenario(Model):
     analyses: dict[str, Analysis] = Field(
         {}, max_length=SIGNALS_MAX, description="Analyses by name; a strategy says which of them judges it, and when."
     )
+    functions: dict[str, Function] = Field(
+        {}, max_length=FUNCTIONS_MAX, description="On ECS and Lambda: the functions that AppSpecs name as hooks."
+    )
     faults: tuple[Fault, ...] = Field((), max_length=FAULTS_MAX, description="What goes wrong.")
     operator: tuple[OperatorAction, ...] = Field((), description="What a person does meanwhile.")
     expect: Expect | None = Field(None, description="What must come of it; without it, nothing is asked for.")
+
+    def targets(self) -> tuple[NamedHost, ...]:
+        """What is deployed to: the hosts, or the one service or function, which is called as the application is."""
+        if self.group.compute_platform == "Server":
+            return self.fleet.named_hosts()
+        return (NamedHost(self.application, "", self.fleet.tags, {}),)
 
     def standing_by(self) -> frozenset[str]:
         """Hosts that are outside the group, to replace it one day (DISCOVER_EXISTING)."""

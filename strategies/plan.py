@@ -18,6 +18,10 @@ import networkx as nx
 from strategies.configuration import DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType
 from strategies.options import Options
 
+WHOLE = 100
+"""All of the traffic, in percent."""
+HOST = "a host"
+"""What a bake watches, unless it is told otherwise."""
 NO_MINIMUM = MinimumHealthyHosts(MinimumHealthyHostsType.HOST_COUNT, 0)
 
 
@@ -39,9 +43,22 @@ class Part(StrEnum):
     """Into traffic."""
     BLOCK = "block"
     """Out of traffic."""
+    REPLACE = "replace"
+    """Of a service of ECS: a replacement task set, from BeforeInstall to AfterAllowTestTraffic. The service is Ready
+    then."""
+    BEFORE = "before"
+    """Of a service or a function: BeforeAllowTraffic. What follows is the traffic, stage by stage."""
+    AFTER = "after"
+    """Of a service or a function: AfterAllowTraffic, once all of the traffic has been shifted."""
 
 
 _PART_WORDS = {Part.WHOLE: "deploy to", Part.INSTALL: "install on", Part.ALLOW: "let in", Part.BLOCK: "take out"}
+_TARGET_WORDS = {
+    Part.REPLACE: "bring up a replacement task set for",
+    Part.BEFORE: "before traffic is shifted, ask the function of",
+    Part.AFTER: "after all of the traffic was shifted, ask the function of",
+}
+"""Parts of the lifecycle of what is no host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +99,8 @@ class Deploy:
         return max(min(self.fleet - self.required, len(self.hosts) - self.own_required), 0)
 
     def __str__(self) -> str:
+        if (words := _TARGET_WORDS.get(self.part)) is not None:
+            return f"{words} {', '.join(self.hosts)}"
         hosts = len(self.hosts)
         required = self.required
         words = (
@@ -93,13 +112,18 @@ class Deploy:
 
 @dataclass(frozen=True, slots=True)
 class Bake:
-    """Wait, and watch what was deployed to so far: a host that turns unhealthy meanwhile fails the deployment."""
+    """Wait, and watch what was deployed to so far: a host that turns unhealthy meanwhile fails the deployment.
+
+    `watched`: what is, in words, where it is no host; empty where only alarms could tell.
+    """
 
     name: str
     lasts_ms: int
+    watched: str = HOST
 
     def __str__(self) -> str:
-        return f"bake for {seconds(self.lasts_ms)}: a host that turns unhealthy fails the deployment"
+        what = f"{self.watched} that turns unhealthy fails" if self.watched else "an alarm stops"
+        return f"bake for {seconds(self.lasts_ms)}: {what} the deployment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,29 +154,41 @@ class Provision:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Let these hosts together have this share of the traffic, and the others the rest."""
+    """Let these hosts together have this share of the traffic, and the others the rest.
+
+    With a `target`, a service or a function, the share is that of the version which the deployment brings to it, and
+    the shift is a part of the target's lifecycle event AllowTraffic: that begins with the first shift, and ends with
+    the one to `WHOLE`.
+    """
 
     name: str
     hosts: tuple[str, ...]
     percent: int
+    target: str = ""
+    to: str = "the new hosts"
 
     def __str__(self) -> str:
-        return f"shift traffic: {self.percent} % to the new hosts, {100 - self.percent} % to the old"
+        other = "the other version" if self.target else "the old"
+        return f"shift traffic: {self.percent} % to {self.to}, {WHOLE - self.percent} % to {other}"
 
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """After a wait, end these hosts; with `keep` they only leave the group, and run on."""
+    """After a wait, end these hosts; with `keep` they only leave the group, and run on.
+
+    `what` names what ends of a service: the task set that traffic was taken from, and not the service.
+    """
 
     name: str
     hosts: tuple[str, ...]
     after_ms: int = 0
     keep: bool = False
+    what: str = ""
 
     def __str__(self) -> str:
         wait = f"after {seconds(self.after_ms)}, " if self.after_ms else ""
-        what = "leave running" if self.keep else "terminate"
-        return f"{wait}{what} {len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        verb = "leave running" if self.keep else "terminate"
+        return f"{wait}{verb} {self.what or f'{len(self.hosts)} host' + 's' * (len(self.hosts) != 1)}"
 
 
 @dataclass(frozen=True, slots=True)

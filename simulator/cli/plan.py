@@ -83,7 +83,7 @@ def _planned(scenario: Scenario) -> list[PlannedDeployment]:
     from simulator.report.graph import PlannedDeployment
     from strategies import STRATEGIES, Member
 
-    members = [Member(host.name, host.zone) for host in scenario.fleet.named_hosts()]
+    members = [Member(host.name, host.zone) for host in scenario.targets()]
     planned = []
     for number, deploy in enumerate(scenario.deploy, 1):
         strategy, options = strategy_of(scenario, deploy)

@@ -24,9 +24,8 @@ def verb(
     if file:
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
         return
-    from scenarios.strategies import strategy_name
     from simulator.cli.width import beside, columns
-    from simulator.control.request import deployment_config
+    from simulator.control.request import deployment_config, strategy_of
 
     terminal = columns()
     found = load(path)
@@ -35,7 +34,8 @@ def verb(
         typer.echo("\n" + beside("", " ".join(found.about.split()), min(terminal or _WIDTH, _WIDTH)))
     hosts = len(found.fleet.named_hosts())
     deploys = ", ".join(deploy.revision for deploy in found.deploy)
-    strategy, config = strategy_name(found.group.strategy), deployment_config(found, found.deploy[0]).name
+    first = found.deploy[0]
+    strategy, config = strategy_of(found, first)[0], deployment_config(found, first).name
     running = f", running {found.fleet.running}" if found.fleet.running else ", new"
     typer.echo()
     rows = [

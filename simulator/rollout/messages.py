@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import NamedTuple
 
 from simulator.rollout import lifecycle
-from simulator.rollout.deployment import Limits
+from simulator.rollout.deployment import Deployment, Limits
 from simulator.rollout.events import HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
-from strategies.plan import Bake, Stage
+from strategies.configuration import ComputePlatform
+from strategies.plan import HOST, Bake, Stage
 
 FAILURES_NAMED_MAX = 3
 """A deployment's message names so many failed hosts; the others are counted."""
@@ -60,6 +62,38 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     )
 
 
+def target_timed_out(host: Host, _limits: Limits, now_ms: int) -> str:
+    """The same of a target that is no host: a service of ECS, or a function."""
+    waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
+    if host.event == lifecycle.INSTALL:
+        health = host.health
+        seen = "no task of it answered" if health is None or health.healthy else _seen(health)
+        return f"the replacement task set did not become steady within {waited}: {seen}"
+    if host.event == lifecycle.ALLOW_TEST_TRAFFIC:
+        return f"the test listener was not pointed at the replacement task set within {waited}"
+    return (
+        f"the function of {host.event} reported neither Succeeded nor Failed within {waited}; it "
+        "has to call PutLifecycleEventHookExecutionStatus, on every way out of it"
+    )
+
+
+def targets(deployment: Deployment) -> str:
+    """What is deployed to: `4 hosts`, `the service web`."""
+    noun = _NOUNS.get(deployment.compute_platform)
+    number = len(deployment.targets)
+    return f"the {noun} {deployment.targets[0].name}" if noun else f"{number} host{'s' * (number != 1)}"
+
+
+def succeeded(number: int, hosts: Sized, deployment: Deployment) -> str:
+    """Why a deployment has succeeded: `3 of 4 hosts succeeded`, `v2 has all of the traffic`."""
+    if deployment.compute_platform in _NOUNS:
+        return f"{deployment.revision} has all of the traffic of {targets(deployment)}"
+    return f"{of_hosts(number, len(hosts))} succeeded"
+
+
+_NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
+
+
 def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
     """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was."""
     named = "; ".join(f"{f.host} at {f.event}: {f.message}" for f in failures)
@@ -97,6 +131,8 @@ def never_came(stage: Stage, hosts: list[str], limits: Limits) -> str:
 
 def turned_sick(health: HealthCheckReported, stage: Bake) -> str:
     """The message where a host turned unhealthy in a bake."""
+    if stage.watched != HOST:
+        return f"the replacement task set of {health.host} was steady and is unhealthy now: {_seen(health)}"
     return (
         f"{health.host} had passed every check and turned unhealthy later: {_seen(health)}. Without the bake "
         f"({stage.name}) nobody would have noticed"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from simulator.rollout import lifecycle, messages
 from simulator.rollout.commands import Command, ProvisionHost, ShiftTraffic, StartAnalysis, TerminateHost
@@ -24,19 +25,20 @@ from simulator.rollout.events import (
     TrafficShifted,
 )
 from simulator.rollout.health import HealthBudget, Standing
-from simulator.rollout.host import Host
+from simulator.rollout.host import Host, Record
 from simulator.rollout.state import Phase
 from simulator.rollout.statuses import (
     AnalysisOutcome,
     DeploymentStatus,
     ErrorCode,
+    EventStatus,
     Label,
     OperatorVerb,
     TargetStatus,
     Trigger,
 )
 from simulator.rollout.walk import HostWalk
-from strategies.plan import Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
+from strategies.plan import WHOLE, Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
 
 STAGE_TIMER = "stage:"
 
@@ -89,7 +91,7 @@ class StageWalk(HostWalk):
     def _begin_deploy(self, stage: Deploy, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
         self.sequence = lifecycle.sequence(with_balancer=self.deployment.with_balancer, part=stage.part)
-        self.ready_is_enough = stage.part is Part.INSTALL
+        self.through = _THROUGH.get(stage.part, TargetStatus.SUCCEEDED)
         self.failures = [failure for failure in self.failures if failure.host in stage.among]
         hosts = [host for name in stage.hosts if (host := self.hosts[name]).status in _TO_COME]
         unhealthy = [host.name for host in hosts if not self._in_health(host)]
@@ -140,6 +142,8 @@ class StageWalk(HostWalk):
         while taken := budget.take():
             name, why = taken
             host = self.hosts[name]
+            if self.course:
+                why = str(self.stages[self.stage])
             if host.status is TargetStatus.PENDING:
                 self._notify(Trigger.INSTANCE_START, why, name)
             self._move(host, TargetStatus.IN_PROGRESS)
@@ -148,6 +152,10 @@ class StageWalk(HostWalk):
             return
         if budget.success:
             self._end_stage(event)
+        elif self.course:
+            failure = self.failures[-1]
+            message = f"{failure.host} failed at {failure.event}: {failure.message}"
+            self._finish(event, DeploymentStatus.FAILED, lifecycle.fails_with(failure.event), message)
         else:
             message = messages.too_many_failed(budget, self.failures)
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
@@ -180,8 +188,30 @@ class StageWalk(HostWalk):
 
     def _begin_shift(self, stage: Shift, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
+        if stage.target and not self.shifting:
+            self._begin_traffic(self.hosts[stage.target], event)
         self._await(ShiftTraffic(self._next_id(), self.deployment_id, str(stage), stage.hosts, stage.percent), "")
         self._await_until(event, str(stage))
+
+    def _begin_traffic(self, host: Host, event: Event) -> None:
+        """A target's AllowTraffic begins with the first of the stages that carry it out."""
+        if host.status is TargetStatus.PENDING:
+            self._notify(Trigger.INSTANCE_START, "all of the traffic goes back", host.name)
+        self._move(host, TargetStatus.IN_PROGRESS)
+        self.shifting = host.name
+        host.event = lifecycle.ALLOW_TRAFFIC
+        host.sent_ms = host.started_ms = event.at_ms
+        if host.health is not None and not host.health.healthy:
+            self.sick[host.name] = host.health  # since its task set was steady
+
+    def _end_traffic(self, host: Host, event: Event) -> None:
+        """All of the traffic has been shifted; the target has succeeded where no other event of its is to come."""
+        host.records.append(Record(host.event, EventStatus.SUCCEEDED, host.started_ms, event.at_ms, None))
+        self.shifting = host.event = ""
+        host.revision = self.deployment.revision
+        if len(host.records) == len(self.course):
+            self._move(host, TargetStatus.SUCCEEDED)
+            self._notify(Trigger.INSTANCE_SUCCESS, "every lifecycle event succeeded", host.name)
 
     def _begin_terminate(self, stage: Terminate, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
@@ -244,6 +274,8 @@ class StageWalk(HostWalk):
             self.hosts[host].gone = True
         elif isinstance(event, HostProvisioned):
             self.hosts[host].unborn = False
+        elif self.shifting and cast(Shift, self.stages[self.stage]).percent == WHOLE:
+            self._end_traffic(self.hosts[self.shifting], event)
         if not self.awaited:
             if self.phase is Phase.STOPPING:
                 self._host_ended(event)
@@ -270,7 +302,8 @@ class StageWalk(HostWalk):
         stage = self.stages[self.stage]
         if isinstance(stage, Bake):
             message = messages.turned_sick(health, stage)
-            self._finish(now or health, DeploymentStatus.FAILED, ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY, message)
+            code = ErrorCode.ECS_UPDATE_ERROR if self.course else ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY
+            self._finish(now or health, DeploymentStatus.FAILED, code, message)
 
     # -- the operator -------------------------------------------------------------------------------------------
 
@@ -342,7 +375,15 @@ _ANALYSIS_ENDS = {
 }
 """How a deployment ends that its analysis does not let pass. Nothing found within the time is no success."""
 
-_TO_COME = (TargetStatus.PENDING, TargetStatus.READY)
+_TO_COME = (TargetStatus.PENDING, TargetStatus.READY, TargetStatus.IN_PROGRESS)
+"""Of the hosts of a stage that begins: those that it takes. One that is in progress then has a part behind it."""
+
+_THROUGH = {
+    Part.INSTALL: TargetStatus.READY,
+    Part.REPLACE: TargetStatus.READY,
+    Part.BEFORE: TargetStatus.IN_PROGRESS,
+}
+"""Where a host stands after a part of its lifecycle; after the others it has succeeded."""
 
 _BEGIN: Mapping[type[Stage], Callable[..., None]] = {
     Deploy: StageWalk._begin_deploy,

@@ -19,6 +19,7 @@ from simulator.rollout.events import (
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
+    DeploymentRefused,
     DisksCompared,
     Event,
     FaultChanged,
@@ -34,7 +35,7 @@ from simulator.rollout.events import (
     TrafficMeasured,
     TrafficShifted,
 )
-from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, OperatorVerb
+from simulator.rollout.statuses import AlarmState, AnalysisOutcome, ErrorCode, EventStatus, OperatorVerb
 from strategies.options import BlueGreen, Options, Share
 from tests.support.rehearsals import Watcher, run, scenario
 from tests.support.rollouts import FAILED, deployment
@@ -73,20 +74,21 @@ def test_every_event_of_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
 
 SAMPLES: list[Event] = [
     DeploymentCreated(1, 0, "", deployment(2, options=Options(share=Share(percent=10), blue_green=BlueGreen(("g",))))),
-    LifecycleEventStarted(2, 5, "1.2", "d-1", "h1", "Install"),
-    LifecycleEventCompleted(3, 9, "1.2", "d-1", "h1", "Install", EventStatus.FAILED, 5, FAILED),
-    HealthCheckReported(4, 9, "", "h1", False, "/", "200", "404"),
-    TimerFired(5, 9, "1.3", "d-1", "host:h1"),
-    StopRequested(6, 9, "", "d-1", "somebody", True),
-    OperatorSpoke(7, 9, "", "d-1", OperatorVerb.PROMOTE_FULL, "somebody"),
-    HostProvisioned(8, 9, "1.4", "d-1", "h1-g2"),
-    HostTerminated(9, 9, "1.5", "d-1", "h1"),
-    TrafficShifted(10, 9, "1.6", "d-1"),
-    AlarmChanged(11, 9, "", "too-slow", AlarmState.UNKNOWN, "nobody answers"),
-    AnalysisEnded(12, 9, "1.7", "d-1", AnalysisOutcome.INCONCLUSIVE, "no traffic"),
-    FaultChanged(13, 9, "", "host crash", ("h1", "h2"), True),
-    DisksCompared(14, 9, "", "d-1", (Residue("/srv/app/x", "left", ("h1", "h2")),), ("/srv/app",), ("h3",)),
-    TrafficMeasured(15, 9, "", 100, 2, (("v1", 60), ("v2", 40)), 3, 0),
+    DeploymentRefused(2, 0, "", deployment(1, strategy="ecs"), ErrorCode.INVALID_REVISION, "no TaskDefinition"),
+    LifecycleEventStarted(3, 5, "1.2", "d-1", "h1", "Install"),
+    LifecycleEventCompleted(4, 9, "1.2", "d-1", "h1", "Install", EventStatus.FAILED, 5, FAILED),
+    HealthCheckReported(5, 9, "", "h1", False, "/", "200", "404"),
+    TimerFired(6, 9, "1.3", "d-1", "host:h1"),
+    StopRequested(7, 9, "", "d-1", "somebody", True),
+    OperatorSpoke(8, 9, "", "d-1", OperatorVerb.PROMOTE_FULL, "somebody"),
+    HostProvisioned(9, 9, "1.4", "d-1", "h1-g2"),
+    HostTerminated(10, 9, "1.5", "d-1", "h1"),
+    TrafficShifted(11, 9, "1.6", "d-1"),
+    AlarmChanged(12, 9, "", "too-slow", AlarmState.UNKNOWN, "nobody answers"),
+    AnalysisEnded(13, 9, "1.7", "d-1", AnalysisOutcome.INCONCLUSIVE, "no traffic"),
+    FaultChanged(14, 9, "", "host crash", ("h1", "h2"), True),
+    DisksCompared(15, 9, "", "d-1", (Residue("/srv/app/x", "left", ("h1", "h2")),), ("/srv/app",), ("h3",)),
+    TrafficMeasured(16, 9, "", 100, 2, (("v1", 60), ("v2", 40)), 3, 0),
 ]
 
 
