@@ -176,7 +176,8 @@ class _Checker:
         known_host(facts, self._report, when.get("host"))
         deployment_exists(facts, self._report, when.get("deployment"))
         nth = when.get("nth")
-        if nth is not None and nth.number is not None and facts.hosts and nth.number > len(facts.hosts):
+        hosts = len(facts.hosts) if facts.platform == SERVER else 0  # of a service, the n-th is the n-th shift
+        if nth is not None and nth.number is not None and hosts and nth.number > hosts:
             message = f"when.nth: {nth.number} can never be: there are {len(facts.hosts)} hosts"
             self._report(nth.place, message, f"write at most {len(facts.hosts)}")
         traffic_event(facts, self._report, event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from scenarios.words import Duration, Model
 
@@ -45,3 +45,9 @@ class Task(Model):
     command: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         description="A program and its arguments, run within the unpacked bundle; it has to listen on balancer.port."
     )
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _list(cls, value: object) -> object:
+        """A revision's short form makes Python's data of JSON's, and those have lists where a tuple is wanted."""
+        return tuple(value) if isinstance(value, list) else value

@@ -41,7 +41,7 @@ class _Scripted:
         event, effect = self.trigger.event, self.fault.do
         if effect.alarm is not None:
             return False
-        by_agent = event is not None and CARRIED_OUT_BY[event] is not CarriedOutBy.BALANCER
+        by_agent = event is not None and CARRIED_OUT_BY.get(event) is not CarriedOutBy.BALANCER
         return by_agent and (effect.host is not None or effect.agent == "restart")
 
     def selects(self, host: str, revision: str) -> bool:

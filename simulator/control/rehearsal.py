@@ -23,6 +23,7 @@ from simulator.control.faults import Faults
 from simulator.control.happened import OPERATOR, Happened
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
+from simulator.control.platforms import Service, faults_of
 from simulator.control.request import Standing, requested
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
@@ -64,8 +65,12 @@ from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBeha
 BEFORE_THE_RUN = "before-the-run"
 """The deployment that is said to have put `fleet.running` there."""
 
-_TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
-"""The lifecycle events that the balancer carries out, by the command."""
+_TRAFFIC: dict[type[Command], str] = {
+    BlockTraffic: BLOCK_TRAFFIC,
+    AllowTraffic: ALLOW_TRAFFIC,
+    ShiftTraffic: ALLOW_TRAFFIC,
+}
+"""The lifecycle events that the balancer carries out, by the command. A shift is one only of a service or function."""
 
 
 @dataclass(slots=True)
@@ -124,7 +129,7 @@ class Rehearsal:
         self._closing = False
         self._to_come = list(reversed(scenario.deploy))
         self._timers: dict[tuple[str, str], str] = {}
-        hosts = hosts or scenario.fleet.named_hosts()
+        hosts = hosts or scenario.targets()
         running = scenario.fleet.running
         standing_by = scenario.standing_by()
         targets = [
@@ -138,9 +143,10 @@ class Rehearsal:
         self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
         agenda = Agenda(driver)
         self._emit, self._later = agenda.emit, agenda.later
+        self._service = Service(scenario)
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
-        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
+        self._faults = Faults(faults_of(scenario), hosts, running, seed, fleet, self._alarms, self._emit, self._later)
         self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
         self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
 
@@ -169,7 +175,7 @@ class Rehearsal:
         name = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
         active = self._alarms.active()
         created = replace(deployment, deployment_id=name, last_success=self._last_success, active_alarms=active)
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
+        self._emit(lambda event_id, at_ms: self._service.asked(event_id, at_ms, created))
         return created
 
     def end(self) -> None:
@@ -244,7 +250,7 @@ class Rehearsal:
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _perform(self, command: Command) -> None:
-        if self._watched and isinstance(command, HostCommand):
+        if self._watched and isinstance(command, HostCommand | ShiftTraffic):
             self._entering(command)
         self._fleet.perform(command)
 
@@ -268,13 +274,13 @@ class Rehearsal:
             return None
         return TimerFired(event_id, at_ms, command.id, command.deployment_id, command.timer)
 
-    def _entering(self, command: HostCommand) -> None:
+    def _entering(self, command: HostCommand | ShiftTraffic) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
-        name = command.name if isinstance(command, RunLifecycleEvent) else _TRAFFIC[type(command)]
-        host = command.host
-        if name not in self._watched:
-            return
         rollout, ordinal = self._by_id[command.deployment_id]
+        name = command.name if isinstance(command, RunLifecycleEvent) else _TRAFFIC[type(command)]
+        host = rollout.shifting if isinstance(command, ShiftTraffic) else command.host
+        if name not in self._watched or not host:
+            return
         self._faults.entering(host, name, rollout.deployment.revision, ordinal)
         for operator in self._operators:
             if operator.trigger.on_event(name, host, ordinal):
@@ -288,7 +294,8 @@ class Rehearsal:
         deployment = requested(self.scenario, self._to_come[-1], identity, targets)
 
         def create(event_id: int, at_ms: int) -> Event:
-            return DeploymentCreated(event_id, at_ms, "", replace(deployment, active_alarms=self._alarms.active()))
+            alarms = self._alarms.active()
+            return self._service.asked(event_id, at_ms, replace(deployment, active_alarms=alarms))
 
         self._emit(create)
 

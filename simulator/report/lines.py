@@ -161,8 +161,10 @@ def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
     yield event.host, words.SUCCEEDED, "is there, out of traffic"
 
 
-def _terminated(event: HostTerminated, _: Rollout | None) -> Iterator[Line]:
-    yield event.host, words.STOPPED, "is gone, or has left the group"
+def _terminated(event: HostTerminated, rollout: Rollout | None) -> Iterator[Line]:
+    of_service = rollout is not None and rollout.course
+    what = "has lost the task set that the traffic was taken from" if of_service else "is gone, or has left the group"
+    yield event.host, words.STOPPED, what
 
 
 def _shifted(event: TrafficShifted, _: Rollout | None) -> Iterator[Line]:

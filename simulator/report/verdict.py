@@ -15,6 +15,7 @@ from simulator.report.causes import causes
 from simulator.report.stages import passed, said
 from simulator.rollout.host import NEVER
 from simulator.rollout.statuses import DeploymentStatus, ErrorCode, TargetStatus
+from strategies.configuration import ComputePlatform
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,12 +105,16 @@ def _told(rollout: Rollout) -> Iterator[Line]:
         yield 4, Text.assemble(_signed(heard.sign), f" {words.clock(heard.at_ms)} ", str(heard))
 
 
+_NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
+
+
 def _happened(rollout: Rollout) -> Line:
     deployment = rollout.deployment
     total = len(rollout.hosts)
     counted = [(rollout.counts[status], word) for status, word in _COUNTED if rollout.counts[status]]
+    noun = _NOUNS.get(deployment.compute_platform, "host")
     hosts = "".join(
-        f": {number:,} of {words.count(total, 'host')} {word}" if index == 0 else f", {number:,} {word}"
+        f": {number:,} of {words.count(total, noun)} {word}" if index == 0 else f", {number:,} {word}"
         for index, (number, word) in enumerate(counted)
     )
     lasted = "" if rollout.ended_ms == NEVER else f" after {words.took(rollout.ended_ms - rollout.started_ms)}"

@@ -81,6 +81,10 @@ COURSES: Final[dict[str, tuple[str, ...]]] = {
 """By the strategy, the events of a target that is no host: a service or a function. On the way back no hook is run
 (chosen; the documentation says only that traffic returns)."""
 
+BACK: Final = {"ecs": "ecs-back", "lambda": "lambda-back"}
+"""How a deployment on ECS or Lambda is undone while what had the traffic before still stands."""
+WAYS_BACK: Final = frozenset(BACK.values())
+
 HOOKS: Final[dict[str, tuple[str, ...]]] = {
     "ECS": (BEFORE_INSTALL, AFTER_INSTALL, AFTER_ALLOW_TEST_TRAFFIC, BEFORE_ALLOW_TRAFFIC, AFTER_ALLOW_TRAFFIC),
     "Lambda": (BEFORE_ALLOW_TRAFFIC, AFTER_ALLOW_TRAFFIC),

@@ -19,8 +19,6 @@ from strategies.options import NONE, BlueGreen, Options
 
 BLUE_GREEN = "blue-green"
 BACK_TO_BLUE = "back-to-blue"
-BACK = {"ecs": "ecs-back", "lambda": "lambda-back"}
-"""How a deployment on ECS or Lambda is undone while what had the traffic before still stands."""
 
 _target = quick(Target)
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -113,8 +111,8 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
         else:
             strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
             targets = tuple(host.target for host in hosts.values())
-    elif strategy in BACK:
-        strategy = strategy if any(host.gone for host in hosts.values()) else BACK[strategy]
+    elif strategy in lifecycle.BACK:
+        strategy = strategy if any(host.gone for host in hosts.values()) else lifecycle.BACK[strategy]
         options = NONE
     elif options != NONE:
         strategy, options = "rolling", NONE

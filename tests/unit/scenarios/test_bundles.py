@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from fleet.agent.appspec import examine
+from fleet.platforms.revision import APPSPEC_NAMES, read_revision
 from scenarios import library
 from scenarios.bundle import appspec_text, is_bundle, script_locations
 
 BUNDLES = Path(library.__file__).parent.parent / "bundles"
-ALL = sorted(path.name for path in BUNDLES.iterdir() if path.is_dir())
-OURS = [name for name in ALL if name != "as-people-write-it"]
+ALL = sorted(path.name for path in BUNDLES.iterdir() if path.is_dir() and path.name != "functions")
+OURS = [name for name in ALL if name.startswith("web-")]
+OF_PLATFORMS = [name for name in ALL if name.startswith(("ecs-", "lambda-"))]
 BYTES_MAX = 8_000
 
 DIFFERENT = {
@@ -44,6 +46,16 @@ def files(name: str) -> dict[str, bytes]:
 
 def test_every_bundle_is_known_here() -> None:
     assert set(OURS) == {"web-v1", *DIFFERENT}
+    assert {*OURS, *OF_PLATFORMS, "as-people-write-it"} == set(ALL)
+
+
+@pytest.mark.parametrize("name", OF_PLATFORMS)
+def test_the_service_takes_those_for_ecs_and_lambda(name: str) -> None:
+    platform = {"ecs": "ECS", "lambda": "Lambda"}[name.split("-")[0]]
+    found = read_revision(name, BUNDLES / name, platform)
+    assert found.problem == ""
+    assert found.appspec is not None
+    assert found.appspec.platform == platform
 
 
 @pytest.mark.parametrize(("name", "different"), DIFFERENT.items())
@@ -56,7 +68,7 @@ def test_it_differs_from_v1_only_where_it_should(name: str, different: set[str])
 def test_it_is_small_and_complete(name: str) -> None:
     written = files(name)
     assert sum(map(len, written.values())) <= BYTES_MAX
-    assert "appspec.yml" in written
+    assert any(appspec in written for appspec in APPSPEC_NAMES)
     for path, content in written.items():
         if path.endswith(".sh"):
             assert content.startswith(b"#!/bin/bash\n")
