@@ -133,7 +133,7 @@ class HaproxyBalancer:
                 host_config=host_config,
                 **arguments,
             )["Id"]
-            files = {CONFIG: render(self._spec, self._hosts).encode()}
+            files = {CONFIG: self._config().encode()}
             api.put_archive(container, "/", tar_of(files).getvalue())
             api.start(container)
             found = api.inspect_container(container)
@@ -143,6 +143,10 @@ class HaproxyBalancer:
             raise FleetError(f"the balancer does not start; HAProxy says: {said[-2000:] or 'nothing'}")
         for port in (USERS_PORT, CONTROL_PORT):
             self._ports[port] = int(ports[f"{port}/tcp"][0]["HostPort"])
+
+    def _config(self) -> str:
+        """HAProxy's configuration."""
+        return render(self._spec, self._hosts)
 
     @property
     def url(self) -> str:

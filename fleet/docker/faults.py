@@ -210,6 +210,11 @@ def _health(fault: HealthFault) -> dict[str, Any]:
     return {"status": fault.status}
 
 
+def health_state(path: str, faults: Mapping[str, HealthFault]) -> str:
+    """What `hostside.health_fault` is told of these faults, by name, at this path."""
+    return json.dumps({"path": path, "faults": {name: _health(fault) for name, fault in faults.items()}})
+
+
 def refuse(scenario: Scenario) -> list[str]:
     """What the Docker fleet cannot do of this scenario, by name; empty where it can do everything."""
     return [reason for check in _CHECKS for reason in check(scenario)]
@@ -226,6 +231,8 @@ def _too_many_hosts(scenario: Scenario) -> list[str]:
 
 def _replaced(scenario: Scenario) -> int:
     """How many hosts a blue/green deployment provisions: there are as many twice, until the old ones have gone."""
+    if scenario.group.compute_platform != "Server":
+        return len(scenario.fleet.named_hosts())
     strategies = [deploy.strategy or scenario.group.strategy for deploy in scenario.deploy]
     if not any(strategy_name(strategy) == "blue-green" for strategy in strategies) or scenario.standing_by():
         return 0
@@ -265,10 +272,27 @@ def _same_name(scenario: Scenario) -> list[str]:
     ]
 
 
+def _without_code(scenario: Scenario) -> list[str]:
+    """Of ECS and Lambda: what the virtual fleet is told, and Docker would have to run."""
+    platform = scenario.group.compute_platform
+    handlers = [
+        f"functions.{name}: Docker calls the function itself, and it has no handler"
+        for name, function in scenario.functions.items()
+        if function.handler is None
+    ]
+    tasks = [
+        f"revisions.{name}: Docker runs the task itself, and it has no task: {{command: […]}}"
+        for name, revision in scenario.revisions.items()
+        if platform == "ECS" and revision.task is None
+    ]
+    return [*handlers, *tasks]
+
+
 _CHECKS: Final[tuple[Callable[[Scenario], list[str]], ...]] = (
     _too_many_hosts,
     _health_without_balancer,
     _users,
     _files,
     _same_name,
+    _without_code,
 )

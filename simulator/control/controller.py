@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 from fleet.base import MakeEvent, cannot_run
 from fleet.docker.fleet import DockerFleet
 from fleet.docker.mailbox import HostCommands
+from fleet.docker.services import DockerServices
 from scenarios.model import Deploy, Group, Scenario
 from simulator.control import verdict
 from simulator.control.analysis import require
 from simulator.control.journal import Journal
+from simulator.control.platforms import SERVER
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.rehearse import header_of
 from simulator.control.result import Observer, RunResult, RunStatus
@@ -85,7 +87,8 @@ class _Run:
     ) -> None:
         self._scenario = scenario
         self._seed = seed
-        self._fleet = DockerFleet(commands)
+        server = scenario.group.compute_platform == SERVER
+        self._fleet = DockerFleet(commands) if server else DockerServices(commands)
         self._operations = operations
         if operations is not None:
             self._fleet.run = replace(self._fleet.run, id=operations.run_id)
@@ -149,8 +152,8 @@ class _Run:
     async def _before(self, clock: RealClock) -> None:
         """Deploy what is to be running before time 0. Raises FleetError if that fails."""
         running = self._scenario.fleet.running
-        if running is None:
-            return
+        if running is None or isinstance(self._fleet, DockerServices):
+            return  # what has the traffic of a service before is there as soon as the fleet has started
         scenario = self._scenario.model_copy(
             update={
                 "name": self._scenario.name + _BEFORE,
