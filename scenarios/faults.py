@@ -168,6 +168,11 @@ class OperatorAction(Model):
     do: Literal["stop", "abort", "continue", "pause", "resume", "promote", "promote-full"] = Field(
         description="`abort` stops and rolls back; the others are said to a deployment that goes on."
     )
+    group: str | None = Field(
+        None,
+        description="To the deployment of this group. Left out: to the one of which `when` speaks, or to the last "
+        "that was created and is under way.",
+    )
     auto_rollback: bool | None = Field(
         None, description="With stop, as in StopDeployment; left out: as the group is configured."
     )

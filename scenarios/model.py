@@ -7,9 +7,9 @@ means; `scenarios.loader` reads a file into them and tells mistakes at their lin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
@@ -25,11 +25,13 @@ from scenarios.faults import (
     When,
     Where,
 )
-from scenarios.signals import ALARMS_MAX, SIGNALS_MAX, Alarm, Analysis
-from scenarios.strategies import MinimumHealthyHosts, Strategy, StrategyOptions
+from scenarios.groups import Deploy, DeploymentConfig, FileExistsBehavior, Group, RollbackEvent, TagFilter
+from scenarios.signals import SIGNALS_MAX, Alarm, Analysis
+from scenarios.strategies import MinimumHealthyHosts, StrategyOptions
 from scenarios.words import (
     DEPLOYMENTS_MAX,
     FAULTS_MAX,
+    GROUPS_MAX,
     HOST_NAME,
     HOSTS_MAX,
     NO_REVISION,
@@ -87,6 +89,7 @@ __all__ = [
     "ScriptBehaves",
     "ScriptExit",
     "StrangersFile",
+    "TagFilter",
     "Traffic",
     "Trigger",
     "When",
@@ -102,6 +105,7 @@ class Host(Model):
     zone: str = Field("", description="The availability zone that it stands in.")
     tags: dict[str, str] = Field({}, description="Its tags, beside the fleet's.")
     files: dict[str, str] = Field({}, description="Files on this host's disk before the run, beside the fleet's.")
+    on_premises: bool = Field(False, description="Not an EC2 instance: a server of your own, registered by name.")
 
 
 class NamedHost(NamedTuple):
@@ -111,6 +115,7 @@ class NamedHost(NamedTuple):
     zone: str
     tags: Mapping[str, str]
     files: Mapping[str, str]
+    on_premises: bool = False
 
 
 class Fleet(Model):
@@ -137,7 +142,8 @@ class Fleet(Model):
             zones = self.zones or ("",)
             return tuple(NamedHost(f"h{i + 1}", zones[i % len(zones)], self.tags, self.files) for i in range(hosts))
         return tuple(
-            NamedHost(host.name, host.zone, {**self.tags, **host.tags}, {**self.files, **host.files}) for host in hosts
+            NamedHost(host.name, host.zone, {**self.tags, **host.tags}, {**self.files, **host.files}, host.on_premises)
+            for host in hosts
         )
 
     @model_validator(mode="after")
@@ -218,49 +224,6 @@ class Revision(Model):
         return {"bundle": value} if isinstance(value, str) else value
 
 
-DeploymentConfig = Annotated[
-    Annotated[str, Tag("<name>")] | Annotated[MinimumHealthyHosts, Tag("<minimum>")],
-    Discriminator(lambda value: "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"),
-]
-"""The name of a predefined configuration, or a minimum of one's own."""
-RollbackEvent = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
-FileExistsBehavior = Literal["DISALLOW", "OVERWRITE", "RETAIN"]
-
-
-class Group(Model):
-    """The deployment group: what its deployments have in common."""
-
-    name: str = Field("production", pattern=RESOURCE_NAME)
-    strategy: Strategy = Field("rolling", description="A strategy's name, or its name and what it is told.")
-    deployment_config: DeploymentConfig | None = Field(
-        None,
-        description="How much of the fleet must stay healthy meanwhile. Left out: CodeDeployDefault.OneAtATime, "
-        "or CodeDeployDefault.AllAtOnce in place.",
-    )
-    auto_rollback: tuple[RollbackEvent, ...] = Field((), description="What makes the group roll back by itself.")
-    alarms: tuple[str, ...] = Field(
-        (), max_length=ALARMS_MAX, description="The scenario's alarms that stop a deployment of this group."
-    )
-    ignore_poll_alarm_failure: bool = Field(False, description="Whether to go on where an alarm cannot be asked.")
-
-
-class Deploy(Model):
-    """One deployment. What is left out is the group's."""
-
-    revision: str
-    strategy: Strategy | None = None
-    deployment_config: DeploymentConfig | None = None
-    file_exists_behavior: FileExistsBehavior = Field(
-        "DISALLOW", description="What Install does where a file that it did not put there already stands."
-    )
-    ignore_application_stop_failures: bool = Field(
-        False,
-        description="Go on where the previous revision's scripts (ApplicationStop, Before- and "
-        "AfterBlockTraffic) fail.",
-    )
-    description: str = Field("", max_length=256)
-
-
 class Limits(Model):
     """How long things may take. The defaults are CodeDeploy's quotas."""
 
@@ -282,9 +245,12 @@ class Scenario(Model):
     revisions: dict[str, Revision] = Field(
         min_length=1, description="The application's revisions, by a name of your choice."
     )
-    group: Group = Group()
+    group: Group = Field(Group(), description="The application's deployment group.")
+    groups: tuple[Group, ...] = Field(
+        (), max_length=GROUPS_MAX, description="Several groups, of one application or more; in place of `group`."
+    )
     deploy: tuple[Deploy, ...] = Field(
-        min_length=1, max_length=DEPLOYMENTS_MAX, description="The deployments, one after the other."
+        min_length=1, max_length=DEPLOYMENTS_MAX, description="The deployments; one after the other, but for `when`."
     )
     limits: Limits = Limits()
     alarms: dict[str, Alarm] = Field(
@@ -297,8 +263,42 @@ class Scenario(Model):
     operator: tuple[OperatorAction, ...] = Field((), description="What a person does meanwhile.")
     expect: Expect | None = Field(None, description="What must come of it; without it, nothing is asked for.")
 
+    @model_validator(mode="after")
+    def _group_or_groups(self) -> Self:
+        if self.groups and "group" in self.model_fields_set:
+            raise RuleError("group and groups exclude each other")
+        return self
+
+    @property
+    def all_groups(self) -> tuple[Group, ...]:
+        """Every group, whichever way they were written."""
+        return self.groups or (self.group,)
+
+    def group_of(self, deploy: Deploy) -> Group:
+        """The group of a deployment: the one that it names, or the first."""
+        groups = self.all_groups
+        return next((group for group in groups if group.name == deploy.group), groups[0])
+
+    def running_in(self, group: Group) -> str | None:
+        """The revision that a group's hosts were deployed to with success before; None: new hosts."""
+        return group.running or self.fleet.running
+
+    def balanced(self, group: Group) -> bool:
+        """Whether a group's hosts are behind the balancer."""
+        return self.balancer is not None and group.deployment_option != "WITHOUT_TRAFFIC_CONTROL"
+
     def standing_by(self) -> frozenset[str]:
-        """Hosts that are outside the group, to replace it one day (DISCOVER_EXISTING)."""
-        strategies = [self.group.strategy, *(deploy.strategy for deploy in self.deploy)]
+        """Hosts that are outside every group, to replace one's own some day (DISCOVER_EXISTING)."""
+        strategies = [group.strategy for group in self.all_groups]
+        strategies += [deploy.strategy for deploy in self.deploy if deploy.strategy is not None]
         told = [strategy.blue_green for strategy in strategies if isinstance(strategy, StrategyOptions)]
         return frozenset(name for blue_green in told if blue_green for name in blue_green.target_instances)
+
+    def members(self, group: Group, hosts: Iterable[NamedHost] | None = None) -> tuple[NamedHost, ...]:
+        """The hosts of a group, in the fleet's order; of `hosts`, where they are already known by name."""
+        standing_by = self.standing_by()
+        return tuple(
+            host
+            for host in (self.fleet.named_hosts() if hosts is None else hosts)
+            if host.name not in standing_by and group.selects(host.tags, on_premises=host.on_premises)
+        )

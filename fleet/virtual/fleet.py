@@ -77,17 +77,15 @@ class VirtualFleet(Fleet):
         self._workshops: dict[str, Workshop] = {}
         self._start_limit_ms = min(scenario.limits.start, scenario.limits.event)
         self._watched_starts: frozenset[str] = frozenset()
-        running = ground.running
         self.hosts: dict[str, VirtualHost] = {}
         self._called_off: set[str] = set()
         """Hosts that were asked for, and then were not wanted any more before they came."""
         self._balancer = VirtualBalancer(scenario.balancer, schedule) if scenario.balancer else None
-        standing_by = scenario.standing_by()
-        for host, disk, runs in ground.hosts:
-            self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, running if runs else None)
+        for host, disk, installed, serves, in_group in ground.hosts:
+            self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, installed, serves)
             if self._balancer:
-                in_group = host.name not in standing_by
-                self._balancer.add(host.name, self._answer(virtual), in_service=runs, in_group=in_group)
+                in_service = serves is not None
+                self._balancer.add(host.name, self._answer(virtual), in_service=in_service, in_group=in_group)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -133,7 +131,7 @@ class VirtualFleet(Fleet):
             if command.host in self._called_off:
                 return None
             self._end(command.host, at_ms)  # what a deployment before it may have left under that name
-            host = VirtualHost(command.host, self._seed, self._disks.disk(self._scenario.fleet.files), None)
+            host = VirtualHost(command.host, self._seed, self._disks.disk(self._scenario.fleet.files), {}, None)
             self.hosts[command.host] = host
             if self._balancer:
                 self._balancer.add(host.name, self._answer(host), in_service=False, in_group=False)
@@ -224,25 +222,25 @@ class VirtualFleet(Fleet):
 
     def _succeeded(self, host: VirtualHost, command: RunLifecycleEvent) -> None:
         """What a lifecycle event changes on a host."""
-        name = command.name
+        name, workshop = command.name, self._workshops[command.deployment_id]
+        revision = workshop.revision
         if name == lifecycle.APPLICATION_STOP:
-            if host.installed is not None and host.installed.has_scripts(name):
-                self._serve(host, None)
+            previous = host.installed.get(workshop.group)
+            if previous is not None and previous.has_scripts(name):
+                self._serve(host, None, workshop)
         elif name == lifecycle.INSTALL:
-            revision = self._workshops[command.deployment_id].revision
-            host.installed = revision
+            host.installed[workshop.group] = revision
             if not revision.has_scripts(lifecycle.APPLICATION_START):
-                self._serve(host, revision)
-        elif name == lifecycle.APPLICATION_START:
-            revision = self._workshops[command.deployment_id].revision
-            if revision.has_scripts(name):
-                self._serve(host, revision)
+                self._serve(host, revision, workshop)
+        elif name == lifecycle.APPLICATION_START and revision.has_scripts(name):
+            self._serve(host, revision, workshop)
 
     # -- the application ----------------------------------------------------------------------------------------
 
-    def _serve(self, host: VirtualHost, revision: VirtualRevision | None) -> None:
-        host.serves = revision
-        self._answers_changed(host)
+    def _serve(self, host: VirtualHost, revision: VirtualRevision | None, workshop: Workshop) -> None:
+        if workshop.serves:
+            host.serves = revision
+            self._answers_changed(host)
 
     def _answers_changed(self, host: VirtualHost) -> None:
         if self._balancer:

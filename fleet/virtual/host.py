@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from fleet.virtual.disk import Disk
@@ -45,14 +46,16 @@ class VirtualHost:
         "taken_up",
     )
 
-    def __init__(self, name: str, seed: int, disk: Disk, running: VirtualRevision | None) -> None:
+    def __init__(
+        self, name: str, seed: int, disk: Disk, installed: Mapping[str, VirtualRevision], serves: VirtualRevision | None
+    ) -> None:
         self.name = name
         self.draws = stream(seed, name)
         """This host's own stream of draws."""
         self.disk = disk
-        self.installed = running
-        """The revision of the last successful Install: its scripts stop the application the next time."""
-        self.serves = running
+        self.installed: dict[str, VirtualRevision] = dict(installed)
+        """The revision of each group's last successful Install: its scripts stop the application the next time."""
+        self.serves = serves
         """The revision that the application serves; None while it does not run."""
         self.alive = True
         self.paused = False

@@ -37,6 +37,9 @@ class Workshop:
         self, deployment: Deployment, revision: VirtualRevision, disks: Disks, seed: int, ordinal: int
     ) -> None:
         self.revision = revision
+        self.group = deployment.group
+        self.serves = deployment.with_balancer
+        """Whether users meet what is started: an application behind no balancer is none of theirs."""
         self._behaviour = str(deployment.file_exists_behavior)
         self._disks = disks
         self._draws = {
@@ -52,7 +55,8 @@ class Workshop:
         return self._leaving(host, name, self.revision, _run(host, name, self.revision, draw))
 
     def _scripts_of_previous(self, host: VirtualHost, name: str, draw: int) -> Work:
-        return self._leaving(host, name, host.installed, _run(host, name, host.installed, draw))
+        previous = host.installed.get(self.group)
+        return self._leaving(host, name, previous, _run(host, name, previous, draw))
 
     def _leaving(self, host: VirtualHost, name: str, revision: VirtualRevision | None, work: Work) -> Work:
         """The same work, and the files that the scripts leave on the disk."""
@@ -76,7 +80,8 @@ class Workshop:
         revision = self.revision
         if revision.appspec is None:
             return lasts_ms, Outcome(_unknown(revision.appspec_failure or ""))
-        installed = self._disks.install(host.disk, revision.name, revision.appspec, revision.tree, self._behaviour)
+        appspec, tree = revision.appspec, revision.tree
+        installed = self._disks.install(host.disk, self.group, revision.name, appspec, tree, self._behaviour)
         return lasts_ms, Outcome(_unknown(installed.failure) if installed.failure else None, installed.disk)
 
 

@@ -14,6 +14,7 @@ from fleet.base import Fleet, FleetError, MakeEvent
 from fleet.figures import Figures
 from scenarios.model import Scenario
 from scenarios.signals import Alarm, AlarmFault
+from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import AlarmChanged
 from simulator.rollout.messages import duration
 from simulator.rollout.statuses import AlarmState
@@ -105,7 +106,6 @@ class Alarms:
         emit: Callable[[MakeEvent], None],
         later: Callable[[int, Callable[[], None]], None],
     ) -> None:
-        self._group = scenario.group
         self._alarms = scenario.alarms
         self._watches = {name: Watch(alarm) for name, alarm in scenario.alarms.items()}
         self._told = {name: watch.state for name, watch in self._watches.items()}
@@ -119,11 +119,11 @@ class Alarms:
                 self._before[name], _ = self._figures()
                 self._wait(name, alarm)
 
-    def active(self) -> tuple[str, ...]:
-        """Those of the group's alarms that stop a deployment before it begins."""
-        ignored = self._group.ignore_poll_alarm_failure
+    def active(self, deployment: Deployment) -> tuple[str, ...]:
+        """Those of a deployment's alarms that stop it before it begins."""
+        ignored = deployment.ignore_poll_alarm_failure
         stops = {AlarmState.ALARM} if ignored else {AlarmState.ALARM, AlarmState.UNKNOWN}
-        return tuple(name for name in self._group.alarms if self._watches[name].state in stops)
+        return tuple(name for name in deployment.alarms if self._watches[name].state in stops)
 
     def strike(self, fault: str, effect: AlarmFault) -> None:
         """A fault has an alarm say something."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simulator.control.rehearsal import BEFORE_THE_RUN
+from simulator.control.groups import BEFORE_THE_RUN
 from simulator.rollout import rollback
 from simulator.rollout.deployment import Deployment, Success
 from simulator.rollout.machine import Rollout

@@ -8,24 +8,25 @@ differ in nothing but their hosts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from fleet.base import Fleet
-from fleet.virtual.draws import stream
-from scenarios.model import NamedHost, OperatorAction, Scenario
+from scenarios.model import NamedHost, Scenario
 from simulator.control.agenda import Agenda, Driver
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
 from simulator.control.faults import Faults
-from simulator.control.happened import OPERATOR, Happened
+from simulator.control.groups import Groups
+from simulator.control.happened import Happened
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
-from simulator.control.request import Standing, requested
+from simulator.control.people import People
+from simulator.control.requests import Requests, Wish
 from simulator.control.result import Observer
-from simulator.control.triggers import Trigger
+from simulator.control.turnstile import Turnstile
 from simulator.rollout.commands import (
     AllowTraffic,
     BlockTraffic,
@@ -41,40 +42,28 @@ from simulator.rollout.commands import (
     StartTimer,
     TerminateHost,
 )
-from simulator.rollout.deployment import Deployment, Success, Target
+from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     AlarmChanged,
     DeploymentCreated,
     DeploymentEvent,
+    DeploymentNotCreated,
     DisksCompared,
     Event,
     HealthCheckReported,
     HostProvisioned,
     LifecycleEventStarted,
-    OperatorSpoke,
-    StopRequested,
     TimerFired,
     TrafficMeasured,
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import deployment_id
-from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, OperatorVerb
-
-BEFORE_THE_RUN = "before-the-run"
-"""The deployment that is said to have put `fleet.running` there."""
+from simulator.rollout.statuses import Creator, DeploymentStatus
+from simulator.rollout.walk import HOST_TIMER
 
 _TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
 """The lifecycle events that the balancer carries out, by the command."""
-
-
-@dataclass(slots=True)
-class _Operator:
-    """A scripted action of a person."""
-
-    action: OperatorAction
-    trigger: Trigger
-    done: bool = False
 
 
 class Rehearsal:
@@ -116,33 +105,28 @@ class Rehearsal:
         self.happened = Happened(scenario)
         scripted = (self.happened,) if scenario.faults or scenario.operator else ()
         self._observers = (*scripted, *observers)
-        self._active: Rollout | None = None
-        self._active_id = ""
-        self._status = DeploymentStatus.CREATED
+        self.refused: list[DeploymentNotCreated] = []
+        """What was asked for while the group had a deployment under way, and did not wait."""
+        self._status: dict[str, DeploymentStatus] = {}
         self._by_id: dict[str, tuple[Rollout, int]] = {}
         self._comparing = 0
         self._closing = False
-        self._to_come = list(reversed(scenario.deploy))
+        self._asking = 0
+        """What was asked for in this moment, and is not created yet."""
+        self._requests = Requests(scenario)
         self._timers: dict[tuple[str, str], str] = {}
         hosts = hosts or scenario.fleet.named_hosts()
-        running = scenario.fleet.running
-        standing_by = scenario.standing_by()
-        targets = [
-            Target(host.name, host.zone)
-            if host.name in standing_by
-            else Target(host.name, host.zone, running is not None, running)
-            for host in sorted(hosts, key=lambda host: stream(seed, "order", host.name))
-        ]
-        self._targets = tuple(target for target in targets if target.name not in standing_by)
-        self._standing_by = {target.name: target for target in targets if target.name in standing_by}
-        self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
+        self.groups = Groups(scenario, hosts, seed)
+        self._actives = self.groups.active
+        self._turnstile = Turnstile() if len(scenario.all_groups) > 1 else None
         agenda = Agenda(driver)
         self._emit, self._later = agenda.emit, agenda.later
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
+        running = scenario.fleet.running
         self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
-        self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
-        self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
+        self._people = People(scenario.operator, self.groups, self._emit, self._later)
+        self._watched = self._faults.watched | self._people.events | self._requests.events
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -150,25 +134,26 @@ class Rehearsal:
         """Begin: the first deployment is created, what is due at a time gets its timer."""
         self._fleet.watch_starts(self._faults.watched_starts)
         self._faults.begin_alarms()
-        self._next_deployment()
+        self._go_on()
         self._faults.begin()
         self._alarms.begin()
-        for operator in self._operators:
-            if operator.trigger.at_ms is not None:
-                self._later(operator.trigger.at_ms, lambda operator=operator: self._act(operator))  # type: ignore[misc]
+        self._people.begin()
+        for at_ms, wish in self._requests.at_times():
+            self._later(at_ms, partial(self._ask, wish))
 
     @property
     def active(self) -> Rollout | None:
-        """The deployment that is under way."""
-        return self._active
+        """The deployment that is under way; of several, the one that was created last."""
+        return self.groups.newest()
 
     def create(self, deployment: Deployment) -> Deployment:
         """One more deployment, in a run that is `staying`: as it will be created, with an id of its own."""
         assert self.staying, "one deployment at a time"
         self.staying = False
         name = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-        active = self._alarms.active()
-        created = replace(deployment, deployment_id=name, last_success=self._last_success, active_alarms=active)
+        active = self._alarms.active(deployment)
+        last_success = self.groups[deployment.group].last_success
+        created = replace(deployment, deployment_id=name, last_success=last_success, active_alarms=active)
         self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
         return created
 
@@ -183,7 +168,11 @@ class Rehearsal:
     def handle(self, event: Event) -> None:
         """Take one event: journal, fold, check, tell, carry out."""
         self._journal.write(event)
-        rollout, commands = self._fold(event)
+        for rollout, commands in self._fold(event):
+            self._handled(event, commands, rollout)
+
+    def _handled(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """What came of an event in a deployment, or in none."""
         self.invariants.check(event, commands, rollout)
         for observer in self._observers:
             observer(event, commands, rollout)
@@ -191,54 +180,85 @@ class Rehearsal:
             self._faults.joined(event.host, rollout.hosts[event.host].target.zone, self.scenario.fleet.tags)
         for command in commands:
             _CARRIERS[type(command)](self, command)
+        if rollout is None:
+            if type(event) is DeploymentNotCreated:
+                self._go_on()
+            return
+        if self._turnstile is not None:
+            for waiting in self._turnstile.leave(_concerned(event, rollout)):
+                self._fleet.perform(waiting)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
-        if rollout is not None and rollout is self._active and rollout.status is not self._status:
+        if rollout.status is not self._status.get(rollout.deployment_id):
             self._status_changed(rollout, commands)
 
     def _status_changed(self, rollout: Rollout, commands: Sequence[Command]) -> None:
-        self._status = rollout.status
-        ordinal = self._by_id[rollout.deployment_id][1]
+        name = rollout.deployment_id
+        if name not in self._actives:
+            return  # it ended before
+        self._status[name] = rollout.status
         if rollout.ended:
             self._end_deployment(rollout, commands)
         else:
-            self._reached(rollout.status, ordinal)
+            self._reached(rollout)
 
-    def _fold(self, event: Event) -> tuple[Rollout | None, tuple[Command, ...]]:
+    def _fold(self, event: Event) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
+        """The event in every deployment that it concerns, one after the other; or in none."""
         if isinstance(event, DeploymentEvent):
-            if event.deployment_id == self._active_id and self._active is not None:
-                rollout = self._active
-            else:
-                rollout = self._by_id[event.deployment_id][0]
-            return rollout, rollout.handle(event)
+            rollout = self._actives.get(event.deployment_id) or self._by_id[event.deployment_id][0]
+            return ((rollout, rollout.handle(event)),)
         if isinstance(event, HealthCheckReported | AlarmChanged):
             if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
                 self.first_in_service_ms = event.at_ms
-            return self._active, self._active.handle(event) if self._active else ()
+            return self._fold_everywhere(event)
         if isinstance(event, DeploymentCreated):
-            return self._create(event)
-        if isinstance(event, TrafficMeasured):
+            return (self._create(event),)
+        if isinstance(event, DeploymentNotCreated):
+            self._asked()
+            self._requests.not_created(event)
+            if not event.queued:
+                self.refused.append(event)
+        elif isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
-        if isinstance(event, DisksCompared):
+        elif isinstance(event, DisksCompared):
             self.disks.append(event)
             self._compared()
-        return None, ()
+        return _NOBODY
+
+    def _fold_everywhere(
+        self, event: HealthCheckReported | AlarmChanged
+    ) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
+        """What concerns no deployment by name. Of several the balancer's word is for those that have the host."""
+        actives = tuple(self._actives.values())
+        if len(actives) > 1 and isinstance(event, HealthCheckReported):
+            actives = tuple(each for each in actives if event.host in each.hosts and each.deployment.with_balancer)
+        if len(actives) < 2:
+            return tuple((rollout, rollout.handle(event)) for rollout in actives) or _NOBODY
+        folded, number = [], 0
+        for rollout in actives:
+            commands = rollout.handle(event, first=number)
+            number += len(commands)
+            folded.append((rollout, commands))
+        return folded
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
         deployment = event.deployment
         self.done = False  # a replay of a run that stayed: there is more to come after all
         rollout = Rollout(deployment)
         self.rollouts.append(rollout)
-        if deployment.creator is Creator.USER and self._to_come:
-            self._to_come.pop()
-        self._by_id[deployment.deployment_id] = rollout, len(self.rollouts)
-        self._active, self._active_id = rollout, deployment.deployment_id
-        if deployment.creator is Creator.USER and deployment.last_success is not None:
+        by_user = deployment.creator is Creator.USER
+        if by_user:
+            self._asked()
+            self._requests.created(deployment)
+        name = deployment.deployment_id
+        self._by_id[name] = rollout, len(self.rollouts)
+        self.groups.begin(rollout)
+        if by_user and deployment.last_success is not None:
             self._fleet.remember_disks(deployment)
         self._fleet.begin(deployment)
         self.invariants.begin(deployment)
-        self._status = rollout.status
+        self._status[name] = rollout.status
         return rollout, rollout.handle(event)
 
     # -- commands -----------------------------------------------------------------------------------------------
@@ -246,7 +266,8 @@ class Rehearsal:
     def _perform(self, command: Command) -> None:
         if self._watched and isinstance(command, HostCommand):
             self._entering(command)
-        self._fleet.perform(command)
+        if self._turnstile is None or self._turnstile.enter(command, self._by_id[command.deployment_id][0]):
+            self._fleet.perform(command)
 
     def _start_analysis(self, command: StartAnalysis) -> None:
         self._analyses.start(command, self._by_id[command.deployment_id][0])
@@ -276,35 +297,51 @@ class Rehearsal:
             return
         rollout, ordinal = self._by_id[command.deployment_id]
         self._faults.entering(host, name, rollout.deployment.revision, ordinal)
-        for operator in self._operators:
-            if operator.trigger.on_event(name, host, ordinal):
-                self._act(operator)
+        self._people.entering(host, name, rollout, ordinal)
+        for wish in self._requests.on_event(name, host, ordinal):
+            self._ask(wish)
 
-    # -- deployments one after the other ------------------------------------------------------------------------
+    # -- deployments, one after the other or side by side -------------------------------------------------------
 
-    def _next_deployment(self) -> None:
-        identity = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-        targets = Standing(self._targets, self._standing_by, self._last_success)
-        deployment = requested(self.scenario, self._to_come[-1], identity, targets)
+    def _ask(self, wish: Wish) -> None:
+        """Ask for a deployment: it is created, unless its group has one under way."""
+        self._asking += 1
 
-        def create(event_id: int, at_ms: int) -> Event:
-            return DeploymentCreated(event_id, at_ms, "", replace(deployment, active_alarms=self._alarms.active()))
+        def ask(event_id: int, at_ms: int) -> Event:
+            group = self.groups[wish.group]
+            if group.busy and group.last is not None:
+                busy = group.last.deployment
+                names = busy.application, busy.group, wish.revision, busy.deployment_id
+                return DeploymentNotCreated(event_id, at_ms, "", *names, wish.queues)
+            identity = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
+            deployment = wish.make(identity, group.standing)
+            return DeploymentCreated(
+                event_id, at_ms, "", replace(deployment, active_alarms=self._alarms.active(deployment))
+            )
 
-        self._emit(create)
+        self._emit(ask)
+
+    def _asked(self) -> None:
+        """What was asked for has its answer."""
+        self._asking = max(self._asking - 1, 0)
 
     def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
-        self._active, self._active_id = None, ""
-        self._targets = rollout.aftermath
         deployment = rollout.deployment
-        if rollout.status is DeploymentStatus.SUCCEEDED:
-            self._last_success = Success(deployment.deployment_id, deployment.revision, deployment.file_exists_behavior)
-        self._reached(rollout.status, self._by_id[deployment.deployment_id][1])
+        group = self.groups.end(rollout)
+        group.reserved = any(isinstance(command, CreateDeployment) for command in commands)
+        self._reached(rollout)
         if deployment.rollback_of is not None:
             self._comparing += self._fleet.compare_disks(self._by_id[deployment.rollback_of][0].deployment)
-        if any(isinstance(command, CreateDeployment) for command in commands):
+        if not group.busy and (wish := self._requests.next_queued(group.name)) is not None:
+            self._ask(wish)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Where nothing is under way any more: the next deployment in turn, or the end."""
+        if self._asking or self._requests.waits or self.groups.busy:
             return
-        if self._to_come:
-            self._next_deployment()
+        if (wish := self._requests.next_in_turn()) is not None:
+            self._ask(wish)
         elif self.stays:
             self.staying = True
         else:
@@ -327,23 +364,24 @@ class Rehearsal:
 
     # -- faults and people --------------------------------------------------------------------------------------
 
-    def _reached(self, status: DeploymentStatus, ordinal: int) -> None:
+    def _reached(self, rollout: Rollout) -> None:
+        status, ordinal = rollout.status, self._by_id[rollout.deployment_id][1]
         self._faults.reached(status, ordinal)
-        for operator in self._operators:
-            if operator.trigger.on_status(status, ordinal):
-                self._act(operator)
+        self._people.reached(rollout, ordinal)
+        for wish in self._requests.on_status(status, ordinal):
+            self._ask(wish)
 
-    def _act(self, operator: _Operator) -> None:
-        if operator.done or self._active is None:
-            return
-        operator.done = True
-        verb, deployment, by = operator.action.do, self._active_id, OPERATOR
-        if verb in ("stop", "abort"):
-            wanted = True if verb == "abort" else operator.action.auto_rollback
-            self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, by, wanted))
-        else:
-            spoken = OperatorVerb(verb)
-            self._emit(lambda event_id, at_ms: OperatorSpoke(event_id, at_ms, "", deployment, spoken, by))
+
+_NOBODY: tuple[tuple[None, tuple[Command, ...]], ...] = ((None, ()),)
+"""No deployment, and nothing to do."""
+
+
+def _concerned(event: Event, rollout: Rollout) -> Iterator[str]:
+    """The hosts whose agent may be free now that this was handled."""
+    if rollout.ended:
+        return iter(rollout.hosts)
+    host = getattr(event, "host", None) or getattr(event, "timer", "").removeprefix(HOST_TIMER)
+    return iter((host,))
 
 
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {

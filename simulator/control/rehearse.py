@@ -152,7 +152,7 @@ class Prepared:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.ground = Ground(scenario)
-        self.hosts = tuple(host for host, _, _ in self.ground.hosts)
+        self.hosts = tuple(each.host for each in self.ground.hosts)
         self.plain = _plain(scenario)
         """The scenario as the journal's header bears it."""
 

@@ -77,8 +77,9 @@ class _Chain:
                 raise ValueError(f"It was caused by command {event.cause}, which was never given.")
 
     def answered(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:  # noqa: ARG002
-        """An observer: so many commands came of the event."""
-        self._commands.append(len(commands))
+        """An observer: so many commands came of the event, in one deployment or several."""
+        self._commands += [0] * (event.id + 1 - len(self._commands))
+        self._commands[event.id] += len(commands)
 
 
 def replay(path: Path, observers: Sequence[Observer] = ()) -> RunResult:

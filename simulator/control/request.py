@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from scenarios.model import Deploy, MinimumHealthyHosts, Scenario
+from scenarios.model import Deploy, Group, MinimumHealthyHosts, Scenario
 from scenarios.strategies import StrategyOptions, strategy_name
 from scenarios.told import minimum, told
 from simulator.rollout.deployment import BLUE_GREEN_MS, Deployment, Limits, Success, Target
@@ -15,6 +15,9 @@ from strategies import DEFAULT_CONFIGS
 from strategies import options as core
 from strategies.configuration import DeploymentConfig, named
 
+TAGS_NAMED_MAX = 20
+"""So many tags are named to somebody whose filters match no host."""
+
 
 def lasting(scenario: Scenario) -> dict[str, int]:
     """How long each of the scenario's analyses lasts, in milliseconds."""
@@ -23,7 +26,7 @@ def lasting(scenario: Scenario) -> dict[str, int]:
 
 def strategy_of(scenario: Scenario, deploy: Deploy) -> tuple[str, core.Options]:
     """The strategy of one deployment, its own or the group's, and what it is told."""
-    written = deploy.strategy or scenario.group.strategy
+    written = deploy.strategy or scenario.group_of(deploy).strategy
     options = told(written, lasting(scenario)) if isinstance(written, StrategyOptions) else core.NONE
     return strategy_name(written), options
 
@@ -37,7 +40,7 @@ def limits_of(scenario: Scenario, strategy: str) -> Limits:
 
 def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:
     """The configuration of one deployment: its own, or the group's, or what the strategy has by default."""
-    group = scenario.group
+    group = scenario.group_of(deploy)
     inherits = deploy.strategy is None or strategy_name(deploy.strategy) == strategy_name(group.strategy)
     written = deploy.deployment_config or (group.deployment_config if inherits else None)
     if written is None:
@@ -51,33 +54,44 @@ def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:
 
 
 class Standing(NamedTuple):
-    """The group as it stands before a deployment, the hosts that stand by outside it, and its last success."""
+    """A group as it stands before a deployment, the hosts that stand by outside it, and its last success."""
 
     targets: tuple[Target, ...]
     standing_by: Mapping[str, Target]
     last_success: Success | None
 
 
-def requested(scenario: Scenario, deploy: Deploy, identity: str, group: Standing) -> Deployment:
+def requested(scenario: Scenario, deploy: Deploy, identity: str, standing: Standing) -> Deployment:
     """The deployment that a scenario asks for."""
+    group = scenario.group_of(deploy)
     strategy, options = strategy_of(scenario, deploy)
     replacements = options.blue_green.green if options.blue_green else ()
     return Deployment(
         deployment_id=identity,
-        application=scenario.application,
-        group=scenario.group.name,
+        application=group.application or scenario.application,
+        group=group.name,
         revision=deploy.revision,
         strategy=strategy,
         config=deployment_config(scenario, deploy),
-        targets=group.targets + tuple(group.standing_by[name] for name in replacements),
-        with_balancer=scenario.balancer is not None,
+        targets=standing.targets + tuple(standing.standing_by[name] for name in replacements),
+        with_balancer=scenario.balanced(group),
         options=options,
         description=deploy.description,
         ignore_application_stop_failures=deploy.ignore_application_stop_failures,
         file_exists_behavior=FileExistsBehavior(deploy.file_exists_behavior),
-        auto_rollback=tuple(RollbackEvent(event) for event in scenario.group.auto_rollback),
+        auto_rollback=tuple(RollbackEvent(event) for event in group.auto_rollback),
         limits=limits_of(scenario, strategy),
-        last_success=group.last_success,
-        alarms=scenario.group.alarms,
-        ignore_poll_alarm_failure=scenario.group.ignore_poll_alarm_failure,
+        last_success=standing.last_success,
+        alarms=group.alarms,
+        ignore_poll_alarm_failure=group.ignore_poll_alarm_failure,
+        nobody="" if standing.targets else nobody(scenario, group),
     )
+
+
+def nobody(scenario: Scenario, group: Group) -> str:
+    """Why a group has no hosts: what it asks for, and the tags that there are."""
+    if not group.filters:
+        return ""
+    tags = {f"{key}={value}": None for host in scenario.fleet.named_hosts() for key, value in host.tags.items()}
+    there = f"the tags that there are: {', '.join(sorted(tags)[:TAGS_NAMED_MAX])}" if tags else "no host has any tag"
+    return f"no host matches {group.filters} ({there}{', …' * (len(tags) > TAGS_NAMED_MAX)})"

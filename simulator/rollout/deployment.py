@@ -79,3 +79,5 @@ class Deployment:
     """Those of them that are active when it is created."""
     ignore_poll_alarm_failure: bool = False
     """Whether to go on where an alarm cannot be asked."""
+    nobody: str = ""
+    """Why the group has no hosts, in words; `""` where that needs none."""

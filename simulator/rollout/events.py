@@ -42,6 +42,21 @@ class DeploymentCreated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentNotCreated(Event):
+    """A deployment was asked for while another one of its group, `active`, was under way.
+
+    A group has one at a time (DeploymentLimitExceededException). One that is `queued` is asked for again when that
+    one has ended; otherwise it is refused for good. The core decides nothing by it.
+    """
+
+    application: str
+    group: str
+    revision: str
+    active: str
+    queued: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentEvent(Event):
     """Something that happened to one deployment."""
 
@@ -201,6 +216,7 @@ EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         DeploymentCreated,
+        DeploymentNotCreated,
         LifecycleEventStarted,
         LifecycleEventCompleted,
         HealthCheckReported,

@@ -77,8 +77,11 @@ class Rollout(StageWalk):
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
-    def handle(self, event: Event) -> tuple[Command, ...]:
-        """Take an event in, and say what is to be done. Raises RolloutError for an event that cannot have happened."""
+    def handle(self, event: Event, first: int = 0) -> tuple[Command, ...]:
+        """Take an event in, and say what is to be done. Raises RolloutError for an event that cannot have happened.
+
+        `first`: the number of the first command, where other deployments have answered the same event already.
+        """
         self._recent.append(event)
         handler = self._handlers.get(type(event))
         if handler is None:
@@ -88,7 +91,7 @@ class Rollout(StageWalk):
                 raise RolloutError(f"{type(event).__name__} came before DeploymentCreated", self._recent)
             self.ignored += 1
             return ()
-        self._event_id = event.id
+        self._event_id, self._first = event.id, first
         self._commands = []
         handler(self, event)
         return tuple(self._commands)
@@ -105,7 +108,7 @@ class Rollout(StageWalk):
                 event,
                 DeploymentStatus.FAILED,
                 ErrorCode.NO_INSTANCES,
-                "the group has no hosts: nothing to deploy to",
+                messages.no_instances(deployment),
             )
             return
         if deployment.active_alarms:

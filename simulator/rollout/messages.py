@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simulator.rollout import lifecycle
-from simulator.rollout.deployment import Limits
+from simulator.rollout.deployment import Deployment, Limits
 from simulator.rollout.events import HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
@@ -37,6 +37,11 @@ def duration(ms: int) -> str:
 def of_hosts(number: int, hosts: int) -> str:
     """`3 of 4 hosts`, `1 of 1 host`."""
     return f"{number} of {hosts} host{'s' * (hosts != 1)}"
+
+
+def no_instances(deployment: Deployment) -> str:
+    """Why a deployment has nothing to deploy to."""
+    return f"{deployment.nobody or 'the group has no hosts'}: nothing to deploy to"
 
 
 def timed_out(host: Host, limits: Limits, now_ms: int) -> str:

@@ -74,6 +74,8 @@ class RolloutState:
         self._recent: deque[Event] = deque(maxlen=STORY_EVENTS_MAX)
         self._commands: list[Command] = []
         self._event_id = 0
+        self._first = 0
+        """The number of the first command that the event in hand is answered with."""
 
     @property
     def deployment_id(self) -> str:

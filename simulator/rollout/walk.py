@@ -36,7 +36,7 @@ class HostWalk(RolloutState):
         deployment, commands = self.deployment, self._commands
         host.event = name = self.sequence[host.step]
         host.sent_ms = now = event.at_ms
-        host.command = command_id = f"{self._event_id}.{len(commands)}"
+        host.command = command_id = f"{self._event_id}.{self._first + len(commands)}"
         kind = _BALANCER_COMMANDS.get(name)
         if kind is None:
             commands.append(_run_lifecycle_event(command_id, deployment.deployment_id, why, host.name, name))
@@ -125,7 +125,7 @@ class HostWalk(RolloutState):
         host.status = status
 
     def _next_id(self) -> str:
-        return f"{self._event_id}.{len(self._commands)}"
+        return f"{self._event_id}.{self._first + len(self._commands)}"
 
     def _notify(self, trigger: Trigger, why: str, host: str | None = None) -> None:
         self._commands.append(_notify(self._next_id(), self.deployment_id, why, trigger, host))
