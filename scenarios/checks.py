@@ -10,6 +10,7 @@ from typing import get_args
 
 from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_locations
 from scenarios.checks_expect import check_expectations
+from scenarios.checks_groups import check_groups
 from scenarios.checks_people import check_people
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
@@ -41,6 +42,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.deployments()
     checker.faults()
     checker.operator()
+    check_groups(facts, report, warn)
     check_signals(facts, report, warn)
     check_expectations(facts, report)
 
@@ -106,8 +108,7 @@ class _Checker:
     def deployments(self) -> None:
         for deploy in self._tree.each("deploy"):
             known_revision(self._facts, self._report, deploy.get("revision"), "deploy.revision")
-        group = self._tree.get("group")
-        for node in [*([group] if group else []), *self._tree.each("deploy")]:
+        for node in [*self._facts.groups, *self._tree.each("deploy")]:
             if config := node.get("deployment_config"):
                 self._config(config)
             if per_zone := node.get("strategy", "zonal", "minimum_healthy_hosts_per_zone"):

@@ -75,15 +75,16 @@ def check_strategies(facts: Facts, report: Report, warn: Report) -> tuple[Planne
     The plans of the deployments in their order; None where a mistake leaves one of them unknown.
     """
     tree = facts.tree
-    for node in (tree.get("group", "strategy"), *(deploy.get("strategy") for deploy in tree.each("deploy"))):
-        if node is not None:
-            _shape(facts, node, report)
+    for node in (*facts.groups, *tree.each("deploy")):
+        if (strategy := node.get("strategy")) is not None:
+            _shape(facts, strategy, report)
     found: dict[Place, Planned | None] = {}
     planned = []
     for deploy in tree.each("deploy"):
         own = deploy.get("strategy")
-        written = own or tree.get("group", "strategy")
-        place = written.place if written is not None else tree.place
+        group = facts.group_of(deploy)
+        written = own or (group.get("strategy") if group is not None else None)
+        place = written.place if written is not None else group.place if group is not None else tree.place
         key = deploy.place if own is not None or deploy.get("deployment_config") is not None else place
         if key not in found:
             found[key] = plan = _plan(facts, deploy, written, report)
@@ -148,11 +149,11 @@ def _plan(facts: Facts, deploy: Tree, written: Tree | None, report: Report) -> P
     config = _config(config_node) if config_node is not None else DEFAULT_CONFIGS[name]
     if config is None:
         return None
-    if name == "blue-green" and not facts.balancer:
-        place = written.place if written is not None else deploy.place
-        report(place, "blue/green moves traffic, and there is no balancer to move it", "add balancer: {port: …}")
+    group = facts.group_of(deploy)
+    if name == "blue-green" and (refused := _no_blue_green(facts, group)) is not None:
+        report(written.place if written is not None else deploy.place, *refused)
         return None
-    members = [Member(host.name, host.zone) for host in facts.hosts]
+    members = [Member(host.name, host.zone) for host in facts.members(group)]
     try:
         plan = STRATEGIES[name](members, config, options)
     except ValueError as error:
@@ -163,6 +164,19 @@ def _plan(facts: Facts, deploy: Tree, written: Tree | None, report: Report) -> P
         report(place, message, remedy)
         return None
     return Planned(name, options, plan, written, written.place if written is not None else deploy.place)
+
+
+def _no_blue_green(facts: Facts, group: Tree | None) -> tuple[str, str] | None:
+    """Why a group cannot be deployed to blue/green, and what to do; None where it can."""
+    if not facts.balancer:
+        return "blue/green moves traffic, and there is no balancer to move it", "add balancer: {port: …}"
+    option = group.get("deployment_option") if group is not None else None
+    if option is not None and option.text == "WITHOUT_TRAFFIC_CONTROL":
+        return "blue/green moves traffic, and this group is WITHOUT_TRAFFIC_CONTROL", "take deployment_option away"
+    if any(host.on_premises for host in facts.members(group)):
+        message = "blue/green replaces EC2 instances, and this group has on-premises hosts"
+        return message, "take another strategy, or filters that leave them out"
+    return None
 
 
 def _told(written: Tree | None) -> tuple[str, Options | None]:
@@ -182,9 +196,11 @@ def _config_node(facts: Facts, deploy: Tree) -> Tree | None:
     """The configuration that holds for a deployment: its own, or the group's if the strategy is the group's, too."""
     if (own := deploy.get("deployment_config")) is not None:
         return own
-    group, strategy = facts.tree.get("group", "strategy"), deploy.get("strategy")
-    inherits = strategy is None or _told(strategy)[0] == _told(group)[0]
-    return facts.tree.get("group", "deployment_config") if inherits else None
+    group, strategy = facts.group_of(deploy), deploy.get("strategy")
+    if group is None:
+        return None
+    inherits = strategy is None or _told(strategy)[0] == _told(group.get("strategy"))[0]
+    return group.get("deployment_config") if inherits else None
 
 
 def _config(node: Tree) -> DeploymentConfig | None:

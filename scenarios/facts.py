@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 
+from pydantic import ValidationError
+
+from scenarios.groups import EC2_FILTERS, ON_PREMISES_FILTERS, Group
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
 
 TRAFFIC_EVENTS = frozenset(f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow"))
 ADD_BALANCER = "add balancer: {port: …}, or take this away"
+DEFAULT_GROUP = str(Group.model_fields["name"].default)
+FILTERS = (*EC2_FILTERS, *ON_PREMISES_FILTERS)
 HOSTS_COMPARED_MAX = 1000
 """Among more hosts the nearest name is not looked for."""
 
@@ -22,6 +28,7 @@ class HostFacts:
     name: str
     zone: str
     tags: dict[str, str]
+    on_premises: bool = False
 
 
 class Facts:
@@ -48,6 +55,7 @@ class Facts:
                 name.text,
                 zone.text if (zone := host.get("zone")) else "",
                 {**shared, **texts(host.get("tags"))},
+                on_premises=(server := host.get("on_premises")) is not None and server.value is True,
             )
             for host in written.items
             if (name := host.get("name")) is not None
@@ -58,10 +66,48 @@ class Facts:
         """The hosts' names, in order."""
         return dict.fromkeys(host.name for host in self.hosts)
 
+    @cached_property
+    def groups(self) -> tuple[Tree, ...]:
+        """The groups that are written, whichever way; none where the only one has nothing of its own."""
+        one = self.tree.get("group")
+        return (*([one] if one is not None else []), *self.tree.each("groups"))
+
+    @cached_property
+    def group_names(self) -> dict[str, Tree]:
+        """The groups by their names, the first of each name."""
+        named: dict[str, Tree] = {}
+        for group in self.groups:
+            name = group.get("name")
+            named.setdefault(name.text if name is not None else DEFAULT_GROUP, group)
+        return named
+
+    def group_of(self, deploy: Tree) -> Tree | None:
+        """The group of a deployment: the one that it names, or the first; None where none is written."""
+        named = deploy.get("group")
+        if named is not None and named.text in self.group_names:
+            return self.group_names[named.text]
+        return self.groups[0] if self.groups else None
+
+    def members(self, group: Tree | None) -> tuple[HostFacts, ...]:
+        """The hosts that a group's filters select; all of them where it has none, or one with a mistake."""
+        if group is None or not any(group.get(key) is not None for key in FILTERS):
+            return self.hosts
+        try:
+            written = {key: node.plain() for key in FILTERS if (node := group.get(key)) is not None}
+            filters = Group.model_validate_json(json.dumps(written), strict=True)
+        except (ValidationError, ValueError):
+            return self.hosts
+        return tuple(host for host in self.hosts if filters.selects(host.tags, on_premises=host.on_premises))
+
+    @cached_property
+    def places(self) -> int:
+        """How many hosts all groups have together: one that belongs to two of them has two revisions."""
+        return sum(len(self.members(group)) for group in self.groups) if self.groups else len(self.hosts)
+
     @property
     def rolls_back(self) -> bool:
         """Whether a rollback can come of any deployment."""
-        if self.tree.get("group", "auto_rollback") is not None and list(self.tree.each("group", "auto_rollback")):
+        if any(list(group.each("auto_rollback")) for group in self.groups):
             return True
         return any(
             ((verb := action.get("do")) is not None and verb.text == "abort")
@@ -86,6 +132,13 @@ def known_revision(facts: Facts, report: Report, node: Tree | None, what: str, *
         return
     if node.word not in facts.revisions:
         report(node.place, f"{what}: no revision is called {node.word}", suggest(node.word, facts.revisions))
+
+
+def known_group(facts: Facts, report: Report, node: Tree | None) -> None:
+    """Report a group that does not exist."""
+    names = list(facts.group_names) or [DEFAULT_GROUP]
+    if node is not None and node.word is not None and node.word not in names:
+        report(node.place, f"no group is called {node.word}", suggest(node.word, names))
 
 
 def known_host(facts: Facts, report: Report, node: Tree | None) -> bool:

@@ -226,10 +226,16 @@ def _too_many_hosts(scenario: Scenario) -> list[str]:
 
 def _replaced(scenario: Scenario) -> int:
     """How many hosts a blue/green deployment provisions: there are as many twice, until the old ones have gone."""
-    strategies = [deploy.strategy or scenario.group.strategy for deploy in scenario.deploy]
-    if not any(strategy_name(strategy) == "blue-green" for strategy in strategies) or scenario.standing_by():
+    if scenario.standing_by():
         return 0
-    return len(scenario.fleet.named_hosts())
+    named = scenario.fleet.named_hosts()
+    asked = [(deploy, scenario.group_of(deploy)) for deploy in scenario.deploy]
+    replaced = {
+        group.name: len(scenario.members(group, named))
+        for deploy, group in asked
+        if strategy_name(deploy.strategy or group.strategy) == "blue-green"
+    }
+    return sum(replaced.values())
 
 
 def _health_without_balancer(scenario: Scenario) -> list[str]:

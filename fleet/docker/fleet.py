@@ -227,7 +227,8 @@ class DockerFleet(Fleet):
         bundle = self._bundles[deployment.revision]
         specification = specification_of(deployment, bundle)
         self._deployments[deployment.deployment_id] = specification, bundle
-        self._reports.revisions[deployment.deployment_id] = deployment.revision
+        if deployment.with_balancer:  # an application behind no balancer serves nobody
+            self._reports.revisions[deployment.deployment_id] = deployment.revision
         self._commands.announce(deployment.deployment_id, specification)
 
     def watch_starts(self, events: frozenset[str]) -> None:

@@ -43,7 +43,7 @@ class Reports:
         self._started_ms: dict[HostCommand, int] = {}
         self._serves: dict[str, str] = {}
         self.revisions: dict[str, str] = {}
-        """The revision of each deployment."""
+        """The revision of each deployment whose hosts are behind the balancer."""
         self.starts: dict[str, bool] = {}
         """Whether a revision's AppSpec has scripts under ApplicationStart."""
 
@@ -91,7 +91,9 @@ class Reports:
 
     def _note_serving(self, command: HostCommand) -> None:
         """An application serves a revision from its ApplicationStart, or from Install where nothing starts it."""
-        revision = self.revisions[command.deployment_id]
+        revision = self.revisions.get(command.deployment_id)
+        if revision is None:
+            return
         decides = lifecycle.APPLICATION_START if self.starts.get(revision) else lifecycle.INSTALL
         if command.name == decides:
             self._serves[command.host] = revision

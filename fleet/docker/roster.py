@@ -26,7 +26,9 @@ class Roster:
         self._plans = {host.name: HostPlan(host.name, index, host.files) for index, host in hosts}
         self._polled = {name: asyncio.Event() for name in self._plans}
         self._indexes = count(len(self._plans))
-        self._group = set(self._plans) - set(scenario.standing_by())
+        named = scenario.fleet.named_hosts()
+        balanced = [group for group in scenario.all_groups if scenario.balancer is None or scenario.balanced(group)]
+        self._group = {host.name for group in balanced for host in scenario.members(group, named)}
 
     @property
     def plans(self) -> tuple[HostPlan, ...]:

@@ -57,8 +57,8 @@ def verb(
     else:
         from simulator.cli.screen import show
 
-        title = f"{found.name}: {found.application}, {found.group.name}"
-        show(graph.plan_tree(title, planned, with_balancer=found.balancer is not None))
+        title = f"{found.name}: {found.application}, {', '.join(group.name for group in found.all_groups)}"
+        show(graph.plan_tree(title, planned))
         _tell_of_bundle(scenario)
 
 
@@ -83,11 +83,15 @@ def _planned(scenario: Scenario) -> list[PlannedDeployment]:
     from simulator.report.graph import PlannedDeployment
     from strategies import STRATEGIES, Member
 
-    members = [Member(host.name, host.zone) for host in scenario.fleet.named_hosts()]
     planned = []
     for number, deploy in enumerate(scenario.deploy, 1):
+        group = scenario.group_of(deploy)
+        members = [Member(host.name, host.zone) for host in scenario.members(group)]
         strategy, options = strategy_of(scenario, deploy)
         config = deployment_config(scenario, deploy)
         plan = STRATEGIES[strategy](members, config, options)
-        planned.append(PlannedDeployment(number, deploy.revision, strategy, config, plan))
+        name = group.name if len(scenario.all_groups) > 1 else ""
+        planned.append(
+            PlannedDeployment(number, deploy.revision, strategy, config, plan, name, scenario.balanced(group))
+        )
     return planned

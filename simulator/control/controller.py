@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fleet.base import MakeEvent, cannot_run
 from fleet.docker.fleet import DockerFleet
 from fleet.docker.mailbox import HostCommands
-from scenarios.model import Deploy, Group, Scenario
+from scenarios.model import Deploy, Scenario
 from simulator.control import verdict
 from simulator.control.analysis import require
 from simulator.control.journal import Journal
@@ -148,15 +148,21 @@ class _Run:
 
     async def _before(self, clock: RealClock) -> None:
         """Deploy what is to be running before time 0. Raises FleetError if that fails."""
-        running = self._scenario.fleet.running
-        if running is None:
+        scenario = self._scenario
+        before = {group.name: running for group in scenario.all_groups if (running := scenario.running_in(group))}
+        if not before:
             return
-        scenario = self._scenario.model_copy(
+        plain = {"strategy": "in-place", "deployment_config": None, "auto_rollback": (), "alarms": (), "running": None}
+        groups = tuple(group.model_copy(update=plain) for group in scenario.all_groups)
+        scenario = scenario.model_copy(
             update={
-                "name": self._scenario.name + _BEFORE,
-                "fleet": self._scenario.fleet.model_copy(update={"running": None}),
-                "group": Group(name=self._scenario.group.name, strategy="in-place"),
-                "deploy": (Deploy(revision=running, strategy="in-place", file_exists_behavior="OVERWRITE"),),
+                "name": scenario.name + _BEFORE,
+                "fleet": scenario.fleet.model_copy(update={"running": None}),
+                "groups": groups,
+                "deploy": tuple(
+                    Deploy(revision=running, group=group, file_exists_behavior="OVERWRITE")
+                    for group, running in before.items()
+                ),
                 "alarms": {},
                 "faults": (),
                 "operator": (),
@@ -165,13 +171,13 @@ class _Run:
         )
         journal = Journal(header_of(scenario, self._fleet.name, self._seed, "", ""), None)
         standing_by = self._scenario.standing_by()
-        group = [host for host in scenario.fleet.named_hosts() if host.name not in standing_by]
-        rehearsal = Rehearsal(scenario, self._seed, self._fleet, clock, journal, hosts=group)
+        hosts = [host for host in scenario.fleet.named_hosts() if host.name not in standing_by]
+        rehearsal = Rehearsal(scenario, self._seed, self._fleet, clock, journal, hosts=hosts)
         await self._guarded(clock.play(rehearsal))
-        rollout = rehearsal.rollouts[-1]
-        if rollout.status is not DeploymentStatus.SUCCEEDED or rollout.counts[TargetStatus.FAILED]:
-            reason = rollout.error.message if rollout.error else rollout.failures[0].message
-            raise cannot_run(running, reason)
+        for rollout in rehearsal.rollouts:
+            if rollout.status is not DeploymentStatus.SUCCEEDED or rollout.counts[TargetStatus.FAILED]:
+                reason = rollout.error.message if rollout.error else rollout.failures[0].message
+                raise cannot_run(rollout.deployment.revision, reason)
         self._past = frozenset(rollout.deployment_id for rollout in rehearsal.rollouts)
 
     async def _guarded(self, playing: Coroutine[object, object, None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet.virtual.draws import stream
-from scenarios.model import Group, NamedHost, Scenario
+from scenarios.model import NO_REVISION, Group, NamedHost, Scenario
 from simulator.control.request import Standing
 from simulator.rollout.deployment import Success, Target
 from simulator.rollout.machine import Rollout
@@ -101,3 +101,11 @@ class Groups:
         group = self._groups[rollout.deployment.group]
         group.end(rollout)
         return group
+
+    def revisions(self) -> dict[str, tuple[str, ...]]:
+        """The revision of every host, one of each group that has it; NO_REVISION where nobody can tell which."""
+        found: dict[str, tuple[str, ...]] = {}
+        for group in self:
+            for target in group.targets:
+                found[target.name] = (*found.get(target.name, ()), target.revision or NO_REVISION)
+        return found

@@ -79,7 +79,7 @@ class Happened:
             if said[step]:
                 said[step] -= 1
             else:
-                yield f"the operator's step never came: {action.do}, {_moment(action.when)}"
+                yield f"the operator's step never came: {action.do}, {moment(action.when)}"
 
 
 def _step(action: OperatorAction) -> _Step:
@@ -92,10 +92,11 @@ def _why(fault: Fault) -> str:
     if fault.when is None:
         return "no host was ever what `where` asks for"
     found_nobody = "" if fault.do.alarm is not None else ", or found no host that it is for"
-    return f"its moment ({_moment(fault.when)}) never came{found_nobody}"
+    return f"its moment ({moment(fault.when)}) never came{found_nobody}"
 
 
-def _moment(when: When) -> str:
+def moment(when: When) -> str:
+    """When something was to happen, in words."""
     if when.at is not None:
         return f"at {duration_text(when.at)}"
     parts = [f"when {when.host or 'a host'} enters {when.event}" if when.event else f"when it is {when.status}"]

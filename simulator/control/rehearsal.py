@@ -105,8 +105,8 @@ class Rehearsal:
         self.happened = Happened(scenario)
         scripted = (self.happened,) if scenario.faults or scenario.operator else ()
         self._observers = (*scripted, *observers)
-        self.refused: list[DeploymentNotCreated] = []
-        """What was asked for while the group had a deployment under way, and did not wait."""
+        self.not_created: list[DeploymentNotCreated] = []
+        """What was asked for while the group had a deployment under way: refused, or queued."""
         self._status: dict[str, DeploymentStatus] = {}
         self._by_id: dict[str, tuple[Rollout, int]] = {}
         self._comparing = 0
@@ -145,6 +145,10 @@ class Rehearsal:
     def active(self) -> Rollout | None:
         """The deployment that is under way; of several, the one that was created last."""
         return self.groups.newest()
+
+    def never_asked(self) -> Iterator[str]:
+        """The deployments whose moment never came, in words."""
+        return self._requests.never()
 
     def create(self, deployment: Deployment) -> Deployment:
         """One more deployment, in a run that is `staying`: as it will be created, with an id of its own."""
@@ -216,8 +220,7 @@ class Rehearsal:
         if isinstance(event, DeploymentNotCreated):
             self._asked()
             self._requests.not_created(event)
-            if not event.queued:
-                self.refused.append(event)
+            self.not_created.append(event)
         elif isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True

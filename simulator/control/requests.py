@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from scenarios.model import Deploy, Scenario
+from scenarios.model import Deploy, Scenario, When
+from simulator.control.happened import moment
 from simulator.control.request import Standing, requested
 from simulator.control.triggers import Trigger
 from simulator.rollout.deployment import Deployment
@@ -36,6 +37,7 @@ class _Moment:
 
     wish: Wish
     trigger: Trigger
+    when: When
 
 
 class Requests:
@@ -44,7 +46,9 @@ class Requests:
     def __init__(self, scenario: Scenario) -> None:
         wishes = [(deploy, _wish(scenario, deploy)) for deploy in scenario.deploy]
         self._in_turn = deque(wish for deploy, wish in wishes if deploy.when is None)
-        self._moments = [_Moment(wish, Trigger(deploy.when)) for deploy, wish in wishes if deploy.when is not None]
+        self._moments = [
+            _Moment(wish, Trigger(deploy.when), deploy.when) for deploy, wish in wishes if deploy.when is not None
+        ]
         self._queued: dict[str, deque[Wish]] = {}
         self.events = frozenset(m.trigger.event for m in self._moments if m.trigger.event is not None)
         """The lifecycle events that bring a moment."""
@@ -52,7 +56,7 @@ class Requests:
     @property
     def waits(self) -> bool:
         """Whether something is asked for in any case: it waits for its time, or for its group."""
-        timed = any(moment.trigger.at_ms is not None for moment in self._moments)
+        timed = any(each.trigger.at_ms is not None for each in self._moments)
         return timed or any(self._queued.values())
 
     def at_times(self) -> Iterator[tuple[int, Wish]]:
@@ -61,11 +65,11 @@ class Requests:
 
     def on_event(self, event: str, host: str, deployment: int) -> list[Wish]:
         """What is asked for as a host enters this lifecycle event in the n-th deployment."""
-        return [moment.wish for moment in self._moments if moment.trigger.on_event(event, host, deployment)]
+        return [each.wish for each in self._moments if each.trigger.on_event(event, host, deployment)]
 
     def on_status(self, status: str, deployment: int) -> list[Wish]:
         """What is asked for as the n-th deployment reaches this status."""
-        return [moment.wish for moment in self._moments if moment.trigger.on_status(status, deployment)]
+        return [each.wish for each in self._moments if each.trigger.on_status(status, deployment)]
 
     def next_in_turn(self) -> Wish | None:
         """What is asked for when everything that was begun has ended; it stays next until it is `created`."""
@@ -86,15 +90,20 @@ class Requests:
         if event.queued and wish is not None:
             self._queued.setdefault(event.group, deque()).append(wish)
 
+    def never(self) -> Iterator[str]:
+        """What was never asked for, in words."""
+        for each in self._moments:
+            yield f"{each.wish.revision} was never to be deployed: its moment ({moment(each.when)}) never came"
+
     def _take(self, group: str, revision: str) -> Wish | None:
         """Take what was asked for off the list where it stands; None where nobody wrote it down."""
         for place in (self._queued.get(group, deque()), self._in_turn):
             if place and (place[0].group, place[0].revision) == (group, revision):
                 return place.popleft()
-        for moment in self._moments:
-            if (moment.wish.group, moment.wish.revision) == (group, revision):
-                self._moments.remove(moment)
-                return moment.wish
+        for each in self._moments:
+            if (each.wish.group, each.wish.revision) == (group, revision):
+                self._moments.remove(each)
+                return each.wish
         return None
 
 

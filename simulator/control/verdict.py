@@ -26,11 +26,23 @@ _OUTCOMES = {
 }
 
 
+_WORST_FIRST = (
+    Outcome.ROLLBACK_FAILED,
+    Outcome.FAILED,
+    Outcome.INCONCLUSIVE,
+    Outcome.STOPPED,
+    Outcome.ROLLED_BACK,
+    Outcome.SUCCEEDED,
+)
+
+
 def outcome(rollouts: Sequence[Rollout]) -> Outcome:
-    """What became of the last deployment of a run."""
-    if not rollouts:
-        return Outcome.INCONCLUSIVE
-    last = rollouts[-1]
+    """What became of the last deployment of a run; of several groups' last ones, of the one that fared worst."""
+    last = {rollout.deployment.group: rollout for rollout in rollouts}
+    return min(map(_outcome, last.values()), key=_WORST_FIRST.index, default=Outcome.INCONCLUSIVE)
+
+
+def _outcome(last: Rollout) -> Outcome:
     if last.status is DeploymentStatus.STOPPED and _ended_inconclusive(last):
         return Outcome.INCONCLUSIVE
     return _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
@@ -93,7 +105,11 @@ def result(
     traffic = Traffic(measured.total, measured.failed, measured.by_revision) if measured else None
     in_service_min = measured.in_service_min if measured else None
     expectations = (
-        judge(scenario.expect, came_to, rollouts, rehearsal.notifications, traffic, in_service_min)
+        judge(
+            *(scenario.expect, came_to, rollouts, rehearsal.notifications, traffic, in_service_min),
+            ended=rehearsal.groups.revisions() if rollouts else {},
+            refused=[event.revision for event in rehearsal.not_created if not event.queued],
+        )
         if scenario.expect
         else ()
     )
@@ -101,7 +117,7 @@ def result(
         expectations += tuple(residue.judge(scenario.expect.residue, rehearsal.disks))
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
-    missed = rehearsal.happened.missed() if status is RunStatus.COMPLETED else ()
+    missed = (*rehearsal.happened.missed(), *rehearsal.never_asked()) if status is RunStatus.COMPLETED else ()
     return RunResult(
         scenario=scenario,
         scenario_sha256=header.scenario_sha256,
@@ -122,6 +138,7 @@ def result(
         events=events,
         journal_sha256=sha256,
         replay=header.replay,
+        not_created=tuple(rehearsal.not_created),
         faults=tuple(rehearsal.happened.faults),
         first_in_service_ms=rehearsal.first_in_service_ms,
     )
@@ -131,5 +148,14 @@ def _required(scenario: Scenario, rollouts: Sequence[Rollout]) -> int | None:
     """The least in service that the run's configurations allow; None without a balancer to be in service of."""
     if scenario.balancer is None or not rollouts:
         return None
+    by_group: dict[str, list[Rollout]] = {}
+    for rollout in rollouts:
+        if rollout.deployment.with_balancer:
+            by_group.setdefault(rollout.deployment.group, []).append(rollout)
+    return sum(_required_of(group) for group in by_group.values()) if by_group else None
+
+
+def _required_of(rollouts: Sequence[Rollout]) -> int:
+    """Of one group's hosts."""
     required = (r.deployment.config.minimum_healthy_hosts.required(len(r.aftermath)) for r in rollouts)
     return min(min(required), len(rollouts[0].hosts))

@@ -25,6 +25,9 @@ class PlannedDeployment:
     strategy: str
     config: DeploymentConfig
     plan: Plan
+    group: str = ""
+    """The group's name, where the scenario has several."""
+    with_balancer: bool = True
 
 
 _MERMAID: Final[dict[type[Stage], tuple[str, str]]] = {
@@ -42,7 +45,7 @@ _DOT: Final[dict[type[Stage], str]] = {
 """Stages in which hosts are not touched look otherwise: a bake is rounded, a person's answer has six corners."""
 
 
-def plan_tree(title: str, deployments: Sequence[PlannedDeployment], *, with_balancer: bool) -> Tree:
+def plan_tree(title: str, deployments: Sequence[PlannedDeployment]) -> Tree:
     """A branch per deployment, a leaf per stage."""
     tree = Tree(Text(title, style="bold"), guide_style="dim")
     for planned in deployments:
@@ -51,11 +54,12 @@ def plan_tree(title: str, deployments: Sequence[PlannedDeployment], *, with_bala
             Text.assemble(
                 (f"{planned.number}. ", "bold"),
                 (planned.revision, "magenta"),
+                f" to {planned.group}" if planned.group else "",
                 f"  {planned.strategy}, {config.name}",
                 (f"  ({config.minimum_healthy_hosts})", "dim"),
             )
         )
-        _add_stages(branch, planned.plan, with_balancer=with_balancer)
+        _add_stages(branch, planned.plan, with_balancer=planned.with_balancer)
     return tree
 
 
@@ -89,6 +93,7 @@ def plan_document(name: str, deployments: Sequence[PlannedDeployment]) -> dict[s
         "deployments": [
             {
                 "revision": planned.revision,
+                **({"group": planned.group} if planned.group else {}),
                 "strategy": planned.strategy,
                 "deployment_config": {
                     "name": planned.config.name,

@@ -21,6 +21,7 @@ from simulator.rollout.events import (
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
+    DeploymentNotCreated,
     DisksCompared,
     Event,
     FaultChanged,
@@ -57,12 +58,15 @@ class Lines:
         self._write = write
         self._every = every
         self._stages: dict[str, int] = {}
+        self._told = 0
+        """The last event that was told."""
 
     def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         """Write what happened, then what was decided."""
         moment = words.clock(event.at_ms)
-        happened = [*_event(event, rollout)]
-        if not happened and self._every:
+        again, self._told = event.id == self._told, event.id  # it concerns several deployments
+        happened = [] if again else [*_event(event, rollout)]
+        if not happened and self._every and not again:
             happened = [("", words.WAITING, type(event).__name__)]
         for subject, sign, text in (*happened, *self._decided(commands, rollout, event.at_ms)):
             self._write(f"{moment:>9}  {subject:<{SUBJECT_WIDTH}} {sign} {words.printable(' '.join(text.split()))}")
@@ -106,6 +110,10 @@ def _created(event: DeploymentCreated, _: Rollout | None) -> Iterator[Line]:
     deployment = event.deployment
     text = f"created by {deployment.creator}: {deployment.application}, {deployment.group}, {deployment.revision}"
     yield deployment.deployment_id, words.WAITING, text
+
+
+def _not_created(event: DeploymentNotCreated, _: Rollout | None) -> Iterator[Line]:
+    yield "request", words.WAITING if event.queued else words.FAILED, words.not_created(event)
 
 
 def _started(event: LifecycleEventStarted, _: Rollout | None) -> Iterator[Line]:
@@ -201,6 +209,7 @@ def _traffic(event: TrafficMeasured, _: Rollout | None) -> Iterator[Line]:
 
 _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]]]] = {
     DeploymentCreated: _created,
+    DeploymentNotCreated: _not_created,
     LifecycleEventStarted: _started,
     LifecycleEventCompleted: _completed,
     HealthCheckReported: _health,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
-from simulator.rollout.events import FaultChanged
+from simulator.rollout.events import DeploymentNotCreated, FaultChanged
 from simulator.rollout.messages import duration
 from simulator.rollout.statuses import Creator, DeploymentStatus
 
@@ -102,6 +102,15 @@ def fault(change: FaultChanged) -> tuple[str, str]:
     return (
         (WARNING, f"{change.fault} begins{where}") if change.active else (SUCCEEDED, f"{change.fault} is healed{where}")
     )
+
+
+def not_created(event: DeploymentNotCreated) -> str:
+    """The sentence for a deployment that was asked for while its group had one under way."""
+    what = f"{event.application}, {event.group}, {event.revision}"
+    why = f"{event.active} is under way, and a group has one deployment at a time"
+    if event.queued:
+        return f"{what} waits in the queue: {why}"
+    return f"{what} is refused (DeploymentLimitExceededException): {why}"
 
 
 def faults_over(faults: Sequence[FaultChanged]) -> Iterator[tuple[FaultChanged, int | None]]:

@@ -19,6 +19,7 @@ from simulator.rollout.events import (
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
+    DeploymentNotCreated,
     DisksCompared,
     Event,
     FaultChanged,
@@ -73,6 +74,7 @@ def test_every_event_of_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
 
 SAMPLES: list[Event] = [
     DeploymentCreated(1, 0, "", deployment(2, options=Options(share=Share(percent=10), blue_green=BlueGreen(("g",))))),
+    DeploymentNotCreated(2, 5, "", "web", "production", "v2", "d-1", True),
     LifecycleEventStarted(2, 5, "1.2", "d-1", "h1", "Install"),
     LifecycleEventCompleted(3, 9, "1.2", "d-1", "h1", "Install", EventStatus.FAILED, 5, FAILED),
     HealthCheckReported(4, 9, "", "h1", False, "/", "200", "404"),

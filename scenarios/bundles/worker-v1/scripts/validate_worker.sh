@@ -1,0 +1,2 @@
+#!/bin/sh
+kill -0 "$(cat /run/worker.pid)"
