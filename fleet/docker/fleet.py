@@ -217,8 +217,7 @@ class DockerFleet(Fleet):
     def _break(self, error: BaseException) -> None:
         if not self._broken.done():
             self._broken.set_exception(error)
-            # Nobody may be watching any more when the run ends.
-            self._broken.exception()
+            self._broken.exception()  # nobody may be watching any more when the run ends
 
     # -- commands -----------------------------------------------------------------------------------------------------
 

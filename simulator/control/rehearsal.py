@@ -26,6 +26,7 @@ from simulator.control.journal import Journal
 from simulator.control.people import People
 from simulator.control.requests import Requests, Wish
 from simulator.control.result import Observer
+from simulator.control.timers import Timers
 from simulator.control.turnstile import Turnstile
 from simulator.rollout.commands import (
     AllowTraffic,
@@ -53,7 +54,6 @@ from simulator.rollout.events import (
     HealthCheckReported,
     HostProvisioned,
     LifecycleEventStarted,
-    TimerFired,
     TrafficMeasured,
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
@@ -114,7 +114,7 @@ class Rehearsal:
         self._asking = 0
         """What was asked for in this moment, and is not created yet."""
         self._requests = Requests(scenario)
-        self._timers: dict[tuple[str, str], str] = {}
+        self._timers = Timers(driver)
         hosts = hosts or scenario.fleet.named_hosts()
         self.groups = Groups(scenario, hosts, seed)
         self._actives = self.groups.active
@@ -283,14 +283,7 @@ class Rehearsal:
         self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, deployment))
 
     def _start_timer(self, command: StartTimer) -> None:
-        self._timers[command.deployment_id, command.timer] = command.id
-        self._driver.at(command.at_ms, partial(self._fire, command))
-
-    def _fire(self, command: StartTimer, event_id: int, at_ms: int) -> Event | None:
-        running = self._timers.get((command.deployment_id, command.timer))
-        if running != command.id or self._by_id[command.deployment_id][0].ended:
-            return None
-        return TimerFired(event_id, at_ms, command.id, command.deployment_id, command.timer)
+        self._timers.start(command, self._by_id[command.deployment_id][0])
 
     def _entering(self, command: HostCommand) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
@@ -341,10 +334,12 @@ class Rehearsal:
 
     def _go_on(self) -> None:
         """Where nothing is under way any more: the next deployment in turn, or the end."""
-        if self._asking or self._requests.waits or self.groups.busy:
+        if self._asking or self.groups.busy:
             return
         if (wish := self._requests.next_in_turn()) is not None:
             self._ask(wish)
+        elif self._requests.waits:
+            return
         elif self.stays:
             self.staying = True
         else:

@@ -42,7 +42,7 @@ PROMISED = {
     "operator-pauses",
 }
 
-WARNED = {"canary-no-bake", "late-failure"}
+WARNED = {"canary-no-bake", "late-failure", "no-instances"}
 """Scenarios that are about what `drydeploy validate` warns of."""
 
 
@@ -85,8 +85,7 @@ def test_each_is_short_enough_for_real_time(name: str) -> None:
     assert len(scenario.fleet.named_hosts()) <= 10
     assert scenario.limits.start <= 20_000
     assert scenario.limits.event <= 40_000
-    assert scenario.balancer is not None
-    assert scenario.balancer.draining <= 1_000
+    assert scenario.balancer is None or scenario.balancer.draining <= 1_000
 
 
 def test_a_name_is_found() -> None:

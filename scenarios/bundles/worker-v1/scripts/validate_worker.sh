@@ -1,2 +1,2 @@
-#!/bin/sh
+#!/bin/bash
 kill -0 "$(cat /run/worker.pid)"
