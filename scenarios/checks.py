@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_locations
+from scenarios.checks_environments import check_environments
 from scenarios.checks_expect import check_expectations
 from scenarios.checks_groups import check_groups
 from scenarios.checks_people import check_people
@@ -43,6 +44,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.faults()
     checker.operator()
     check_groups(facts, report, warn)
+    check_environments(facts, report, warn)
     check_signals(facts, report, warn)
     check_expectations(facts, report)
 
@@ -166,8 +168,10 @@ class _Checker:
         for key in ("host", "nth"):
             if when.get(key) is not None and event is None:
                 self._report(when.keys[key], f"when.{key} says nothing without event", "add event: …")
-        if when.get("deployment") is not None and when.get("at") is not None:
-            self._report(when.keys["deployment"], "when.deployment does not go with at", "take one of the two away")
+        for key in ("at", "gate"):
+            if when.get("deployment") is not None and when.get(key) is not None:
+                message = f"when.deployment does not go with {key}"
+                self._report(when.keys["deployment"], message, "take one of the two away")
         known_host(facts, self._report, when.get("host"))
         deployment_exists(facts, self._report, when.get("deployment"))
         nth = when.get("nth")

@@ -26,7 +26,7 @@ def check_people(facts: Facts, planned: tuple[Planned, ...] | None, report: Repo
         _rollback(action, verb, report)
         if verb.text == "resume" and "pause" not in verbs:
             report(verb.place, "resume can never be said: nobody pauses the deployment", "add do: pause before it")
-        if planned is not None:
+        if planned is not None and not facts.gates:
             _word(verb, planned, report)
     if planned is None:
         return

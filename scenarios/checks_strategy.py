@@ -78,16 +78,16 @@ def check_strategies(facts: Facts, report: Report, warn: Report) -> tuple[Planne
     for node in (*facts.groups, *tree.each("deploy")):
         if (strategy := node.get("strategy")) is not None:
             _shape(facts, strategy, report)
-    found: dict[Place, Planned | None] = {}
+    found: dict[tuple[Place, Place], Planned | None] = {}
     planned = []
-    for deploy in tree.each("deploy"):
+    for deploy, group in ((asked, group) for asked in tree.each("deploy") for group in facts.groups_of(asked)):
         own = deploy.get("strategy")
-        group = facts.group_of(deploy)
         written = own or (group.get("strategy") if group is not None else None)
         place = written.place if written is not None else group.place if group is not None else tree.place
-        key = deploy.place if own is not None or deploy.get("deployment_config") is not None else place
+        its_own = own is not None or deploy.get("deployment_config") is not None
+        key = deploy.place if its_own else place, group.place if group is not None else tree.place
         if key not in found:
-            found[key] = plan = _plan(facts, deploy, written, report)
+            found[key] = plan = _plan(facts, deploy, group, written, report)
             if plan is not None:
                 _watched(facts, plan, warn)
         planned.append(found[key])
@@ -140,16 +140,15 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
 # -- the plan -------------------------------------------------------------------------------------------------------
 
 
-def _plan(facts: Facts, deploy: Tree, written: Tree | None, report: Report) -> Planned | None:
+def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, report: Report) -> Planned | None:
     """What a deployment is going to do; None where that cannot be said."""
     name, options = _told(written)
     if name not in STRATEGIES or options is None or not facts.hosts:
         return None
-    config_node = _config_node(facts, deploy)
+    config_node = _config_node(deploy, group)
     config = _config(config_node) if config_node is not None else DEFAULT_CONFIGS[name]
     if config is None:
         return None
-    group = facts.group_of(deploy)
     if name == "blue-green" and (refused := _no_blue_green(facts, group)) is not None:
         report(written.place if written is not None else deploy.place, *refused)
         return None
@@ -192,11 +191,11 @@ def _told(written: Tree | None) -> tuple[str, Options | None]:
     return options.name, told(options)
 
 
-def _config_node(facts: Facts, deploy: Tree) -> Tree | None:
+def _config_node(deploy: Tree, group: Tree | None) -> Tree | None:
     """The configuration that holds for a deployment: its own, or the group's if the strategy is the group's, too."""
     if (own := deploy.get("deployment_config")) is not None:
         return own
-    group, strategy = facts.group_of(deploy), deploy.get("strategy")
+    strategy = deploy.get("strategy")
     if group is None:
         return None
     inherits = strategy is None or _told(strategy)[0] == _told(group.get("strategy"))[0]

@@ -57,6 +57,9 @@ class Expect(Model):
         {}, description="The revision on which a host ends, by name; of several groups' it has this one."
     )
     events: tuple[ExpectEvent, ...] = Field((), description="In this order; others may come between.")
+    environments: dict[str, Literal["Succeeded", "Failed", "Stopped", "Skipped"]] = Field(
+        {}, description="How the last revision that went through the environments fared in each, by name."
+    )
     residue: dict[str, Literal["left", "gone", "replaced"]] | None = Field(
         None,
         description="The files that rollbacks leave otherwise than they were, and no others: `left` (it was not there "

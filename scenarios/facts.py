@@ -88,6 +88,22 @@ class Facts:
             return self.group_names[named.text]
         return self.groups[0] if self.groups else None
 
+    def groups_of(self, deploy: Tree) -> tuple[Tree | None, ...]:
+        """The groups of a deployment: of one that goes through the environments those of all."""
+        environments = self.tree.get("environments")
+        if deploy.get("group") is not None or environments is None:
+            return (self.group_of(deploy),)
+        names = [named.text if (named := each.get("group")) else name for name, each in environments.entries.items()]
+        return tuple(self.group_names[name] for name in names if name in self.group_names)
+
+    @cached_property
+    def gates(self) -> bool:
+        """Whether a person is asked before any environment."""
+        environments = self.tree.get("environments")
+        return environments is not None and any(
+            each.get("gate", "approval") is not None for each in environments.entries.values()
+        )
+
     def members(self, group: Tree | None) -> tuple[HostFacts, ...]:
         """The hosts that a group's filters select; all of them where it has none, or one with a mistake."""
         if group is None or not any(group.get(key) is not None for key in FILTERS):
@@ -117,8 +133,9 @@ class Facts:
 
     @property
     def deployments_max(self) -> int:
-        """How many deployments the run can have: each that is asked for, and a rollback of each."""
-        return self.deploys * (2 if self.rolls_back else 1)
+        """How many deployments the run can have: each that is asked for, in every environment, and a rollback each."""
+        asked = sum(len(self.groups_of(deploy)) for deploy in self.tree.each("deploy"))
+        return asked * (2 if self.rolls_back else 1)
 
 
 def texts(node: Tree | None) -> dict[str, str]:

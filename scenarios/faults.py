@@ -17,7 +17,7 @@ from scenarios.words import (
     exactly_one,
 )
 
-TRIGGERS = ("at", "event", "status")
+TRIGGERS = ("at", "event", "status", "gate")
 HEALTH_EFFECTS = ("status", "slow", "flapping")
 EFFECTS = ("health", "script", "agent", "host", "bundle", "file", "alarm")
 
@@ -28,13 +28,14 @@ def _needs_one(model: Model, names: tuple[str, ...]) -> None:
 
 
 class When(Model):
-    """When something happens: a time, a host's lifecycle event, or a deployment's status. Exactly one."""
+    """When something happens: a time, a host's lifecycle event, a deployment's status, or a gate. Exactly one."""
 
     model_config = ConfigDict(json_schema_extra=exactly_one(TRIGGERS))
 
     at: Duration | None = Field(None, description="Time since the run began.")
     event: LifecycleEvent | None = Field(None, description="As a host enters this lifecycle event.")
     status: DeploymentStatus | None = Field(None, description="As a deployment reaches this status.")
+    gate: str | None = Field(None, description="As a person is asked before this environment.")
     deployment: int | None = Field(
         None,
         ge=1,
@@ -54,7 +55,7 @@ class When(Model):
         for name in ("host", "nth"):
             if getattr(self, name) is not None and self.event is None:
                 raise RuleError(f"{name} goes with event")
-        if self.deployment is not None and self.at is not None:
+        if self.deployment is not None and (self.at is not None or self.gate is not None):
             raise RuleError("deployment goes with event or status")
         return self
 

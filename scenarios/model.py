@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from scenarios.environments import Environment
 from scenarios.expectations import Expect, ExpectDeployment, ExpectEvent, Outcome
 from scenarios.faults import (
     Effect,
@@ -63,6 +64,7 @@ __all__ = [
     "DeploymentStatus",
     "Duration",
     "Effect",
+    "Environment",
     "ErrorCode",
     "Expect",
     "ExpectDeployment",
@@ -249,6 +251,11 @@ class Scenario(Model):
     groups: tuple[Group, ...] = Field(
         (), max_length=GROUPS_MAX, description="Several groups, of one application or more; in place of `group`."
     )
+    environments: dict[str, Environment] = Field(
+        {},
+        max_length=GROUPS_MAX,
+        description="The way of a revision, as a graph of groups; a deployment that names no group goes all of it.",
+    )
     deploy: tuple[Deploy, ...] = Field(
         min_length=1, max_length=DEPLOYMENTS_MAX, description="The deployments; one after the other, but for `when`."
     )
@@ -278,6 +285,13 @@ class Scenario(Model):
         """The group of a deployment: the one that it names, or the first."""
         groups = self.all_groups
         return next((group for group in groups if group.name == deploy.group), groups[0])
+
+    def groups_of(self, deploy: Deploy) -> tuple[Group, ...]:
+        """The groups of a deployment: of one that goes through the environments those of all, in their order."""
+        if deploy.group is not None or not self.environments:
+            return (self.group_of(deploy),)
+        wanted = {each.group or name for name, each in self.environments.items()}
+        return tuple(group for group in self.all_groups if group.name in wanted)
 
     def running_in(self, group: Group) -> str | None:
         """The revision that a group's hosts were deployed to with success before; None: new hosts."""

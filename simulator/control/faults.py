@@ -135,6 +135,12 @@ class Faults:
             if scripted.trigger.on_status(status, deployment):
                 self._due(scripted)
 
+    def asked(self, environment: str) -> None:
+        """A person is asked whether a revision may enter an environment."""
+        for scripted in self._scripted:
+            if scripted.trigger.on_gate(environment):
+                self._due(scripted)
+
     def _carry(self, host: str, revision: str) -> None:
         before, self._carries[host] = self._carries[host], revision
         if before == revision:

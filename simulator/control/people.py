@@ -10,10 +10,14 @@ from fleet.base import Emit
 from scenarios.model import OperatorAction
 from simulator.control.groups import Groups
 from simulator.control.happened import OPERATOR
+from simulator.control.promotions import Promotions
 from simulator.control.triggers import Trigger
 from simulator.rollout.events import OperatorSpoke, StopRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import OperatorVerb
+
+ANSWERS = {"continue": True, "promote": True, "promote-full": True, "stop": False, "abort": False}
+"""What is said at a gate, and whether it is a yes."""
 
 
 @dataclass(slots=True)
@@ -32,11 +36,12 @@ class People:
         self,
         actions: Sequence[OperatorAction],
         groups: Groups,
+        promotions: Promotions,
         emit: Emit,
         later: Callable[[int, Callable[[], None]], None],
     ) -> None:
         self._lines = [_Line(action, Trigger(action.when)) for action in actions]
-        self._groups, self._emit, self._later = groups, emit, later
+        self._groups, self._promotions, self._emit, self._later = groups, promotions, emit, later
         self.events = frozenset(line.trigger.event for line in self._lines if line.trigger.event is not None)
         """The lifecycle events of which `entering` wants to hear."""
 
@@ -58,9 +63,25 @@ class People:
             if line.trigger.on_status(rollout.status, deployment):
                 self._say(line, rollout)
 
+    def asked(self, environment: str) -> None:
+        """A person is asked whether a revision may enter an environment."""
+        for line in self._lines:
+            if line.trigger.on_gate(environment):
+                self._answer(line, environment)
+
+    def _answer(self, line: _Line, environment: str) -> None:
+        """Say yes or no at a gate."""
+        if not line.said and (yes := ANSWERS.get(line.action.do)) is not None:
+            line.said = True
+            self._promotions.answer(environment, OPERATOR, yes=yes)
+
     def _say(self, line: _Line, about: Rollout | None = None) -> None:
-        """Say it to its group's deployment, to the one that brought the moment, or to the newest."""
+        """Say it to its group's deployment, to the one that brought the moment, or to the newest; or at a gate."""
         action = line.action
+        if about is None and self._groups.newest(action.group) is None:
+            if (environment := self._promotions.gate_of(action.group)) is not None:
+                self._answer(line, environment)
+            return
         about_it = about is not None and action.group is None and not about.ended
         rollout = about if about_it else self._groups.newest(action.group)
         if line.said or rollout is None:

@@ -9,7 +9,6 @@ differ in nothing but their hosts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,21 +17,26 @@ from scenarios.model import NamedHost, Scenario
 from simulator.control.agenda import Agenda, Driver
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
+from simulator.control.asking import Asking
+from simulator.control.closing import Closing
 from simulator.control.faults import Faults
 from simulator.control.groups import Groups
 from simulator.control.happened import Happened
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
 from simulator.control.people import People
-from simulator.control.requests import Requests, Wish
+from simulator.control.promotions import Promotions
+from simulator.control.requests import THROUGH_ENVIRONMENTS, Requests
 from simulator.control.result import Observer
 from simulator.control.timers import Timers
 from simulator.control.turnstile import Turnstile
 from simulator.rollout.commands import (
     AllowTraffic,
+    AskAtGate,
     BlockTraffic,
     Command,
     CreateDeployment,
+    EnterEnvironment,
     Finish,
     HostCommand,
     Notify,
@@ -40,6 +44,7 @@ from simulator.rollout.commands import (
     RunLifecycleEvent,
     ShiftTraffic,
     StartAnalysis,
+    StartGateTimer,
     StartTimer,
     TerminateHost,
 )
@@ -51,14 +56,16 @@ from simulator.rollout.events import (
     DeploymentNotCreated,
     DisksCompared,
     Event,
+    GateAnswered,
+    GateTimerFired,
     HealthCheckReported,
     HostProvisioned,
     LifecycleEventStarted,
+    PromotionRequested,
     TrafficMeasured,
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
-from simulator.rollout.rollback import deployment_id
 from simulator.rollout.statuses import Creator, DeploymentStatus
 from simulator.rollout.walk import HOST_TIMER
 
@@ -98,7 +105,6 @@ class Rehearsal:
         self.done = False
         self.stays = stays
         self.staying = False
-        self._seed = seed
         self._fleet = fleet
         self._driver = driver
         self._journal = journal
@@ -109,10 +115,9 @@ class Rehearsal:
         """What was asked for while the group had a deployment under way: refused, or queued."""
         self._status: dict[str, DeploymentStatus] = {}
         self._by_id: dict[str, tuple[Rollout, int]] = {}
-        self._comparing = 0
-        self._closing = False
-        self._asking = 0
-        """What was asked for in this moment, and is not created yet."""
+        self._closing = Closing(fleet, driver)
+        self._ended: list[Rollout] = []
+        """The deployments that have ended by the event in hand."""
         self._requests = Requests(scenario)
         self._timers = Timers(driver)
         hosts = hosts or scenario.fleet.named_hosts()
@@ -125,7 +130,11 @@ class Rehearsal:
         self._analyses = Analyses(scenario, fleet, driver.at)
         running = scenario.fleet.running
         self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
-        self._people = People(scenario.operator, self.groups, self._emit, self._later)
+        self.promotions = Promotions(scenario, self.groups, driver, self._emit)
+        self._asking = Asking(
+            *(scenario, seed, self.groups, self._alarms, self.promotions, self._requests, self.rollouts, self._emit)
+        )
+        self._people = People(scenario.operator, self.groups, self.promotions, self._emit, self._later)
         self._watched = self._faults.watched | self._people.events | self._requests.events
 
     # -- the fold -----------------------------------------------------------------------------------------------
@@ -139,7 +148,7 @@ class Rehearsal:
         self._alarms.begin()
         self._people.begin()
         for at_ms, wish in self._requests.at_times():
-            self._later(at_ms, partial(self._ask, wish))
+            self._later(at_ms, partial(self._asking.ask, wish))
 
     @property
     def active(self) -> Rollout | None:
@@ -154,10 +163,7 @@ class Rehearsal:
         """One more deployment, in a run that is `staying`: as it will be created, with an id of its own."""
         assert self.staying, "one deployment at a time"
         self.staying = False
-        name = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-        active = self._alarms.active(deployment)
-        last_success = self.groups[deployment.group].last_success
-        created = replace(deployment, deployment_id=name, last_success=last_success, active_alarms=active)
+        created = self._asking.again(deployment)
         self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
         return created
 
@@ -166,14 +172,26 @@ class Rehearsal:
         self.stays = False
         if self.staying:
             self.staying = False
-            self._close()
+            self.done = self._closing.begin()
             self._emit(lambda _id, _at_ms: None)  # a driver that waits for an event sees that it is done
 
     def handle(self, event: Event) -> None:
         """Take one event: journal, fold, check, tell, carry out."""
         self._journal.write(event)
+        number = 0
         for rollout, commands in self._fold(event):
             self._handled(event, commands, rollout)
+            number += len(commands)
+        if self.scenario.environments:
+            self._promote(event, number)
+
+    def _promote(self, event: Event, number: int) -> None:
+        """What came of an event for a revision on its way; `number` commands have been given already."""
+        ended, self._ended = self._ended, []
+        if commands := self.promotions.handle(event, ended, number):
+            self._handled(event, commands, None)
+        if ended or isinstance(event, PromotionRequested | GateTimerFired | GateAnswered):
+            self._go_on()
 
     def _handled(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         """What came of an event in a deployment, or in none."""
@@ -218,15 +236,18 @@ class Rehearsal:
         if isinstance(event, DeploymentCreated):
             return (self._create(event),)
         if isinstance(event, DeploymentNotCreated):
-            self._asked()
+            self._asking.answered()
             self._requests.not_created(event)
             self.not_created.append(event)
+        elif isinstance(event, PromotionRequested):
+            self._asking.answered()
+            self._requests.promoted(event.revision)
         elif isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
         elif isinstance(event, DisksCompared):
             self.disks.append(event)
-            self._compared()
+            self.done = self._closing.compared()
         return _NOBODY
 
     def _fold_everywhere(
@@ -252,7 +273,7 @@ class Rehearsal:
         self.rollouts.append(rollout)
         by_user = deployment.creator is Creator.USER
         if by_user:
-            self._asked()
+            self._asking.answered()
             self._requests.created(deployment)
         name = deployment.deployment_id
         self._by_id[name] = rollout, len(self.rollouts)
@@ -295,31 +316,9 @@ class Rehearsal:
         self._faults.entering(host, name, rollout.deployment.revision, ordinal)
         self._people.entering(host, name, rollout, ordinal)
         for wish in self._requests.on_event(name, host, ordinal):
-            self._ask(wish)
+            self._asking.ask(wish)
 
     # -- deployments, one after the other or side by side -------------------------------------------------------
-
-    def _ask(self, wish: Wish) -> None:
-        """Ask for a deployment: it is created, unless its group has one under way."""
-        self._asking += 1
-
-        def ask(event_id: int, at_ms: int) -> Event:
-            group = self.groups[wish.group]
-            if group.busy and group.last is not None:
-                busy = group.last.deployment
-                names = busy.application, busy.group, wish.revision, busy.deployment_id
-                return DeploymentNotCreated(event_id, at_ms, "", *names, wish.queues)
-            identity = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-            deployment = wish.make(identity, group.standing)
-            return DeploymentCreated(
-                event_id, at_ms, "", replace(deployment, active_alarms=self._alarms.active(deployment))
-            )
-
-        self._emit(ask)
-
-    def _asked(self) -> None:
-        """What was asked for has its answer."""
-        self._asking = max(self._asking - 1, 0)
 
     def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
         deployment = rollout.deployment
@@ -327,38 +326,26 @@ class Rehearsal:
         group.reserved = any(isinstance(command, CreateDeployment) for command in commands)
         self._reached(rollout)
         if deployment.rollback_of is not None:
-            self._comparing += self._fleet.compare_disks(self._by_id[deployment.rollback_of][0].deployment)
+            self._closing.compare(self._by_id[deployment.rollback_of][0].deployment)
         if not group.busy and (wish := self._requests.next_queued(group.name)) is not None:
-            self._ask(wish)
-        self._go_on()
+            self._asking.ask(wish)
+        if self.scenario.environments:
+            self._ended.append(rollout)
+        else:
+            self._go_on()
 
     def _go_on(self) -> None:
         """Where nothing is under way any more: the next deployment in turn, or the end."""
-        if self._asking or self.groups.busy:
+        if self._asking.busy or self.groups.busy or self.promotions.busy:
             return
-        if (wish := self._requests.next_in_turn()) is not None:
-            self._ask(wish)
+        if (wish := self._requests.next_queued(THROUGH_ENVIRONMENTS) or self._requests.next_in_turn()) is not None:
+            self._asking.ask(wish)
         elif self._requests.waits:
             return
         elif self.stays:
             self.staying = True
         else:
-            self._close()
-
-    def _close(self) -> None:
-        """The last deployment has ended: wait for the disks, measure the traffic, where there is any, and be done."""
-        self._closing = self._comparing > 0
-        if self._closing:
-            return
-        if (measure := self._fleet.measure()) is not None:
-            self._driver.at(self._driver.now_ms(), measure)
-        else:
-            self.done = True
-
-    def _compared(self) -> None:
-        self._comparing = max(self._comparing - 1, 0)
-        if self._closing and not self._comparing:
-            self._close()
+            self.done = self._closing.begin()
 
     # -- faults and people --------------------------------------------------------------------------------------
 
@@ -367,7 +354,16 @@ class Rehearsal:
         self._faults.reached(status, ordinal)
         self._people.reached(rollout, ordinal)
         for wish in self._requests.on_status(status, ordinal):
-            self._ask(wish)
+            self._asking.ask(wish)
+
+    def _enter(self, command: EnterEnvironment) -> None:
+        self._asking.ask(self.promotions.enter(command), command.id)
+
+    def _ask_at_gate(self, command: AskAtGate) -> None:
+        self._faults.asked(command.environment)
+        self._people.asked(command.environment)
+        for wish in self._requests.on_gate(command.environment):
+            self._asking.ask(wish)
 
 
 _NOBODY: tuple[tuple[None, tuple[Command, ...]], ...] = ((None, ()),)
@@ -390,5 +386,8 @@ _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     Notify: Rehearsal._notify,
     CreateDeployment: Rehearsal._create_later,
     Finish: lambda _run, _command: None,
+    EnterEnvironment: Rehearsal._enter,
+    AskAtGate: Rehearsal._ask_at_gate,
+    StartGateTimer: lambda run, command: run.promotions.start_timer(command),
 }
 """Who carries out a command, by its kind."""

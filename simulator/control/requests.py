@@ -17,6 +17,8 @@ from simulator.control.triggers import Trigger
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import DeploymentNotCreated
 
+THROUGH_ENVIRONMENTS = ""
+"""The group of what goes its way through all the environments."""
 Make = Callable[[str, Standing], Deployment]
 """A deployment, but for its id and for how its group stands when it is created."""
 
@@ -67,6 +69,10 @@ class Requests:
         """What is asked for as a host enters this lifecycle event in the n-th deployment."""
         return [each.wish for each in self._moments if each.trigger.on_event(event, host, deployment)]
 
+    def on_gate(self, environment: str) -> list[Wish]:
+        """What is asked for as a person is asked before this environment."""
+        return [each.wish for each in self._moments if each.trigger.on_gate(environment)]
+
     def on_status(self, status: str, deployment: int) -> list[Wish]:
         """What is asked for as the n-th deployment reaches this status."""
         return [each.wish for each in self._moments if each.trigger.on_status(status, deployment)]
@@ -84,11 +90,21 @@ class Requests:
         """A user's deployment was created: it is to come no more."""
         self._take(deployment.group, deployment.revision)
 
+    def promoted(self, revision: str) -> None:
+        """A revision has set out on its way through the environments."""
+        self._take(THROUGH_ENVIRONMENTS, revision)
+
+    def queue(self, wish: Wish) -> None:
+        """It waits for its group."""
+        self._queued.setdefault(wish.group, deque()).append(wish)
+
     def not_created(self, event: DeploymentNotCreated) -> None:
         """It was not: it waits in the queue, or is over."""
+        if event.cause:
+            return
         wish = self._take(event.group, event.revision)
         if event.queued and wish is not None:
-            self._queued.setdefault(event.group, deque()).append(wish)
+            self.queue(wish)
 
     def never(self) -> Iterator[str]:
         """What was never asked for, in words."""
@@ -108,5 +124,11 @@ class Requests:
 
 
 def _wish(scenario: Scenario, deploy: Deploy) -> Wish:
+    if scenario.environments and deploy.group is None:
+        return Wish(THROUGH_ENVIRONMENTS, deploy.revision, _none, deploy.if_active == "queue")
     group = scenario.group_of(deploy)
     return Wish(group.name, deploy.revision, partial(requested, scenario, deploy), deploy.if_active == "queue")
+
+
+def _none(_identity: str, _standing: Standing) -> Deployment:
+    raise AssertionError("what goes through the environments is no deployment itself")

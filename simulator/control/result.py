@@ -11,6 +11,7 @@ from scenarios.model import Expect, Scenario
 from simulator.rollout.commands import Command, Notify
 from simulator.rollout.events import DeploymentNotCreated, Event, FaultChanged
 from simulator.rollout.machine import Rollout
+from simulator.rollout.promotion import Promotion
 from simulator.rollout.statuses import Creator
 
 
@@ -83,6 +84,8 @@ class RunResult:
     """The line that plays this run again."""
     not_created: tuple[DeploymentNotCreated, ...] = ()
     """What was asked for while the group had a deployment under way: refused, or queued."""
+    promotions: tuple[Promotion, ...] = ()
+    """The revisions that went their way through the environments, in order."""
     faults: tuple[FaultChanged, ...] = ()
     """The faults that began and were healed, in their order."""
     first_in_service_ms: int | None = None

@@ -14,6 +14,7 @@ from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
 from simulator.rollout.events import TrafficMeasured
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import of_hosts
+from simulator.rollout.promotion import Passage, Promotion
 from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
 
 _OUTCOMES = {
@@ -36,10 +37,16 @@ _WORST_FIRST = (
 )
 
 
-def outcome(rollouts: Sequence[Rollout]) -> Outcome:
-    """What became of the last deployment of a run; of several groups' last ones, of the one that fared worst."""
+def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> Outcome:
+    """What became of the last deployment of a run; of several groups' last ones, of the one that fared worst.
+
+    A gate that the last revision on its way through the environments did not pass has stopped it.
+    """
     last = {rollout.deployment.group: rollout for rollout in rollouts}
-    return min(map(_outcome, last.values()), key=_WORST_FIRST.index, default=Outcome.INCONCLUSIVE)
+    outcomes = [_outcome(rollout) for rollout in last.values()]
+    if promotion is not None and Passage.STOPPED in promotion.passage.values():
+        outcomes.append(Outcome.STOPPED)
+    return min(outcomes, key=_WORST_FIRST.index, default=Outcome.INCONCLUSIVE)
 
 
 def _outcome(last: Rollout) -> Outcome:
@@ -99,8 +106,8 @@ def result(
     events: int,
 ) -> RunResult:
     """The result of a run that is over, however it ended."""
-    rollouts = tuple(rehearsal.rollouts)
-    came_to = outcome(rollouts) if status is RunStatus.COMPLETED else Outcome.INCONCLUSIVE
+    rollouts, promotion = tuple(rehearsal.rollouts), rehearsal.promotions.last
+    came_to = outcome(rollouts, promotion) if status is RunStatus.COMPLETED else Outcome.INCONCLUSIVE
     measured = rehearsal.traffic
     traffic = Traffic(measured.total, measured.failed, measured.by_revision) if measured else None
     in_service_min = measured.in_service_min if measured else None
@@ -108,6 +115,7 @@ def result(
         judge(
             *(scenario.expect, came_to, rollouts, rehearsal.notifications, traffic, in_service_min),
             ended=rehearsal.groups.revisions() if rollouts else {},
+            environments=promotion.passage if promotion else {},
             refused=[event.revision for event in rehearsal.not_created if not event.queued],
         )
         if scenario.expect
@@ -139,6 +147,7 @@ def result(
         journal_sha256=sha256,
         replay=header.replay,
         not_created=tuple(rehearsal.not_created),
+        promotions=tuple(rehearsal.promotions.all),
         faults=tuple(rehearsal.happened.faults),
         first_in_service_ms=rehearsal.first_in_service_ms,
     )

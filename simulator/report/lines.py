@@ -8,12 +8,15 @@ from typing import Any, Final
 from simulator.report import words
 from simulator.report.stages import Said, passed, refusal, stop_word
 from simulator.rollout.commands import (
+    AskAtGate,
     Command,
     CreateDeployment,
+    EnterEnvironment,
     Finish,
     Notify,
     ProvisionHost,
     ShiftTraffic,
+    StartGateTimer,
     StartTimer,
     TerminateHost,
 )
@@ -25,12 +28,15 @@ from simulator.rollout.events import (
     DisksCompared,
     Event,
     FaultChanged,
+    GateAnswered,
+    GateTimerFired,
     HealthCheckReported,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    PromotionRequested,
     StopRequested,
     TrafficMeasured,
     TrafficShifted,
@@ -114,6 +120,19 @@ def _created(event: DeploymentCreated, _: Rollout | None) -> Iterator[Line]:
 
 def _not_created(event: DeploymentNotCreated, _: Rollout | None) -> Iterator[Line]:
     yield "request", words.WAITING if event.queued else words.FAILED, words.not_created(event)
+
+
+def _set_out(event: PromotionRequested, _: Rollout | None) -> Iterator[Line]:
+    yield "promotion", words.RUNNING, f"{event.revision} sets out through the environments"
+
+
+def _gate_timed(event: GateTimerFired, _: Rollout | None) -> Iterator[Line]:
+    yield event.environment, words.WAITING, "the gate's time is over"
+
+
+def _gate_answered(event: GateAnswered, _: Rollout | None) -> Iterator[Line]:
+    sign = words.SUCCEEDED if event.yes else words.STOPPED
+    yield event.environment, sign, f"{event.by} said {'yes' if event.yes else 'no'} at the gate"
 
 
 def _started(event: LifecycleEventStarted, _: Rollout | None) -> Iterator[Line]:
@@ -210,6 +229,9 @@ def _traffic(event: TrafficMeasured, _: Rollout | None) -> Iterator[Line]:
 _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]]]] = {
     DeploymentCreated: _created,
     DeploymentNotCreated: _not_created,
+    PromotionRequested: _set_out,
+    GateTimerFired: _gate_timed,
+    GateAnswered: _gate_answered,
     LifecycleEventStarted: _started,
     LifecycleEventCompleted: _completed,
     HealthCheckReported: _health,
@@ -259,6 +281,12 @@ def _decision(command: Command) -> Line | None:
                 words.SIGNS[command.status],
                 f"{command.status}{code}: {command.why}",
             )
+        case EnterEnvironment():
+            return command.environment, words.RUNNING, command.why
+        case AskAtGate():
+            return command.environment, words.STOPPED, command.why
+        case StartGateTimer():
+            return command.environment, words.WAITING, f"the gate is shut: {command.why}"
         case CreateDeployment():
             return (
                 command.deployment_id,

@@ -106,11 +106,11 @@ def fault(change: FaultChanged) -> tuple[str, str]:
 
 def not_created(event: DeploymentNotCreated) -> str:
     """The sentence for a deployment that was asked for while its group had one under way."""
-    what = f"{event.application}, {event.group}, {event.revision}"
-    why = f"{event.active} is under way, and a group has one deployment at a time"
+    what = ", ".join(filter(None, (event.application, event.group, event.revision)))
+    why = event.why or f"{event.active} is under way, and a group has one deployment at a time"
     if event.queued:
         return f"{what} waits in the queue: {why}"
-    return f"{what} is refused (DeploymentLimitExceededException): {why}"
+    return f"{what} is refused{'' if event.why else ' (DeploymentLimitExceededException)'}: {why}"
 
 
 def faults_over(faults: Sequence[FaultChanged]) -> Iterator[tuple[FaultChanged, int | None]]:

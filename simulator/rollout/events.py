@@ -54,6 +54,31 @@ class DeploymentNotCreated(Event):
     revision: str
     active: str
     queued: bool
+    why: str = ""
+    """Why it was refused, where it is not for `active`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRequested(Event):
+    """A revision is to go its way through the environments."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateTimerFired(Event):
+    """The time of a gate's timer came: the revision has stood long enough, or nobody has answered."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswered(Event):
+    """A person said whether a revision may enter an environment. Where nobody was asked it changes nothing."""
+
+    environment: str
+    by: str
+    yes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +242,9 @@ EVENTS: dict[str, type[Event]] = {
     for kind in (
         DeploymentCreated,
         DeploymentNotCreated,
+        PromotionRequested,
+        GateTimerFired,
+        GateAnswered,
         LifecycleEventStarted,
         LifecycleEventCompleted,
         HealthCheckReported,
