@@ -11,10 +11,10 @@ from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.control.worth_knowing import flags
 from simulator.rollout.events import TrafficMeasured
 from simulator.rollout.machine import Rollout
-from simulator.rollout.messages import of_hosts
-from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus
 
 _OUTCOMES = {
     (Creator.USER, DeploymentStatus.SUCCEEDED): Outcome.SUCCEEDED,
@@ -45,26 +45,6 @@ def _ended_inconclusive(rollout: Rollout) -> bool:
         and rollout.stop is None
         and not rollout.alarm
     )
-
-
-def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
-    """What went as CodeDeploy has it, and is still worth knowing."""
-    words = []
-    for rollout in rollouts:
-        if rollout.status is DeploymentStatus.SUCCEEDED and rollout.sick:
-            sick = len(rollout.sick)
-            words.append(
-                f"{rollout.deployment_id} Succeeded although {of_hosts(sick, len(rollout.hosts))} turned unhealthy "
-                "after their checks: no bake was long enough to notice"
-            )
-        failed = rollout.counts[TargetStatus.FAILED]
-        if rollout.status is DeploymentStatus.SUCCEEDED and failed:
-            hosts, needed = len(rollout.hosts), rollout.budget.needed
-            words.append(
-                f"{rollout.deployment_id} Succeeded although {of_hosts(failed, hosts)} failed: CodeDeploy asks for "
-                f"{needed} that succeed ({rollout.deployment.config.name}); --strict asks for all of them"
-            )
-    return tuple(words)
 
 
 def break_off(rehearsal: Rehearsal, fleet: Fleet, at_ms: int) -> None:

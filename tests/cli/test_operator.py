@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from simulator.cli import MODULES
-from tests.cli.operating import BAKES, LIMIT_S, Going, approval, going
-from tests.cli.program import PROGRAM, drydeploy, environment
+from tests.cli.operating import BAKES, JUDGE, JUDGED, LIMIT_S, Going, approval, going
+from tests.cli.program import PROGRAM, drydeploy, environment, small_scenario
 
 __all__ = ["approval"]
 
@@ -181,6 +181,26 @@ def test_waits_are_skipped_and_promoted(tmp_path: Path) -> None:
         assert run.end() == 0
 
 
+def test_an_analysis_is_done_without_and_not_skipped_as_a_wait(tmp_path: Path) -> None:
+    path = small_scenario(tmp_path, more=JUDGE)
+    path.write_text(path.read_text().replace("  strategy: rolling\n", JUDGED))
+    with going(tmp_path, scenario=path) as run:
+        judged = run.is_in("Baking")
+        wait = judged.deployments[-1].waits_for
+        assert wait is not None
+        assert wait.kind == "analysis"
+        assert 0 < (wait.left_ms or 0) <= 3_600_000
+        assert set(judged.possible) == {"pause", "promote", "promote-full", "abort", "stop"}
+        assert "for its analysis, " in run.say("ps").stdout
+        skipped = run.say("skip-wait")
+        assert (skipped.returncode, skipped.stdout) == (1, "")
+        assert "promote does without the verdict" in skipped.stderr
+        assert run.say("promote", by="alice").stdout.endswith("is InProgress\n")
+        assert run.end() == 0
+        assert "alice said promote; skipped: step 02 analyses" in run.printed()
+        assert "although nobody waited for a verdict of step 02 analyses: alice said promote" in run.printed()
+
+
 @pytest.mark.parametrize(
     ("spoken", "code", "deployments"),
     [(("abort",), 3, 2), (("stop",), 1, 1), (("stop", "--rollback"), 3, 2), (("stop", "--no-rollback"), 1, 1)],
@@ -331,8 +351,6 @@ def test_what_was_stopped_is_retried_and_what_succeeded_is_undone(tmp_path: Path
 
 
 def test_a_staying_run_without_a_balancer_can_be_ended_too(tmp_path: Path) -> None:
-    from tests.cli.program import small_scenario
-
     path = small_scenario(tmp_path)
     text = path.read_text()
     begin, end = text.index("balancer:"), text.index("revisions:")

@@ -247,6 +247,8 @@ class Play:
             stands = ", to come" if host.unborn else ", gone" if host.gone else ""
             revision = host.revision or "nothing that is known"
             yield f"= {host.name}{side} {host.status}{at}, {revision}{stands}{troubles}"
+        for stage, word in rollout.unjudged.items():
+            yield f"= no verdict of {stage}: {word.verb}, said {word.by}"
         if rollout.ignored:
             yield f"= {rollout.ignored} came too late and meant nothing"
 

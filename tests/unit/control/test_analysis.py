@@ -11,17 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.base import FleetError
+from fleet.base import FleetError, MakeEvent
 from fleet.figures import Histogram, Tally
+from fleet.virtual.fleet import VirtualFleet
 from scenarios.signals import Analysis
 from simulator.cli.exits import ExitCode, exit_code
 from simulator.control import analysis as module
-from simulator.control.analysis import judge, require, thinned, worse
+from simulator.control.analysis import Analyses, judge, require, thinned, worse
 from simulator.control.replay import replay
 from simulator.control.result import Outcome
+from simulator.rollout.commands import StartAnalysis
 from simulator.rollout.events import AnalysisEnded
 from simulator.rollout.statuses import AnalysisOutcome, DeploymentStatus
+from strategies.options import Options, Step
 from tests.support.rehearsals import BALANCER, Watcher, broken, run, scenario
+from tests.support.rollouts import Hand, deployment
 from tests.unit.control.test_alarms import scenario_revisions
 
 WITH_SCIPY = pytest.mark.skipif(
@@ -177,6 +181,37 @@ def test_too_little_to_judge_by_is_no_success(tmp_path: Path) -> None:
 def test_a_stop_in_the_midst_of_an_analysis_is_no_inconclusive_end() -> None:
     stop = [{"when": {"status": "Baking"}, "do": "stop"}]
     assert run(scenario(**judged(operator=stop))).outcome is Outcome.STOPPED
+
+
+@pytest.mark.parametrize("verb", ["promote", "promote-full"])
+def test_a_person_does_without_the_verdict_and_the_judge_goes_home(tmp_path: Path, verb: str) -> None:
+    watcher, path = Watcher(), tmp_path / "journal"
+    bad = judged(revisions=behaving(answers={"/": 500}), balancer=CHECKED_ELSEWHERE)
+    asked = scenario(**bad, operator=[{"when": {"status": "Baking"}, "do": verb}])
+    result = run(asked, observers=[watcher], journal=path)
+    assert result.outcome is Outcome.SUCCEEDED
+    assert [event for event, _ in watcher.seen if isinstance(event, AnalysisEnded)] == []
+    assert broken(result) == []
+    (rollout,) = result.rollouts
+    why = f"Succeeded although nobody waited for a verdict of step 02 analyses: the operator said {verb}"
+    assert result.flags == (f"{rollout.deployment_id} {why}",)
+    assert replay(path).flags == result.flags
+
+
+def test_a_verdict_that_nobody_waits_for_any_more_is_no_event() -> None:
+    """What a driver of either fleet is given to call: a stop or a word of a person makes it void."""
+    hand = Hand(deployment(2, strategy="steps", options=Options(steps=(Step(analysis="users", lasts_ms=5_000),))))
+    hand.create()
+    due: list[tuple[int, MakeEvent]] = []
+    asked = scenario(**judged())
+    analyses = Analyses(asked, VirtualFleet(asked, 0, lambda *_: None), lambda *what: due.append(what))
+    (command,) = [command for command in hand.commands if isinstance(command, StartAnalysis)]
+    analyses.start(command, hand.rollout)
+    ((at_ms, make),) = due
+    assert at_ms == 5_000
+    assert isinstance(make(7, at_ms), AnalysisEnded)
+    hand.say("promote")
+    assert make(7, at_ms) is None
 
 
 @WITH_SCIPY
