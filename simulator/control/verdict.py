@@ -27,13 +27,19 @@ _OUTCOMES = {
 
 
 def outcome(rollouts: Sequence[Rollout]) -> Outcome:
-    """What became of the last deployment of a run."""
+    """What became of the last deployment that a user asked for, its rollback included.
+
+    Where an analysis ended it without an answer, that is inconclusive, whether the group then rolls back or not: only a
+    rollback that fails is worse (docs/explanation/alarms-and-analysis.md).
+    """
     if not rollouts:
         return Outcome.INCONCLUSIVE
     last = rollouts[-1]
-    if last.status is DeploymentStatus.STOPPED and _ended_inconclusive(last):
+    came_to = _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
+    asked = next((rollout for rollout in reversed(rollouts) if rollout.deployment.creator is Creator.USER), last)
+    if came_to is not Outcome.ROLLBACK_FAILED and _ended_inconclusive(asked):
         return Outcome.INCONCLUSIVE
-    return _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
+    return came_to
 
 
 def _ended_inconclusive(rollout: Rollout) -> bool:

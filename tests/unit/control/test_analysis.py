@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from hypothesis import strategies as st
 from fleet.base import FleetError, MakeEvent
 from fleet.figures import Histogram, Tally
 from fleet.virtual.fleet import VirtualFleet
+from scenarios.model import Scenario
 from scenarios.signals import Analysis
 from simulator.cli.exits import ExitCode, exit_code
 from simulator.control import analysis as module
 from simulator.control.analysis import Analyses, judge, require, thinned, worse
 from simulator.control.replay import replay
 from simulator.control.result import Outcome
+from simulator.report.junit import junit
+from simulator.report.words import headline
 from simulator.rollout.commands import StartAnalysis
 from simulator.rollout.events import AnalysisEnded
 from simulator.rollout.statuses import AnalysisOutcome, DeploymentStatus
@@ -163,10 +167,12 @@ def test_the_deployment_goes_by_what_was_found(behaves: dict[str, Any], outcome:
     assert broken(result) == []
 
 
+SELDOM = {**BALANCER, "traffic": {"rate": 1}}
+
+
 def test_too_little_to_judge_by_is_no_success(tmp_path: Path) -> None:
-    seldom = {**BALANCER, "traffic": {"rate": 1}}
     path = tmp_path / "journal"
-    result = run(scenario(**judged(balancer=seldom)), journal=path)
+    result = run(scenario(**judged(balancer=SELDOM)), journal=path)
     assert result.outcome is Outcome.INCONCLUSIVE
     assert exit_code(result) is ExitCode.INCONCLUSIVE
     (rollout,) = result.rollouts
@@ -176,6 +182,53 @@ def test_too_little_to_judge_by_is_no_success(tmp_path: Path) -> None:
     assert rollout.error is not None
     assert "Inconclusive: 2 requests to the new version" in rollout.error.message
     assert replay(path).outcome is Outcome.INCONCLUSIVE
+
+
+BACK_TOLD = {"deployments": [{"status": "Stopped"}, {"creator": "codeDeployRollback"}]}
+BACK = "inconclusive: v2 was stopped and was rolled back to v1"
+
+
+def taken_back(**parts: Any) -> Scenario:
+    """Too few requests to judge by, in a group that rolls back whatever is stopped."""
+    asked = judged(balancer=SELDOM, **parts)
+    return scenario(**{**asked, "group": {**asked["group"], "auto_rollback": ["DEPLOYMENT_STOP_ON_REQUEST"]}})
+
+
+@pytest.mark.parametrize(
+    ("expect", "code", "words", "failures"),
+    [
+        (None, ExitCode.INCONCLUSIVE, ("⚠", BACK), ["inconclusive", "rolled back"]),
+        ({"in_service_min": 1, **BACK_TOLD}, ExitCode.INCONCLUSIVE, ("⚠", BACK), ["inconclusive"]),
+        (
+            {"outcome": "rolled_back"},
+            ExitCode.INCONCLUSIVE,
+            ("✖", f"{BACK}: not as expected"),
+            ["not held", "inconclusive"],
+        ),
+        ({"outcome": "inconclusive", **BACK_TOLD}, ExitCode.AS_EXPECTED, ("✔", f"{BACK}, as expected"), []),
+        ({"outcome": "inconclusive"}, ExitCode.ROLLED_BACK, ("✔", f"{BACK}, as expected"), ["rolled back"]),
+    ],
+)
+def test_what_was_inconclusive_stays_so_when_it_is_rolled_back(
+    expect: dict[str, Any] | None, code: ExitCode, words: tuple[str, str], failures: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "journal"
+    result = run(taken_back(expect=expect), journal=path)
+    assert [str(rollout.status) for rollout in result.rollouts] == ["Stopped", "Succeeded"]
+    assert {target.revision for target in result.rollouts[-1].aftermath} == {"v1"}
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert exit_code(result) is code
+    assert headline(result) == words
+    assert [found.attrib["type"] for found in ET.fromstring(junit(result)).iter("failure")] == failures
+    assert replay(path).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_rollback_that_fails_is_worse_than_inconclusive() -> None:
+    fault = {"when": {"event": "ApplicationStart", "deployment": 2}, "do": {"script": {"exit": 1}}}
+    result = run(taken_back(faults=[fault]))
+    assert [str(rollout.status) for rollout in result.rollouts] == ["Stopped", "Failed"]
+    assert result.outcome is Outcome.ROLLBACK_FAILED
+    assert exit_code(result) is ExitCode.UNSAFE
 
 
 def test_a_stop_in_the_midst_of_an_analysis_is_no_inconclusive_end() -> None:
