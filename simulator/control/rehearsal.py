@@ -58,8 +58,10 @@ from simulator.rollout.events import (
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
-from simulator.rollout.rollback import deployment_id
+from simulator.rollout.rollback import BLUE_GREEN, deployment_id
 from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, OperatorVerb
+from strategies.blue_green import latest
+from strategies.options import BlueGreen
 
 BEFORE_THE_RUN = "before-the-run"
 """The deployment that is said to have put `fleet.running` there."""
@@ -135,6 +137,8 @@ class Rehearsal:
         ]
         self._targets = tuple(target for target in targets if target.name not in standing_by)
         self._standing_by = {target.name: target for target in targets if target.name in standing_by}
+        self._latest = latest(self._standing_by)
+        """The highest generation of any host that blue/green deployments have left, or that stands by."""
         self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
         agenda = Agenda(driver)
         self._emit, self._later = agenda.emit, agenda.later
@@ -168,7 +172,12 @@ class Rehearsal:
         self.staying = False
         name = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
         active = self._alarms.active()
-        created = replace(deployment, deployment_id=name, last_success=self._last_success, active_alarms=active)
+        created = replace(
+            self._with_fresh_names(deployment),
+            deployment_id=name,
+            last_success=self._last_success,
+            active_alarms=active,
+        )
         self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
         return created
 
@@ -285,17 +294,27 @@ class Rehearsal:
     def _next_deployment(self) -> None:
         identity = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
         targets = Standing(self._targets, self._standing_by, self._last_success)
-        deployment = requested(self.scenario, self._to_come[-1], identity, targets)
+        deployment = self._with_fresh_names(requested(self.scenario, self._to_come[-1], identity, targets))
 
         def create(event_id: int, at_ms: int) -> Event:
             return DeploymentCreated(event_id, at_ms, "", replace(deployment, active_alarms=self._alarms.active()))
 
         self._emit(create)
 
+    def _with_fresh_names(self, deployment: Deployment) -> Deployment:
+        """The same, but that new hosts get no name that a host of the run has had: such a host may still stand."""
+        told = deployment.options.blue_green or BlueGreen()
+        if deployment.strategy != BLUE_GREEN or told.generation > self._latest:
+            return deployment
+        told = replace(told, generation=self._latest + 1)
+        return replace(deployment, options=replace(deployment.options, blue_green=told))
+
     def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
         self._active, self._active_id = None, ""
         self._targets = rollout.aftermath
         deployment = rollout.deployment
+        if deployment.strategy == BLUE_GREEN:
+            self._latest = max(self._latest, latest(rollout.hosts))
         if rollout.status is DeploymentStatus.SUCCEEDED:
             self._last_success = Success(deployment.deployment_id, deployment.revision, deployment.file_exists_behavior)
         self._reached(rollout.status, self._by_id[deployment.deployment_id][1])

@@ -14,7 +14,8 @@ _NAMED_MAX = 3
 def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
     """A sentence for each thing that is worth knowing of a run's deployments, in their order."""
     succeeded = [rollout for rollout in rollouts if rollout.status is DeploymentStatus.SUCCEEDED]
-    return tuple(flag for rollout in succeeded for tell in _OF_A_SUCCESS for flag in tell(rollout))
+    of_successes = (flag for rollout in succeeded for tell in _OF_A_SUCCESS for flag in tell(rollout))
+    return (*of_successes, *_left_standing(rollouts))
 
 
 def _turned_sick(rollout: Rollout) -> Iterator[str]:
@@ -44,6 +45,25 @@ def _failed(rollout: Rollout) -> Iterator[str]:
 
 
 _OF_A_SUCCESS = (_turned_sick, _unjudged, _failed)
+
+
+def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
+    """New hosts that nobody has terminated and that are not in the group: they run on, some of them with traffic."""
+    left: dict[str, str] = {}
+    for rollout in rollouts:
+        if len(rollout.hosts) > len(rollout.deployment.targets):
+            known = {target.name for target in rollout.deployment.targets}
+            left |= {name: rollout.deployment_id for name in rollout.hosts if name not in known}
+        if left:
+            left = {name: by for name, by in left.items() if not (name in rollout.hosts and rollout.hosts[name].gone)}
+    if left:
+        group = {target.name for target in rollouts[-1].aftermath}
+        for asked_by in dict.fromkeys(left.values()):
+            if names := [name for name, by in left.items() if by == asked_by and name not in group]:
+                yield (
+                    f"{_named(names)}: provisioned for {asked_by}, never terminated, and not in the group; they run "
+                    "on, with what traffic they had"
+                )
 
 
 def _named(names: Sequence[str]) -> str:
