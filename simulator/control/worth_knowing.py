@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from simulator.control.reputation import known_bad
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import of_hosts
-from simulator.rollout.statuses import DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
 
 _NAMED_MAX = 3
 
@@ -15,7 +16,7 @@ def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
     """A sentence for each thing that is worth knowing of a run's deployments, in their order."""
     succeeded = [rollout for rollout in rollouts if rollout.status is DeploymentStatus.SUCCEEDED]
     of_successes = (flag for rollout in succeeded for tell in _OF_A_SUCCESS for flag in tell(rollout))
-    return (*of_successes, *_left_standing(rollouts))
+    return (*of_successes, *_back_onto_bad(rollouts), *_left_standing(rollouts))
 
 
 def _turned_sick(rollout: Rollout) -> Iterator[str]:
@@ -45,6 +46,19 @@ def _failed(rollout: Rollout) -> Iterator[str]:
 
 
 _OF_A_SUCCESS = (_turned_sick, _unjudged, _failed)
+
+
+def _back_onto_bad(rollouts: Sequence[Rollout]) -> Iterator[str]:
+    """Automatic rollbacks onto a revision that the run knows to be bad: it succeeded once, and has failed since."""
+    for place, rollout in enumerate(rollouts):
+        deployment = rollout.deployment
+        if deployment.creator is Creator.ROLLBACK:
+            why = known_bad(rollouts[:place], deployment.revision)
+            if why is not None:
+                yield (
+                    f"{deployment.deployment_id} went back to {deployment.revision}, the last revision that succeeded, "
+                    f"as CodeDeploy does, although it is known to be bad: {why}"
+                )
 
 
 def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
