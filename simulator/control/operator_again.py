@@ -45,13 +45,13 @@ def undo(rollouts: Sequence[Rollout], running: str | None, wanted: str | None) -
     nothing to go back to.
     """
     last = _idle(rollouts)
-    now = last.deployment.revision
+    now, group = last.deployment.revision, last.deployment.group
     earlier: dict[str, Success] = {}
     for success in reversed(_successes(rollouts, running)):
         if success.revision != now:
             earlier.setdefault(success.revision, success)
     asked = dict.fromkeys(earlier if wanted is None else (*earlier, wanted))
-    bad = {revision: why for revision in asked if (why := known_bad(rollouts, revision)) is not None}
+    bad = {revision: why for revision in asked if (why := known_bad(rollouts, group, revision)) is not None}
     good = [revision for revision in earlier if revision not in bad]
     chosen = next((revision for revision in good if wanted in (None, revision)), None)
     if chosen is None:

@@ -138,7 +138,7 @@ class Rehearsal:
         self._targets = tuple(target for target in targets if target.name not in standing_by)
         self._standing_by = {target.name: target for target in targets if target.name in standing_by}
         self._latest = latest(self._standing_by)
-        """The highest generation of any host that blue/green deployments have left, or that stands by."""
+        """The highest generation of any host that blue/green deployments have asked for, or that stands by."""
         self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
         agenda = Agenda(driver)
         self._emit, self._later = agenda.emit, agenda.later
@@ -248,7 +248,10 @@ class Rehearsal:
         self._fleet.begin(deployment)
         self.invariants.begin(deployment)
         self._status = rollout.status
-        return rollout, rollout.handle(event)
+        commands = rollout.handle(event)
+        if deployment.strategy == BLUE_GREEN:
+            self._latest = max(self._latest, latest(rollout.hosts))
+        return rollout, commands
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -265,7 +268,9 @@ class Rehearsal:
 
     def _create_later(self, command: CreateDeployment) -> None:
         deployment = command.deployment
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, deployment))
+        self._emit(
+            lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._with_fresh_names(deployment))
+        )
 
     def _start_timer(self, command: StartTimer) -> None:
         self._timers[command.deployment_id, command.timer] = command.id
@@ -313,8 +318,6 @@ class Rehearsal:
         self._active, self._active_id = None, ""
         self._targets = rollout.aftermath
         deployment = rollout.deployment
-        if deployment.strategy == BLUE_GREEN:
-            self._latest = max(self._latest, latest(rollout.hosts))
         if rollout.status is DeploymentStatus.SUCCEEDED:
             self._last_success = Success(deployment.deployment_id, deployment.revision, deployment.file_exists_behavior)
         self._reached(rollout.status, self._by_id[deployment.deployment_id][1])

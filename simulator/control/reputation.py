@@ -16,15 +16,15 @@ _WHY_MAX = 160
 """So many characters of an error are a few words."""
 
 
-def known_bad(rollouts: Sequence[Rollout], revision: str) -> str | None:
-    """Which deployment says that a revision is bad, and why, in a few words; None where none does.
+def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | None:
+    """Which deployment says that a revision is bad for a group, and why, in a few words; None where none does.
 
-    The revision's last deployment that says anything has the word: it is good if that Succeeded, and bad if it Failed,
-    if an alarm stopped it, or if it was rolled back. One that a person only stopped says nothing, and neither does one
-    that ended before it touched a host.
+    The revision's last deployment to the group that says anything has the word: it is good if that Succeeded, and bad
+    if it Failed, if an alarm stopped it, or if it was rolled back. One that a person only stopped says nothing, and
+    neither does one that ended before it touched a host.
     """
     for rollout in reversed(rollouts):
-        if rollout.deployment.revision != revision:
+        if (rollout.deployment.group, rollout.deployment.revision) != (group, revision):
             continue
         if rollout.status is DeploymentStatus.SUCCEEDED:
             return None

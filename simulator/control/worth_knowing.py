@@ -53,7 +53,7 @@ def _back_onto_bad(rollouts: Sequence[Rollout]) -> Iterator[str]:
     for place, rollout in enumerate(rollouts):
         deployment = rollout.deployment
         if deployment.creator is Creator.ROLLBACK:
-            why = known_bad(rollouts[:place], deployment.revision)
+            why = known_bad(rollouts[:place], deployment.group, deployment.revision)
             if why is not None:
                 yield (
                     f"{deployment.deployment_id} went back to {deployment.revision}, the last revision that succeeded, "
@@ -71,7 +71,8 @@ def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
         if left:
             left = {name: by for name, by in left.items() if not (name in rollout.hosts and rollout.hosts[name].gone)}
     if left:
-        group = {target.name for target in rollouts[-1].aftermath}
+        last = {rollout.deployment.group: rollout for rollout in rollouts}
+        group = {target.name for rollout in last.values() for target in rollout.aftermath}
         for asked_by in dict.fromkeys(left.values()):
             if names := [name for name, by in left.items() if by == asked_by and name not in group]:
                 yield (

@@ -96,7 +96,7 @@ def history(*deployments: tuple[str, Ending], rolls_back: bool = False) -> list[
 def test_the_last_deployment_of_a_revision_says_whether_it_is_bad(
     deployments: list[tuple[str, Ending]], rolls_back: bool, bad: str | None
 ) -> None:
-    found = known_bad(history(*deployments, rolls_back=rolls_back), "v2")
+    found = known_bad(history(*deployments, rolls_back=rolls_back), "production", "v2")
     assert (found is None) == (bad is None), found
     assert found is None or (found.startswith(bad or "") and len(found) < 250)
 
@@ -106,8 +106,14 @@ def test_a_deployment_that_touched_nobody_says_nothing() -> None:
     never = Hand(replace(deployment(2, "AllAtOnce"), deployment_id="d-9", active_alarms=("errors",)))
     never.create()
     assert never.rollout.alarm
-    assert known_bad([never.rollout], "v2") is None
-    assert (known_bad([*rollouts, never.rollout], "v2") or "").startswith("d-1 Failed")
+    assert known_bad([never.rollout], "production", "v2") is None
+    assert (known_bad([*rollouts, never.rollout], "production", "v2") or "").startswith("d-1 Failed")
+
+
+def test_what_a_group_has_found_out_it_has_found_out_for_itself() -> None:
+    rollouts = history(("v2", fails))
+    assert known_bad(rollouts, "production", "v2") is not None
+    assert known_bad(rollouts, "staging", "v2") is None
 
 
 # -- undo -------------------------------------------------------------------------------------------------------------
