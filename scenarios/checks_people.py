@@ -50,7 +50,7 @@ def _rollback(action: Tree, verb: Tree, report: Report) -> None:
 def _word(verb: Tree, planned: tuple[Planned, ...], report: Report) -> None:
     """A word that ends a wait, where no deployment has one."""
     asks = any(plan.approvals or _waits_to_terminate(plan) for plan in planned)
-    bakes = any(plan.bakes for plan in planned)
+    bakes = any(plan.bakes or plan.analyses for plan in planned)
     if verb.text == "continue" and not asks:
         message = "continue can never be said: no deployment waits for a person"
         report(verb.place, message, "add pause: {} to the strategy's steps, or take this away")

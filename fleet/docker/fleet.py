@@ -283,8 +283,6 @@ class DockerFleet(Fleet):
 
     async def _provision(self, command: ProvisionHost) -> None:
         host = command.host
-        # One of this name may have been left running by an attempt that failed; a new host begins with nothing.
-        await self._end(host)
         plan = self._roster.add(host, self._network.hosts_max)
         self._reports.forget(host)
         self._faults.arrived(host)

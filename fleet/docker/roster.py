@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Final
 
-from fleet.base import FleetError
+from fleet.base import FleetError, stands_already
 from fleet.docker.hosts import HostPlan
 from scenarios.model import Scenario
 
@@ -50,7 +50,12 @@ class Roster:
         return len(self._group)
 
     def add(self, host: str, hosts_max: int) -> HostPlan:
-        """A new host, alike to the others; at an address of its own among `hosts_max`. Raises FleetError."""
+        """A new host, alike to the others; at an address of its own among `hosts_max`.
+
+        Raises FleetError where there is no room, or a host of that name.
+        """
+        if host in self:
+            raise stands_already(host)
         room = min(HOSTS_MAX, hosts_max)
         if len(self._plans) >= room:
             raise FleetError(

@@ -13,7 +13,7 @@ from typing import cast
 from typing_extensions import override
 
 from fleet.balancer.virtual import Answer, Schedule, VirtualBalancer
-from fleet.base import Fleet, MakeEvent
+from fleet.base import Fleet, MakeEvent, stands_already
 from fleet.figures import Figures
 from fleet.virtual.answer_times import AnswerTimes, figures_of
 from fleet.virtual.answers import answer_of
@@ -130,7 +130,8 @@ class VirtualFleet(Fleet):
         def up(event_id: int, at_ms: int) -> Event | None:
             if command.host in self._called_off:
                 return None
-            self._end(command.host, at_ms)  # what a deployment before it may have left under that name
+            if command.host in self.hosts:
+                raise stands_already(command.host)
             host = VirtualHost(command.host, self._seed, self._disks.disk(self._scenario.fleet.files), {}, None)
             self.hosts[command.host] = host
             if self._balancer:

@@ -9,6 +9,7 @@ from functools import partial
 from fleet.base import Emit
 from scenarios.model import Scenario
 from simulator.control.alarms import Alarms
+from simulator.control.generations import Generations
 from simulator.control.groups import Groups
 from simulator.control.promotions import Promotions
 from simulator.control.requests import THROUGH_ENVIRONMENTS, Requests, Wish
@@ -29,12 +30,13 @@ class Asking:
         alarms: Alarms,
         promotions: Promotions,
         requests: Requests,
+        generations: Generations,
         rollouts: Sequence[Rollout],
         emit: Emit,
     ) -> None:
         self._scenario, self._seed = scenario, seed
         self._groups, self._alarms, self._promotions, self._rollouts = groups, alarms, promotions, rollouts
-        self._requests, self._emit = requests, emit
+        self._requests, self._generations, self._emit = requests, generations, emit
         self._open = 0
 
     @property
@@ -79,4 +81,4 @@ class Asking:
         return deployment_id(self._scenario.name, self._seed, len(self._rollouts) + 1)
 
     def _now(self, deployment: Deployment) -> Deployment:
-        return replace(deployment, active_alarms=self._alarms.active(deployment))
+        return replace(self._generations.fresh(deployment), active_alarms=self._alarms.active(deployment))

@@ -20,6 +20,7 @@ from simulator.control.analysis import Analyses
 from simulator.control.asking import Asking
 from simulator.control.closing import Closing
 from simulator.control.faults import Faults
+from simulator.control.generations import Generations
 from simulator.control.groups import Groups
 from simulator.control.happened import Happened
 from simulator.control.invariants import Invariants
@@ -122,6 +123,7 @@ class Rehearsal:
         self._timers = Timers(driver)
         hosts = hosts or scenario.fleet.named_hosts()
         self.groups = Groups(scenario, hosts, seed)
+        self._generations = Generations(host.name for host in hosts)
         self._actives = self.groups.active
         self._turnstile = Turnstile() if len(scenario.all_groups) > 1 else None
         agenda = Agenda(driver)
@@ -132,7 +134,8 @@ class Rehearsal:
         self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
         self.promotions = Promotions(scenario, self.groups, driver, self._emit)
         self._asking = Asking(
-            *(scenario, seed, self.groups, self._alarms, self.promotions, self._requests, self.rollouts, self._emit)
+            *(scenario, seed, self.groups, self._alarms, self.promotions, self._requests, self._generations),
+            *(self.rollouts, self._emit),
         )
         self._people = People(scenario.operator, self.groups, self.promotions, self._emit, self._later)
         self._watched = self._faults.watched | self._people.events | self._requests.events
@@ -283,7 +286,9 @@ class Rehearsal:
         self._fleet.begin(deployment)
         self.invariants.begin(deployment)
         self._status[name] = rollout.status
-        return rollout, rollout.handle(event)
+        commands = rollout.handle(event)
+        self._generations.created(rollout)
+        return rollout, commands
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -301,7 +306,9 @@ class Rehearsal:
 
     def _create_later(self, command: CreateDeployment) -> None:
         deployment = command.deployment
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, deployment))
+        self._emit(
+            lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._generations.fresh(deployment))
+        )
 
     def _start_timer(self, command: StartTimer) -> None:
         self._timers.start(command, self._by_id[command.deployment_id][0])

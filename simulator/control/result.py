@@ -103,6 +103,12 @@ class RunResult:
         return all(finding.held for finding in self.expectations)
 
     @property
+    def unexpectedly_inconclusive(self) -> bool:
+        """Whether nobody can tell what became of it, and the scenario does not expect that: never a success."""
+        expected = self.scenario.expect is not None and self.scenario.expect.outcome == Outcome.INCONCLUSIVE.value
+        return self.outcome is Outcome.INCONCLUSIVE and not expected
+
+    @property
     def rolled_back(self) -> bool:
         """Whether there was a rollback."""
         return any(rollout.deployment.creator is Creator.ROLLBACK for rollout in self.rollouts)

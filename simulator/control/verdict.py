@@ -11,11 +11,11 @@ from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.control.worth_knowing import flags
 from simulator.rollout.events import TrafficMeasured
 from simulator.rollout.machine import Rollout
-from simulator.rollout.messages import of_hosts
 from simulator.rollout.promotion import Passage, Promotion
-from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus
 
 _OUTCOMES = {
     (Creator.USER, DeploymentStatus.SUCCEEDED): Outcome.SUCCEEDED,
@@ -38,21 +38,29 @@ _WORST_FIRST = (
 
 
 def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> Outcome:
-    """What became of the last deployment of a run; of several groups' last ones, of the one that fared worst.
+    """What became of the last deployment of a run, its rollback included; of several groups' last ones, of the one
+    that fared worst. A gate that the last revision on its way through the environments did not pass has stopped it.
 
-    A gate that the last revision on its way through the environments did not pass has stopped it.
+    Where an analysis ended it without an answer, that is inconclusive, whether the group then rolls back or not: only a
+    rollback that fails is worse (docs/explanation/alarms-and-analysis.md).
     """
-    last = {rollout.deployment.group: rollout for rollout in rollouts}
-    outcomes = [_outcome(rollout) for rollout in last.values()]
+    by_group: dict[str, list[Rollout]] = {}
+    for rollout in rollouts:
+        by_group.setdefault(rollout.deployment.group, []).append(rollout)
+    outcomes = [_outcome(group) for group in by_group.values()]
     if promotion is not None and Passage.STOPPED in promotion.passage.values():
         outcomes.append(Outcome.STOPPED)
     return min(outcomes, key=_WORST_FIRST.index, default=Outcome.INCONCLUSIVE)
 
 
-def _outcome(last: Rollout) -> Outcome:
-    if last.status is DeploymentStatus.STOPPED and _ended_inconclusive(last):
+def _outcome(rollouts: Sequence[Rollout]) -> Outcome:
+    """What became of one group's last deployment."""
+    last = rollouts[-1]
+    came_to = _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
+    asked = next((rollout for rollout in reversed(rollouts) if rollout.deployment.creator is Creator.USER), last)
+    if came_to is not Outcome.ROLLBACK_FAILED and _ended_inconclusive(asked):
         return Outcome.INCONCLUSIVE
-    return _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
+    return came_to
 
 
 def _ended_inconclusive(rollout: Rollout) -> bool:
@@ -64,26 +72,6 @@ def _ended_inconclusive(rollout: Rollout) -> bool:
         and rollout.stop is None
         and not rollout.alarm
     )
-
-
-def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
-    """What went as CodeDeploy has it, and is still worth knowing."""
-    words = []
-    for rollout in rollouts:
-        if rollout.status is DeploymentStatus.SUCCEEDED and rollout.sick:
-            sick = len(rollout.sick)
-            words.append(
-                f"{rollout.deployment_id} Succeeded although {of_hosts(sick, len(rollout.hosts))} turned unhealthy "
-                "after their checks: no bake was long enough to notice"
-            )
-        failed = rollout.counts[TargetStatus.FAILED]
-        if rollout.status is DeploymentStatus.SUCCEEDED and failed:
-            hosts, needed = len(rollout.hosts), rollout.budget.needed
-            words.append(
-                f"{rollout.deployment_id} Succeeded although {of_hosts(failed, hosts)} failed: CodeDeploy asks for "
-                f"{needed} that succeed ({rollout.deployment.config.name}); --strict asks for all of them"
-            )
-    return tuple(words)
 
 
 def break_off(rehearsal: Rehearsal, fleet: Fleet, at_ms: int) -> None:

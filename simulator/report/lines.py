@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from simulator.report import words
-from simulator.report.stages import Said, passed, refusal, stop_word
+from simulator.report.stages import heard, passed, refusal, stop_word
 from simulator.rollout.commands import (
     AskAtGate,
     Command,
@@ -180,8 +180,9 @@ def _stop(event: StopRequested, _: Rollout | None) -> Iterator[Line]:
 
 
 def _spoke(event: OperatorSpoke, rollout: Rollout | None) -> Iterator[Line]:
-    heard = Said(event.at_ms, event.by, event.verb.value, refusal(event, rollout) if rollout is not None else None)
-    yield event.deployment_id, heard.sign, str(heard)
+    assert rollout is not None, "a word is said to a deployment"
+    word = heard(event, rollout, refusal(event, rollout))
+    yield event.deployment_id, word.sign, str(word)
 
 
 def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:

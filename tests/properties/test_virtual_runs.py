@@ -240,6 +240,7 @@ def test_every_run_ends_and_keeps_every_invariant(asked: Scenario, seed: int) ->
         assert broken(result) == []
         assert all(rollout.status.terminal for rollout in result.rollouts)
         assert all(not rollout.counts[TargetStatus.IN_PROGRESS] for rollout in result.rollouts)
+        assert_fresh_names(result)
         if result.traffic:
             assert 0 <= result.traffic.failed <= result.traffic.total
 
@@ -248,6 +249,15 @@ def test_every_run_ends_and_keeps_every_invariant(asked: Scenario, seed: int) ->
         assert again.journal_sha256 == result.journal_sha256
 
         assert_same(replay(first), result)
+
+
+def assert_fresh_names(result: RunResult) -> None:
+    """No new host has the name of one that stands, or ever stood."""
+    ever = {host.name for host in result.scenario.fleet.named_hosts()}
+    for rollout in result.rollouts:
+        new = rollout.hosts.keys() - {target.name for target in rollout.deployment.targets}
+        assert not new & ever
+        ever |= new
 
 
 def assert_same(replayed: RunResult, result: RunResult) -> None:

@@ -152,6 +152,15 @@ def test_hosts_that_come_later_have_addresses_of_their_own() -> None:
         roster.add("c", hosts_max=4)
 
 
+def test_a_host_that_stands_is_not_replaced() -> None:
+    roster = Roster(scenario(fleet={"hosts": 1}))
+    roster.add("h1-g2", hosts_max=4)
+    with pytest.raises(FleetError, match=r"h1-g2 cannot be provisioned: a host of that name is there already"):
+        roster.add("h1-g2", hosts_max=4)
+    roster.remove("h1-g2")
+    assert roster.add("h1-g2", hosts_max=4).name == "h1-g2"
+
+
 def test_every_host_is_every_one_that_has_not_left_the_group() -> None:
     roster = Roster(scenario(fleet={"hosts": 2}))
     roster.add("h1-g2", hosts_max=4)
