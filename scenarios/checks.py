@@ -10,6 +10,7 @@ from typing import get_args
 
 from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_locations
 from scenarios.checks_expect import check_expectations
+from scenarios.checks_notifications import check_notifications
 from scenarios.checks_people import check_people
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
@@ -42,6 +43,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.faults()
     checker.operator()
     check_signals(facts, report, warn)
+    check_notifications(facts, report)
     check_expectations(facts, report)
 
 

@@ -25,6 +25,7 @@ from scenarios.faults import (
     When,
     Where,
 )
+from scenarios.notifications import TRIGGERS_MAX, TriggerConfig
 from scenarios.signals import ALARMS_MAX, SIGNALS_MAX, Alarm, Analysis
 from scenarios.strategies import MinimumHealthyHosts, Strategy, StrategyOptions
 from scenarios.words import (
@@ -89,6 +90,7 @@ __all__ = [
     "StrangersFile",
     "Traffic",
     "Trigger",
+    "TriggerConfig",
     "When",
     "Where",
     "duration_ms",
@@ -242,6 +244,9 @@ class Group(Model):
         (), max_length=ALARMS_MAX, description="The scenario's alarms that stop a deployment of this group."
     )
     ignore_poll_alarm_failure: bool = Field(False, description="Whether to go on where an alarm cannot be asked.")
+    triggers: tuple[TriggerConfig, ...] = Field(
+        (), max_length=TRIGGERS_MAX, description="Who is told of this group's deployments."
+    )
 
 
 class Deploy(Model):
