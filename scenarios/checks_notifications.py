@@ -52,9 +52,11 @@ def _file(file: Tree, report: Report) -> None:
     if not file.word:
         return
     path = Path(file.word).expanduser()
+    if not path.is_absolute():
+        return
     if path.is_dir():
         report(file.place, f"file: {file.text} is a directory", "name a file in it")
-    elif path.is_absolute() and not path.parent.is_dir():
+    elif not path.parent.is_dir():
         parent = path.parent
         beside = [entry.name for entry in parent.parent.iterdir()] if parent.parent.is_dir() else []
         near = nearest(parent.name, beside)

@@ -302,6 +302,10 @@ class Scenario(Model):
     operator: tuple[OperatorAction, ...] = Field((), description="What a person does meanwhile.")
     expect: Expect | None = Field(None, description="What must come of it; without it, nothing is asked for.")
 
+    def subscribed(self) -> dict[str, tuple[TriggerConfig, ...]]:
+        """The triggers of every group that has some, by the group's name."""
+        return {group.name: group.triggers for group in (self.group,) if group.triggers}
+
     def standing_by(self) -> frozenset[str]:
         """Hosts that are outside the group, to replace it one day (DISCOVER_EXISTING)."""
         strategies = [self.group.strategy, *(deploy.strategy for deploy in self.deploy)]

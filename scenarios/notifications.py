@@ -14,7 +14,7 @@ TRIGGERS_MAX: Final = 10
 TIMEOUT_MAX_MS: Final = 60_000
 """A receiver is given at most so long for one answer, in milliseconds."""
 RETRY_FOR_MAX_MS: Final = 600_000
-"""After the run's end a receiver is tried for at most so long, in milliseconds."""
+"""Delivery goes on for at most so long after the run's end, in milliseconds."""
 
 TARGETS: Final = ("file", "webhook", "sns")
 VARIABLE_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -70,7 +70,7 @@ class WebhookTarget(Model):
     retry_for: SomeTime = Field(
         30_000,
         le=RETRY_FOR_MAX_MS,
-        description="How long after the run's end a receiver that fails is still tried.",
+        description="How long after the run's end delivery goes on; what is left then is told as not delivered.",
     )
 
 
@@ -87,7 +87,7 @@ class SnsTarget(Model):
     retry_for: SomeTime = Field(
         30_000,
         le=RETRY_FOR_MAX_MS,
-        description="How long after the run's end a receiver that fails is still tried.",
+        description="How long after the run's end delivery goes on; what is left then is told as not delivered.",
     )
 
 

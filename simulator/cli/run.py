@@ -110,7 +110,7 @@ def verb(
             observers = shown.observers if post is None else (*shown.observers, post)
             result = _play(source, settings, shown, observers)
         if post is not None:
-            result = post.settle(result, tell, quiet=quiet)
+            result = post.settle(result, tell, quiet=quiet or output is not RunOutput.TEXT)
     shown.finish(result, settings.journal)
     written = _write_files(result, junit, report)
     raise typer.Exit(exit_code(result) or int(not written))
@@ -118,7 +118,7 @@ def verb(
 
 def _posted(scenario: Scenario, settings: _Settings) -> AbstractContextManager[Post | None]:
     """What delivers the run's notifications, where a group has somebody to notify."""
-    if not scenario.group.triggers:
+    if not scenario.subscribed():
         return nullcontext()
     from simulator.control.notifications import Post
 

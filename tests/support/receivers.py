@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from simulator.control.notifications import Message
+from simulator.control.notifications.outbox import Outbox, Report
+from simulator.control.notifications.receiver import Receiver
+
 WAIT_S = 20.0
 
 
@@ -133,3 +137,27 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+# -- messages, and an outbox for them --------------------------------------------------------------------------------
+
+
+def text(number: int) -> Message:
+    deployment = f"d-{number // 100}"
+    body = json.dumps({"deploymentId": deployment, "number": number, "words": "“ü”"}, ensure_ascii=False)
+    return Message(f"{deployment}-{number}", deployment, f"subject {number}", body, "2026-01-01T00:00:00.000Z")
+
+
+def delivered(receiver: Receiver, count: int = 5, during: Callable[[Outbox], None] = lambda _: None) -> Report:
+    """Put so many messages into an outbox, wait until they are settled, and give its report."""
+    outbox = Outbox(receiver)
+    for number in range(count):
+        outbox.put(text(number))
+    during(outbox)
+    outbox.close()
+    assert outbox.finished(WAIT_S)
+    return outbox.report()
+
+
+def ids(count: int = 5) -> list[str]:
+    return [text(number).id for number in range(count)]

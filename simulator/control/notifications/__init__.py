@@ -7,7 +7,7 @@ slows the run or changes what becomes of it.
 """
 
 from simulator.control.notifications.message import VIRTUAL_EPOCH_S, Message
-from simulator.control.notifications.post import Post, subscribed
+from simulator.control.notifications.post import Post
 from simulator.control.notifications.receiver import NotificationError
 
-__all__ = ["VIRTUAL_EPOCH_S", "Message", "NotificationError", "Post", "subscribed"]
+__all__ = ["VIRTUAL_EPOCH_S", "Message", "NotificationError", "Post"]

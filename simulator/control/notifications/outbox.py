@@ -119,7 +119,7 @@ class Outbox:
 
     def _tried(self) -> str:
         if not self._trouble:
-            return "the time was up before they were tried"
+            return "the time was up before they were tried; `retry_for` gives more"
         tries = f"{self._attempts} attempt{'s' * (self._attempts != 1)}"
         return f"{self._trouble} ({tries} in {time.monotonic() - self._since_s:.0f} s)"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from scenarios.model import Scenario
-from scenarios.notifications import TriggerConfig, TriggerTarget
+from scenarios.notifications import TriggerTarget
 from simulator.control.journal import UNDELIVERED_SUFFIX, beside
 from simulator.control.notifications.file import File
 from simulator.control.notifications.message import VIRTUAL_EPOCH_S, message
@@ -34,11 +34,6 @@ GRACE_S: Final = 1.0
 """An attempt under way when its time is up has so much longer than its own limit."""
 
 
-def subscribed(scenario: Scenario) -> Mapping[str, Sequence[TriggerConfig]]:
-    """The triggers of every group that has some, by the group's name."""
-    return {group.name: group.triggers for group in (scenario.group,) if group.triggers}
-
-
 class Post:
     """An observer that has a run's notifications delivered. Used as a context; `settle` once, after the run.
 
@@ -47,7 +42,7 @@ class Post:
 
     def __init__(self, scenario: Scenario, journal: Path | None, *, virtual: bool) -> None:
         """Make every target ready. Raises NotificationError where one can never be delivered to."""
-        self._triggers = subscribed(scenario)
+        self._triggers = scenario.subscribed()
         self._journal = journal
         self._epoch_s: float | None = VIRTUAL_EPOCH_S if virtual else None
         self._outboxes: dict[TriggerTarget, Outbox] = {}

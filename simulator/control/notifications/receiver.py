@@ -34,7 +34,7 @@ class Receiver(ABC):
     timeout_s: float
     """The longest that one attempt takes."""
     retry_for_s: float
-    """How long after the run's end it is still tried."""
+    """How long after the run's end delivery goes on."""
 
     @abstractmethod
     def send(self, message: Message) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -186,6 +187,17 @@ def test_real_time_is_told_as_it_was() -> None:
     (told,) = made.told(Trigger.DEPLOYMENT_START)
     assert told["createTime"] == "Thu Oct 13 15:50:45 UTC 2022"
     assert made.made[0][1].timestamp == "2022-10-13T15:50:45.000Z"
+
+
+def test_on_docker_time_0_is_when_it_was(tmp_path: Path) -> None:
+    triggers = [{"name": "ops", "events": ["DeploymentStart"], "target": {"file": "notes.jsonl"}}]
+    wanted = scenario(group={"triggers": triggers})
+    before = datetime.now(UTC).replace(microsecond=0)
+    with Post(wanted, tmp_path / "a.jsonl", virtual=False) as post:
+        post.settle(run(wanted, observers=(post,)), pytest.fail, quiet=True)
+    told = json.loads(json.loads((tmp_path / "notes.jsonl").read_text())["Message"])
+    created = datetime.strptime(told["createTime"], "%a %b %d %H:%M:%S UTC %Y").replace(tzinfo=UTC)
+    assert before <= created <= datetime.now(UTC)
 
 
 def test_the_same_seed_tells_the_same_bytes(tmp_path: Path) -> None:
