@@ -116,21 +116,20 @@ class Post:
     @staticmethod
     def _wait(outboxes: Sequence[Outbox], status: RunStatus, tell: Callable[[str], None]) -> None:
         began_s = time.monotonic()
-        limits_s = {
-            outbox: outbox.receiver.retry_for_s if status is RunStatus.COMPLETED else BROKEN_OFF_S
-            for outbox in outboxes
-        }
 
-        def late(most_s: float) -> list[Outbox]:
-            """Those that have not finished within their limits, or after `most_s`."""
-            ends_s = {outbox: began_s + min(limit_s, most_s) for outbox, limit_s in limits_s.items()}
-            return [outbox for outbox, end_s in ends_s.items() if not outbox.finished(end_s - time.monotonic())]
+        def in_time(outbox: Outbox, most_s: float) -> bool:
+            return outbox.finished(began_s + most_s - time.monotonic())
 
-        waiting = late(QUIET_S)
-        longest_s = max((limits_s[outbox] for outbox in waiting), default=0)
-        if longest_s > QUIET_S:
+        def limit_s(outbox: Outbox) -> float:
+            return outbox.receiver.retry_for_s if status is RunStatus.COMPLETED else BROKEN_OFF_S
+
+        waiting = [outbox for outbox in outboxes if not in_time(outbox, min(limit_s(outbox), QUIET_S))]
+        waiting.sort(key=limit_s)
+        if waiting and (longest_s := limit_s(waiting[-1])) > QUIET_S:
             tell(f"{'; '.join(map(_waits, waiting))}. Waiting for at most {longest_s:g} s; Ctrl-C ends that")
-            late(longest_s)
+        for outbox in waiting:
+            if not in_time(outbox, limit_s(outbox)):
+                outbox.give_up()
 
     def _keep(self, reports: Sequence[Report], tell: Callable[[str], None]) -> str:
         """Keep what was not delivered, and say where that is."""
