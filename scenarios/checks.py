@@ -12,6 +12,7 @@ from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_location
 from scenarios.checks_environments import check_environments
 from scenarios.checks_expect import check_expectations
 from scenarios.checks_groups import check_groups
+from scenarios.checks_notifications import check_notifications
 from scenarios.checks_people import check_people
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
@@ -46,6 +47,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     check_groups(facts, report, warn)
     check_environments(facts, report, warn)
     check_signals(facts, report, warn)
+    check_notifications(facts, report)
     check_expectations(facts, report)
 
 

@@ -69,6 +69,11 @@ class Expect(Model):
     in_service_min: int | None = Field(None, ge=0, description="At least so many hosts in service at any time.")
     availability: float | None = Field(None, ge=0, le=1, description="At least this share of requests answered.")
     notifications: tuple[Trigger, ...] = Field((), description="Triggers in this order, others may come between.")
+    notifications_delivered: bool = Field(
+        False,
+        description="Every message of the groups' triggers reached its target. Asked by `drydeploy run`, which alone "
+        "delivers.",
+    )
     every_host_succeeds: bool = Field(
         False, description="Stricter than CodeDeploy: no host of any deployment may fail."
     )

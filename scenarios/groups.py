@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from scenarios.faults import When
+from scenarios.notifications import TRIGGERS_MAX, TriggerConfig
 from scenarios.signals import ALARMS_MAX
 from scenarios.strategies import MinimumHealthyHosts, Strategy
 from scenarios.words import RESOURCE_NAME, Model, RuleError
@@ -104,6 +105,9 @@ class Group(Model):
         (), max_length=ALARMS_MAX, description="The scenario's alarms that stop a deployment of this group."
     )
     ignore_poll_alarm_failure: bool = Field(False, description="Whether to go on where an alarm cannot be asked.")
+    triggers: tuple[TriggerConfig, ...] = Field(
+        (), max_length=TRIGGERS_MAX, description="Who is told of this group's deployments."
+    )
 
     @model_validator(mode="after")
     def _list_or_set(self) -> Self:

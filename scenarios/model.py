@@ -27,6 +27,7 @@ from scenarios.faults import (
     Where,
 )
 from scenarios.groups import Deploy, DeploymentConfig, FileExistsBehavior, Group, RollbackEvent, TagFilter
+from scenarios.notifications import TriggerConfig
 from scenarios.signals import SIGNALS_MAX, Alarm, Analysis
 from scenarios.strategies import MinimumHealthyHosts, StrategyOptions
 from scenarios.words import (
@@ -94,6 +95,7 @@ __all__ = [
     "TagFilter",
     "Traffic",
     "Trigger",
+    "TriggerConfig",
     "When",
     "Where",
     "duration_ms",
@@ -300,6 +302,10 @@ class Scenario(Model):
     def balanced(self, group: Group) -> bool:
         """Whether a group's hosts are behind the balancer."""
         return self.balancer is not None and group.deployment_option != "WITHOUT_TRAFFIC_CONTROL"
+
+    def subscribed(self) -> dict[str, tuple[TriggerConfig, ...]]:
+        """The triggers of every group that has some, by the group's name."""
+        return {group.name: group.triggers for group in self.all_groups if group.triggers}
 
     def standing_by(self) -> frozenset[str]:
         """Hosts that are outside every group, to replace one's own some day (DISCOVER_EXISTING)."""

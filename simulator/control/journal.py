@@ -22,6 +22,10 @@ JOURNAL_MAX_BYTES = 4 * 1024**3
 """A journal that grows beyond this ends the run: something repeats itself for ever."""
 HEADER_MAX_BYTES = 256 * 1024**2
 """A first line that is longer than this is no journal's: it bears a scenario."""
+SUFFIX = ".journal.jsonl"
+"""How the names of journals end."""
+UNDELIVERED_SUFFIX = ".undelivered.jsonl"
+"""How the name of the file ends in which a run's notifications are kept that were not delivered."""
 _BATCH_EVENTS = 256
 """So many events are turned to text at once, and wait for it where the journal is not durable."""
 
@@ -47,6 +51,12 @@ def state_directory() -> Path:
     """Where journals are kept unless the user says otherwise: `$XDG_STATE_HOME/drydeploy`."""
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(home) / "drydeploy"
+
+
+def beside(journal: Path, suffix: str) -> Path:
+    """The file of the same run that lies beside its journal under another ending."""
+    stem = journal.name.removesuffix(SUFFIX) if journal.name.endswith(SUFFIX) else journal.stem
+    return journal.with_name(stem + suffix)
 
 
 class Journal:
