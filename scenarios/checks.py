@@ -16,6 +16,7 @@ from scenarios.checks_notifications import check_notifications
 from scenarios.checks_people import check_people
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
+from scenarios.commits import FULL_ID, CommitError, archive_of
 from scenarios.facts import (
     ADD_BALANCER,
     Facts,
@@ -58,6 +59,7 @@ class _Checker:
         self._directory = directory
         self._report = report
         self._warn = warn
+        self._bundles: dict[str, Path | None] = {}
 
     def fleet(self) -> None:
         first: dict[str, int] = {}
@@ -80,14 +82,43 @@ class _Checker:
             if name == NO_REVISION and revisions is not None:
                 message = f"no revision may be called {NO_REVISION}: that word stands for a host without one"
                 self._report(revisions.keys[name], message, "give it another name")
-            bundle = revision if revision.word is not None else revision.get("bundle")
-            if bundle is None or bundle.word is None:
-                continue
-            path = self._directory / bundle.word
-            if not is_bundle(path):
-                self._missing_bundle(bundle, path)
-            elif scripts := revision.get("behaves", "scripts"):
+            self._bundles[name] = path = self._bundle(name, revision)
+            if path is not None and (scripts := revision.get("behaves", "scripts")):
                 self._scripts(name, scripts, path)
+
+    def _bundle(self, name: str, revision: Tree) -> Path | None:
+        """Where a revision's bundle is; None where there is none, which has been told then."""
+        bundle = revision if revision.word is not None else revision.get("bundle")
+        repository, commit = revision.get("repository"), revision.get("commit")
+        if revision.word is None:
+            exactly_one(self._report, revision, ("bundle", "repository"), f"revision {name}")
+            for there, missing, node in (("repository", "commit", commit), ("commit", "repository", repository)):
+                if revision.get(there) is not None and node is None:
+                    message = f"{there} goes with {missing}, which is not written"
+                    self._report(revision.keys[there], message, f"add {missing}: …")
+        if repository is not None and commit is not None and bundle is None:
+            return self._commit(repository, commit)
+        if bundle is None or bundle.word is None:
+            return None
+        path = self._directory / bundle.word
+        if is_bundle(path):
+            return path
+        self._missing_bundle(bundle, path)
+        return None
+
+    def _commit(self, repository: Tree, commit: Tree) -> Path | None:
+        """The archive of a revision that is a commit."""
+        directory = self._directory / repository.text
+        try:
+            path = archive_of(directory, commit.text)
+        except CommitError as error:
+            place = commit.place if (directory / ".").is_dir() else repository.place
+            self._report(place, error.message, error.remedy)
+            return None
+        if not FULL_ID.match(commit.text):
+            message = f"{commit.text} is a name, and may mean another commit tomorrow"
+            self._warn(commit.place, message, f"write {path.name.removesuffix('.tgz')}")
+        return path
 
     def _missing_bundle(self, bundle: Tree, path: Path) -> None:
         if path.is_file():
@@ -261,13 +292,11 @@ class _Checker:
         only = fault.get("where", "revision")
         revisions = self._tree.get("revisions")
         found: frozenset[str] = frozenset()
-        for name, revision in revisions.entries.items() if revisions is not None else ():
-            bundle = revision if revision.word is not None else revision.get("bundle")
+        for name in revisions.entries if revisions is not None else ():
             if only is not None and only.text != name:
                 continue
-            if bundle is None or bundle.word is None:
-                return None
-            if (events := script_events(self._directory / bundle.word)) is None:
+            path = self._bundles.get(name)
+            if path is None or (events := script_events(path)) is None:
                 return None
             found |= events
         return found if only is None or only.text in self._facts.revisions else None

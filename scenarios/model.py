@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from scenarios.environments import Environment
 from scenarios.expectations import Expect, ExpectDeployment, ExpectEvent, Outcome
@@ -47,6 +47,7 @@ from scenarios.words import (
     SomeTime,
     Trigger,
     duration_ms,
+    exactly_one,
 )
 
 __all__ = [
@@ -217,10 +218,22 @@ class Behaves(Model):
 
 
 class Revision(Model):
-    """A revision of the application: a bundle, as a directory or an archive (zip, tar, tgz)."""
+    """A revision of the application: a bundle, as a directory or an archive (zip, tar, tgz), or a commit."""
 
-    bundle: Path = Field(description="Relative to the scenario file.")
+    model_config = ConfigDict(json_schema_extra=exactly_one(("bundle", "repository")))
+
+    bundle: Path = Field(Path(), description="Relative to the scenario file.")
+    repository: Path | None = Field(
+        None, description="A git repository on this machine, relative to the scenario file, in place of a bundle."
+    )
+    commit: str | None = Field(None, description="With `repository`: which commit is the bundle, best by its whole id.")
     behaves: Behaves = Behaves()
+
+    @model_validator(mode="after")
+    def _bundle_or_commit(self) -> Self:
+        if "bundle" not in self.model_fields_set and (self.repository is None or self.commit is None):
+            raise RuleError("a revision needs a bundle, or a repository and a commit")
+        return self
 
     @model_validator(mode="before")
     @classmethod
