@@ -20,6 +20,8 @@ from scenarios.words import (
 TRIGGERS = ("at", "event", "status")
 HEALTH_EFFECTS = ("status", "slow", "flapping")
 EFFECTS = ("health", "script", "agent", "host", "bundle", "file", "alarm")
+_BY_WORD = frozenset({"agent", "host"})
+"""Effects whose words have nothing in common but where they strike."""
 
 
 def _needs_one(model: Model, names: tuple[str, ...]) -> None:
@@ -134,6 +136,12 @@ class Effect(Model):
     def kind(self) -> str:
         """The effect's name, such as `health`."""
         return next(name for name in EFFECTS if getattr(self, name) is not None)
+
+    @property
+    def case(self) -> str:
+        """The effect's name, with the word that tells one case from another: `health`, `host crash`."""
+        word = getattr(self, self.kind)
+        return f"{self.kind} {word}" if self.kind in _BY_WORD else self.kind
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -11,13 +11,11 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from fleet.docker.bundles import Bundle
-from fleet.docker.hosts import ROOT_DIR, USER_NAME
-from fleet.docker.roster import HOSTS_MAX
-from scenarios.model import Balancer, Effect, HealthFault, Scenario, ScriptExit
-from scenarios.strategies import strategy_name
+from fleet.docker.hosts import ROOT_DIR
+from scenarios.model import Balancer, Effect, HealthFault, ScriptExit
 from simulator.rollout import lifecycle
 
 STOPPED: Final = "/run/drydeploy/agent.stopped"
@@ -61,6 +59,14 @@ class Ills:
         return not (self.crashed or self.paused)
 
 
+class Strike(NamedTuple):
+    """One fault that strikes: its name, what it does, and the lifecycle event whose scripts a script fault strikes."""
+
+    name: str
+    effect: Effect
+    event: str | None
+
+
 class DockerFaults:
     """The faults of a run.
 
@@ -86,48 +92,14 @@ class DockerFaults:
         ills = self._ills.get(host)
         if ills is None:
             return
-        if effect.health is not None:
-            ills.health[name] = _health(effect.health)
-            self._apply_health(host)
-        elif effect.script is not None:
-            assert event is not None, "a script fault strikes at a lifecycle event"
-            script = effect.script
-            ills.scripts[event] = f"exit:{script.exit}" if isinstance(script, ScriptExit) else script
-        elif effect.agent is not None:
-            self._agent(host, restart=effect.agent == "restart")
-        elif effect.host == "crash":
-            self._machines.crash(host)
-            ills.crashed, ills.paused = True, False
-        elif effect.host == "pause" and ills.reachable:
-            self._machines.pause(host)
-            ills.paused = True
-        elif effect.bundle is not None:
-            ills.bundle = effect.bundle
-        elif effect.file is not None and ills.reachable:
-            self._machines.run(host, ["sh", "-c", _WRITE, effect.file.path, effect.file.content])
+        _KINDS[effect.case].strikes(self, host, ills, Strike(name, effect, event))
 
     def heal(self, host: str, name: str, effect: Effect) -> None:
         """Undo `inject`. Raises FleetError where the engine or the host refuses."""
         ills = self._ills.get(host)
         if ills is None:
             return
-        if effect.health is not None:
-            ills.health.pop(name, None)
-            self._apply_health(host)
-        elif effect.agent is not None and ills.reachable:
-            self._machines.run(host, ["rm", "-f", STOPPED])
-        elif effect.host == "crash" and ills.crashed:
-            self._machines.restart(host)
-            ills.crashed = False
-            self._back(host)
-        elif effect.host == "pause" and ills.paused:
-            self._machines.unpause(host)
-            ills.paused = False
-            self._back(host)
-        elif effect.bundle is not None:
-            ills.bundle = None
-        elif effect.file is not None and ills.reachable:
-            self._machines.run(host, ["sh", "-c", _UNWRITE, effect.file.path, effect.file.content])
+        _KINDS[effect.case].heals(self, host, ills, Strike(name, effect, None))
 
     def needs_preparation(self, host: str, event: str) -> bool:
         """Whether something must be done at a host before it is given this lifecycle event."""
@@ -164,14 +136,16 @@ class DockerFaults:
         self._ills[host].tampered = True
         self._machines.run(host, [*_TAMPER, *words])
 
-    def _agent(self, host: str, *, restart: bool) -> None:
-        """A stopped agent ends what it has in hand and takes up no more.
+    # -- health -------------------------------------------------------------------------------------------------
 
-        A restarted one drops what it had.
-        """
-        if not self._ills[host].reachable:
-            return
-        self._machines.run(host, ["sh", "-c", _RESTART if restart else _STOP])
+    def _health(self, host: str, ills: Ills, strike: Strike) -> None:
+        assert strike.effect.health is not None
+        ills.health[strike.name] = _health(strike.effect.health)
+        self._apply_health(host)
+
+    def _health_again(self, host: str, ills: Ills, strike: Strike) -> None:
+        ills.health.pop(strike.name, None)
+        self._apply_health(host)
 
     def _back(self, host: str) -> None:
         """A host came back: netfilter forgets its rules when a container stops."""
@@ -185,6 +159,93 @@ class DockerFaults:
         state = {"path": self._balancer.health_check.path, "faults": self._ills[host].health}
         port = str(self._balancer.port)
         self._machines.run(host, ["python3", "-m", "hostside.health_fault", port, json.dumps(state)])
+
+    # -- the agent and the host ---------------------------------------------------------------------------------
+
+    def _stop_agent(self, host: str, ills: Ills, _: Strike) -> None:
+        """It ends what it has in hand and takes up no more."""
+        if ills.reachable:
+            self._machines.run(host, ["sh", "-c", _STOP])
+
+    def _restart_agent(self, host: str, ills: Ills, _: Strike) -> None:
+        """It drops what it had."""
+        if ills.reachable:
+            self._machines.run(host, ["sh", "-c", _RESTART])
+
+    def _start_agent(self, host: str, ills: Ills, _: Strike) -> None:
+        if ills.reachable:
+            self._machines.run(host, ["rm", "-f", STOPPED])
+
+    def _crash(self, host: str, ills: Ills, _: Strike) -> None:
+        self._machines.crash(host)
+        ills.crashed, ills.paused = True, False
+
+    def _boot(self, host: str, ills: Ills, _: Strike) -> None:
+        if ills.crashed:
+            self._machines.restart(host)
+            ills.crashed = False
+            self._back(host)
+
+    def _pause(self, host: str, ills: Ills, _: Strike) -> None:
+        if ills.reachable:
+            self._machines.pause(host)
+            ills.paused = True
+
+    def _resume(self, host: str, ills: Ills, _: Strike) -> None:
+        if ills.paused:
+            self._machines.unpause(host)
+            ills.paused = False
+            self._back(host)
+
+    # -- what a host meets on its disk --------------------------------------------------------------------------
+
+    def _script(self, _host: str, ills: Ills, strike: Strike) -> None:
+        assert strike.event is not None, "a script fault strikes at a lifecycle event"
+        script = strike.effect.script
+        ills.scripts[strike.event] = f"exit:{script.exit}" if isinstance(script, ScriptExit) else str(script)
+
+    def _bundle(self, _host: str, ills: Ills, strike: Strike) -> None:
+        ills.bundle = strike.effect.bundle
+
+    def _bundle_again(self, _host: str, ills: Ills, _: Strike) -> None:
+        ills.bundle = None
+
+    def _file(self, host: str, ills: Ills, strike: Strike) -> None:
+        file = strike.effect.file
+        if file is not None and ills.reachable:
+            self._machines.run(host, ["sh", "-c", _WRITE, file.path, file.content])
+
+    def _no_file(self, host: str, ills: Ills, strike: Strike) -> None:
+        file = strike.effect.file
+        if file is not None and ills.reachable:
+            self._machines.run(host, ["sh", "-c", _UNWRITE, file.path, file.content])
+
+
+_Act = Callable[[DockerFaults, str, Ills, Strike], None]
+
+
+class _Kind(NamedTuple):
+    """What a kind of fault does to a host, and how it is undone."""
+
+    strikes: _Act
+    heals: _Act
+
+
+def _over(_faults: DockerFaults, _host: str, _ills: Ills, _strike: Strike) -> None:
+    """Nothing is left to undo: it strikes once."""
+
+
+_KINDS: Final[dict[str, _Kind]] = {
+    "health": _Kind(DockerFaults._health, DockerFaults._health_again),
+    "script": _Kind(DockerFaults._script, _over),
+    "agent stop": _Kind(DockerFaults._stop_agent, DockerFaults._start_agent),
+    "agent restart": _Kind(DockerFaults._restart_agent, DockerFaults._start_agent),
+    "host crash": _Kind(DockerFaults._crash, DockerFaults._boot),
+    "host pause": _Kind(DockerFaults._pause, DockerFaults._resume),
+    "bundle": _Kind(DockerFaults._bundle, DockerFaults._bundle_again),
+    "file": _Kind(DockerFaults._file, DockerFaults._no_file),
+}
+"""By `Effect.case`."""
 
 
 _TAMPER: Final = ("python3", "-m", "hostside.tamper")
@@ -208,67 +269,3 @@ def _health(fault: HealthFault) -> dict[str, Any]:
     if fault.slow is not None:
         return {"slow_ms": fault.slow}
     return {"status": fault.status}
-
-
-def refuse(scenario: Scenario) -> list[str]:
-    """What the Docker fleet cannot do of this scenario, by name; empty where it can do everything."""
-    return [reason for check in _CHECKS for reason in check(scenario)]
-
-
-def _too_many_hosts(scenario: Scenario) -> list[str]:
-    count = len(scenario.fleet.named_hosts())
-    replaced = _replaced(scenario)
-    if count + replaced <= HOSTS_MAX:
-        return []
-    beside = f", and {replaced:,} new ones beside them" if replaced else ""
-    return [f"fleet.hosts: {count:,} hosts{beside}; the Docker fleet takes at most {HOSTS_MAX} (use --fleet virtual)"]
-
-
-def _replaced(scenario: Scenario) -> int:
-    """How many hosts a blue/green deployment provisions: there are as many twice, until the old ones have gone."""
-    strategies = [deploy.strategy or scenario.group.strategy for deploy in scenario.deploy]
-    if not any(strategy_name(strategy) == "blue-green" for strategy in strategies) or scenario.standing_by():
-        return 0
-    return len(scenario.fleet.named_hosts())
-
-
-def _health_without_balancer(scenario: Scenario) -> list[str]:
-    return [
-        f"faults[{number}].do.health: nobody checks the hosts' health, because the scenario has no balancer"
-        for number, fault in enumerate(scenario.faults)
-        if fault.do.health is not None and scenario.balancer is None
-    ]
-
-
-def _users(scenario: Scenario) -> list[str]:
-    return [
-        f"fleet.users: `{user}` is not a name that Linux takes for a user"
-        for user in scenario.fleet.users
-        if not USER_NAME.match(user)
-    ]
-
-
-def _files(scenario: Scenario) -> list[str]:
-    paths = {path for host in scenario.fleet.named_hosts() for path in host.files}
-    return [
-        f"fleet.files: `{path}` is not an absolute path of a file"
-        for path in sorted(paths)
-        if not path.startswith("/") or path.endswith("/") or ".." in path.split("/")
-    ]
-
-
-def _same_name(scenario: Scenario) -> list[str]:
-    names = [host.name.lower() for host in scenario.fleet.named_hosts()]
-    return [
-        f"fleet.hosts: {name} is there in more than one spelling; host names differ by more than their case"
-        for name in sorted({name for name in names if names.count(name) > 1})
-    ]
-
-
-_CHECKS: Final[tuple[Callable[[Scenario], list[str]], ...]] = (
-    _too_many_hosts,
-    _health_without_balancer,
-    _users,
-    _files,
-    _same_name,
-)

@@ -25,19 +25,20 @@ from fleet.docker.bundles import Bundle, pack
 from fleet.docker.cleanup import remove_dead, remove_run
 from fleet.docker.disks import DiskBook
 from fleet.docker.engine import at_once, connect
-from fleet.docker.faults import DockerFaults, refuse
+from fleet.docker.faults import DockerFaults
 from fleet.docker.hosts import Hosts, Service, bundles_tar
 from fleet.docker.images import current_image
 from fleet.docker.labels import Run
 from fleet.docker.lanes import Lanes
 from fleet.docker.mailbox import Completion, HostCommand, HostCommands
 from fleet.docker.network import Network, create_network, endpoint, listening_address
+from fleet.docker.refusals import refuse
 from fleet.docker.reports import Reports
 from fleet.docker.roster import UP_S, Roster, nobody_asked
 from fleet.docker.specification import specification as specification_of
 from fleet.docker.traffic import Traffic
 from fleet.figures import Figures
-from scenarios.model import Effect, Scenario
+from scenarios.model import Balancer, Effect, Scenario
 from simulator.rollout.commands import (
     AllowTraffic,
     BlockTraffic,
@@ -119,7 +120,7 @@ class DockerFleet(Fleet):
         self._disks = DiskBook(scenario, hosts, self._lanes)
         boots: list[Callable[[], None]] = []
         if scenario.balancer is not None:
-            self._balancer = self._make_balancer(scenario, network)
+            self._balancer = self._make_balancer(scenario.balancer, network)
             boots.append(partial(self._balancer.boot, client, self._balancer_container(client, image, network)))
         self._boot = partial(
             hosts.boot,
@@ -143,10 +144,9 @@ class DockerFleet(Fleet):
         remove_dead(client)
         return client, image, create_network(client, self.run), bundles
 
-    def _make_balancer(self, scenario: Scenario, network: Network) -> HaproxyBalancer:
-        assert scenario.balancer is not None, "asked for only where there is one"
+    def _make_balancer(self, spec: Balancer, network: Network) -> HaproxyBalancer:
         addresses = {plan.name: network.host(plan.index) for plan in self._roster.plans}
-        return HaproxyBalancer(scenario.balancer, addresses, self._reports.health, self._in_service_changed)
+        return HaproxyBalancer(spec, addresses, self._reports.health, self._in_service_changed)
 
     def _balancer_container(self, client: DockerClient, image: str, network: Network) -> Mapping[str, Any]:
         return {

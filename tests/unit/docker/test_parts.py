@@ -17,8 +17,8 @@ from fleet.docker.bundles import pack
 from fleet.docker.cleanup import remove_stale
 from fleet.docker.doctor import doctor
 from fleet.docker.engine import connect
-from fleet.docker.faults import refuse
 from fleet.docker.mailbox import Completion
+from fleet.docker.refusals import refuse
 from fleet.docker.reports import diagnostics_of
 from fleet.docker.roster import HOSTS_MAX, Roster
 from fleet.docker.specification import specification

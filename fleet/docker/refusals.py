@@ -1,0 +1,75 @@
+"""What the Docker fleet cannot do of a scenario, found out before the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fleet.docker.hosts import USER_NAME
+from fleet.docker.roster import HOSTS_MAX
+from scenarios.model import Scenario
+from scenarios.strategies import strategy_name
+
+
+def refuse(scenario: Scenario) -> list[str]:
+    """What the Docker fleet cannot do of this scenario, by name; empty where it can do everything."""
+    return [reason for check in _CHECKS for reason in check(scenario)]
+
+
+def _too_many_hosts(scenario: Scenario) -> list[str]:
+    count = len(scenario.fleet.named_hosts())
+    replaced = _replaced(scenario)
+    if count + replaced <= HOSTS_MAX:
+        return []
+    beside = f", and {replaced:,} new ones beside them" if replaced else ""
+    return [f"fleet.hosts: {count:,} hosts{beside}; the Docker fleet takes at most {HOSTS_MAX} (use --fleet virtual)"]
+
+
+def _replaced(scenario: Scenario) -> int:
+    """How many hosts a blue/green deployment provisions: there are as many twice, until the old ones have gone."""
+    strategies = [deploy.strategy or scenario.group.strategy for deploy in scenario.deploy]
+    if not any(strategy_name(strategy) == "blue-green" for strategy in strategies) or scenario.standing_by():
+        return 0
+    return len(scenario.fleet.named_hosts())
+
+
+def _health_without_balancer(scenario: Scenario) -> list[str]:
+    return [
+        f"faults[{number}].do.health: nobody checks the hosts' health, because the scenario has no balancer"
+        for number, fault in enumerate(scenario.faults)
+        if fault.do.health is not None and scenario.balancer is None
+    ]
+
+
+def _users(scenario: Scenario) -> list[str]:
+    return [
+        f"fleet.users: `{user}` is not a name that Linux takes for a user"
+        for user in scenario.fleet.users
+        if not USER_NAME.match(user)
+    ]
+
+
+def _files(scenario: Scenario) -> list[str]:
+    paths = {path for host in scenario.fleet.named_hosts() for path in host.files}
+    return [
+        f"fleet.files: `{path}` is not an absolute path of a file"
+        for path in sorted(paths)
+        if not path.startswith("/") or path.endswith("/") or ".." in path.split("/")
+    ]
+
+
+def _same_name(scenario: Scenario) -> list[str]:
+    names = [host.name.lower() for host in scenario.fleet.named_hosts()]
+    return [
+        f"fleet.hosts: {name} is there in more than one spelling; host names differ by more than their case"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+
+
+_CHECKS: Final[tuple[Callable[[Scenario], list[str]], ...]] = (
+    _too_many_hosts,
+    _health_without_balancer,
+    _users,
+    _files,
+    _same_name,
+)
