@@ -10,6 +10,7 @@ from typing import get_args
 
 from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_locations
 from scenarios.checks_expect import check_expectations
+from scenarios.checks_faults import check_service_faults
 from scenarios.checks_people import check_people
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
@@ -40,6 +41,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.revisions()
     checker.deployments()
     checker.faults()
+    check_service_faults(facts, report)
     checker.operator()
     check_signals(facts, report, warn)
     check_expectations(facts, report)
@@ -165,8 +167,12 @@ class _Checker:
         for key in ("host", "nth"):
             if when.get(key) is not None and event is None:
                 self._report(when.keys[key], f"when.{key} says nothing without event", "add event: …")
-        if when.get("deployment") is not None and when.get("at") is not None:
-            self._report(when.keys["deployment"], "when.deployment does not go with at", "take one of the two away")
+        for key in ("at", "request"):
+            if when.get("deployment") is not None and when.get(key) is not None:
+                message = f"when.deployment does not go with {key}"
+                self._report(when.keys["deployment"], message, "take one of the two away")
+        if when.get("request") is not None and not facts.balancer:
+            self._report(when.keys["request"], "nobody makes requests: there is no balancer", ADD_BALANCER)
         known_host(facts, self._report, when.get("host"))
         deployment_exists(facts, self._report, when.get("deployment"))
         nth = when.get("nth")
@@ -225,9 +231,6 @@ class _Checker:
         exactly_one(self._report, effect, EFFECTS, "do")
         if (health := effect.get("health")) is not None:
             exactly_one(self._report, health, HEALTH_EFFECTS, "health")
-            if not self._facts.balancer:
-                message = "a health fault strikes the balancer's health check, and there is no balancer"
-                self._report(effect.keys["health"], message, ADD_BALANCER)
         if effect.get("script") is None:
             return
         event = fault.get("when", "event")

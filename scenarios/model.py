@@ -25,6 +25,7 @@ from scenarios.faults import (
     When,
     Where,
 )
+from scenarios.service_faults import MemoryLeak, SlowToDrain
 from scenarios.signals import ALARMS_MAX, SIGNALS_MAX, Alarm, Analysis
 from scenarios.strategies import MinimumHealthyHosts, Strategy, StrategyOptions
 from scenarios.words import (
@@ -75,6 +76,7 @@ __all__ = [
     "Host",
     "LifecycleEvent",
     "Limits",
+    "MemoryLeak",
     "MinimumHealthyHosts",
     "Model",
     "NamedHost",
@@ -86,6 +88,7 @@ __all__ = [
     "Scenario",
     "ScriptBehaves",
     "ScriptExit",
+    "SlowToDrain",
     "StrangersFile",
     "Traffic",
     "Trigger",

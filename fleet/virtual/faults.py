@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol, cast
 
-from fleet.balancer.virtual import Schedule
+from fleet.balancer.virtual import Schedule, VirtualBalancer
+from fleet.virtual import service_faults
 from fleet.virtual.disk import Disks
 from fleet.virtual.host import VirtualHost
 from fleet.virtual.residue import VirtualDiskBook
@@ -22,6 +23,8 @@ class Ward(Protocol):
     schedule: Schedule
     disks: Disks
     book: VirtualDiskBook
+    balancer: VirtualBalancer | None
+    service: service_faults.ServiceIlls
 
     def at(self, now_ms: int) -> None:
         """The loop's time is now this."""
@@ -46,11 +49,17 @@ class Strike(NamedTuple):
 
 def inject(ward: Ward, name: str, effect: Effect, hosts: Sequence[str], event: str | None) -> None:
     """Make a fault real at these hosts. A fault may outlive its host: at one that is not there nothing is done."""
+    if effect.at_no_host:
+        service_faults.inject(ward, name, effect)
+        return
     _each(ward, hosts, _KINDS[effect.case].strikes, Strike(name, effect, event))
 
 
 def heal(ward: Ward, name: str, effect: Effect, hosts: Sequence[str]) -> None:
     """Undo `inject`."""
+    if effect.at_no_host:
+        service_faults.heal(ward, name, effect)
+        return
     _each(ward, hosts, _KINDS[effect.case].heals, Strike(name, effect, None))
 
 
@@ -160,6 +169,22 @@ def _no_file(ward: Ward, host: VirtualHost, strike: Strike) -> None:
     host.disk = ward.disks.disk(host.disk.strangers - {strike.effect.file.path}, host.disk.owned)
 
 
+def _slow_start(_ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    service_faults.slow_start(host, strike.name, strike.effect)
+
+
+def _start_again(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    service_faults.start_again(ward, host, strike.name)
+
+
+def _leak(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    service_faults.leak(ward, host, strike.name, strike.effect)
+
+
+def _leak_no_more(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    service_faults.leak_no_more(ward, host, strike.name)
+
+
 _Act = Callable[[Ward, VirtualHost, Strike], None]
 
 
@@ -183,5 +208,7 @@ _KINDS: Final[dict[str, _Kind]] = {
     "host pause": _Kind(_pause, _resume),
     "bundle": _Kind(_bundle, _bundle_again),
     "file": _Kind(_file, _no_file),
+    "slow_start": _Kind(_slow_start, _start_again),
+    "memory": _Kind(_leak, _leak_no_more),
 }
 """By `Effect.case`."""

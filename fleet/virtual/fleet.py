@@ -6,16 +6,17 @@ an event takes, say) is drawn for (seed, host, deployment, event), so that a run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
 from typing_extensions import override
 
 from fleet.balancer.virtual import Answer, Schedule, VirtualBalancer
+from fleet.balancer.words import registration_refused
 from fleet.base import Fleet, MakeEvent
 from fleet.figures import Figures
-from fleet.virtual import faults
+from fleet.virtual import faults, service_faults
 from fleet.virtual.answer_times import AnswerTimes, figures_of
 from fleet.virtual.answers import answer_of
 from fleet.virtual.draws import mix, stream
@@ -23,6 +24,7 @@ from fleet.virtual.ground import Ground
 from fleet.virtual.host import Outcome, VirtualHost
 from fleet.virtual.residue import VirtualDiskBook
 from fleet.virtual.revision import VirtualRevision
+from fleet.virtual.service_faults import ServiceIlls
 from fleet.virtual.work import Workshop, restarted
 from scenarios.model import Effect, Scenario
 from simulator.rollout import lifecycle
@@ -47,7 +49,7 @@ from simulator.rollout.events import (
     TrafficShifted,
 )
 from simulator.rollout.quick import quick
-from simulator.rollout.statuses import EventStatus
+from simulator.rollout.statuses import EventStatus, LifecycleErrorCode
 
 _DRAINING_MS = (20, 400)
 """How long the requests that are under way when a host is taken out go on, at most."""
@@ -81,13 +83,14 @@ class VirtualFleet(Fleet):
         self.hosts: dict[str, VirtualHost] = {}
         self._called_off: set[str] = set()
         """Hosts that were asked for, and then were not wanted any more before they came."""
-        self._balancer = VirtualBalancer(scenario.balancer, schedule) if scenario.balancer else None
+        self.service = ServiceIlls()
+        self.balancer = VirtualBalancer(scenario.balancer, schedule) if scenario.balancer else None
         standing_by = scenario.standing_by()
         for host, disk, runs in ground.hosts:
             self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, running if runs else None)
-            if self._balancer:
+            if self.balancer:
                 in_group = host.name not in standing_by
-                self._balancer.add(host.name, self._answer(virtual), in_service=runs, in_group=in_group)
+                self.balancer.add(host.name, self._answer(virtual), in_service=runs, in_group=in_group)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -115,7 +118,7 @@ class VirtualFleet(Fleet):
         elif type(command) is BlockTraffic:
             self._block(command)
         elif type(command) is AllowTraffic:
-            self._the_balancer().register(command.host, self.now_ms, command.id)
+            self._allow(command)
         elif isinstance(command, ProvisionHost):
             self._provision(command)
         elif isinstance(command, TerminateHost):
@@ -135,8 +138,8 @@ class VirtualFleet(Fleet):
             self._end(command.host, at_ms)  # what a deployment before it may have left under that name
             host = VirtualHost(command.host, self._seed, self.disks.disk(self._scenario.fleet.files), None)
             self.hosts[command.host] = host
-            if self._balancer:
-                self._balancer.add(host.name, self._answer(host), in_service=False, in_group=False)
+            if self.balancer:
+                self.balancer.add(host.name, self._answer(host), in_service=False, in_group=False)
             return HostProvisioned(event_id, at_ms, command.id, command.deployment_id, command.host)
 
         self.schedule(self.now_ms + low + draws % (high - low), up)
@@ -158,12 +161,25 @@ class VirtualFleet(Fleet):
             host = self.hosts.pop(name)
             host.health_faults.clear()
             faults.crash(self, host)
-            if self._balancer:
-                self._balancer.remove(name, now_ms)
+            if self.balancer:
+                self.balancer.remove(name, now_ms)
 
     def _the_balancer(self) -> VirtualBalancer:
-        assert self._balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"
-        return self._balancer
+        assert self.balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"
+        return self.balancer
+
+    def _allow(self, command: AllowTraffic) -> None:
+        if not self.service.refuses:
+            self._the_balancer().register(command.host, self.now_ms, command.id)
+            return
+        refused = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, registration_refused(command.host))
+        self.schedule(
+            self.now_ms,
+            lambda id, at_ms: LifecycleEventCompleted(
+                *(id, at_ms, command.id, command.deployment_id, command.host),
+                *(lifecycle.ALLOW_TRAFFIC, EventStatus.FAILED, at_ms, refused),
+            ),
+        )
 
     def _block(self, command: BlockTraffic) -> None:
         began_ms = self.now_ms
@@ -171,7 +187,7 @@ class VirtualFleet(Fleet):
         low, high = _DRAINING_MS
         draw = mix(self.hosts[command.host].draws, stream(self._seed, command.id))
         draining = self._scenario.balancer.draining if self._scenario.balancer else 0
-        lasts_ms = min(low + draw % (high - low), draining)
+        lasts_ms = self.service.draining_ms() or min(low + draw % (high - low), draining)
 
         def drained(event_id: int, at_ms: int) -> Event:
             return LifecycleEventCompleted(
@@ -242,18 +258,31 @@ class VirtualFleet(Fleet):
 
     def _serve(self, host: VirtualHost, revision: VirtualRevision | None) -> None:
         host.serves = revision
+        if revision is not None and host.ills is not None:
+            service_faults.started(self, host)
         self.answers_changed(host)
 
     def answers_changed(self, host: VirtualHost) -> None:
         """Tell the balancer what the host answers now."""
-        if self._balancer:
-            self._balancer.answers(host.name, self._answer(host), self.now_ms)
+        if self.balancer:
+            self.balancer.answers(host.name, self._answer(host), self.now_ms)
 
     def _answer(self, host: VirtualHost) -> Answer:
         assert self._scenario.balancer is not None, "answers matter to a balancer only"
         return answer_of(host, self._scenario.balancer)
 
     # -- faults -------------------------------------------------------------------------------------------------
+
+    @override
+    def at_request(self, number: int, call: Callable[[], None]) -> None:
+        if self._scenario.balancer is None:
+            return
+
+        def made(_: int, now_ms: int) -> None:
+            self.at(now_ms)
+            call()
+
+        self.schedule(-(-number * 1000 // self._scenario.balancer.traffic.rate), made)
 
     @override
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
@@ -289,19 +318,19 @@ class VirtualFleet(Fleet):
 
     @override
     def measure(self) -> MakeEvent | None:
-        if self._balancer is None:
+        if self.balancer is None:
             return None
-        total, failed, by_revision = self._balancer.measure(self.now_ms)
-        in_service_min = self._balancer.in_service_min
+        total, failed, by_revision = self.balancer.measure(self.now_ms)
+        in_service_min = self.balancer.in_service_min
         return lambda event_id, at_ms: TrafficMeasured(
             event_id, at_ms, "", total, failed, by_revision, in_service_min, 0
         )
 
     @override
     def figures(self) -> Figures | None:
-        if self._balancer is None:
+        if self.balancer is None:
             return None
-        return figures_of(*self._balancer.shares(self.now_ms), self._balancer.in_service, self._times)
+        return figures_of(*self.balancer.shares(self.now_ms), self.balancer.in_service, self._times)
 
     @override
     def remember_disks(self, deployment: Deployment) -> None:

@@ -8,21 +8,23 @@ differ in nothing but their hosts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from fleet.base import Fleet
+from fleet.base import Fleet, MakeEvent
 from fleet.virtual.draws import stream
 from scenarios.model import NamedHost, OperatorAction, Scenario
 from simulator.control.agenda import Agenda, Driver
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
-from simulator.control.faults import Faults
+from simulator.control.crash import ControllerCrash, crashes
+from simulator.control.faults import Afflicted, Faults
 from simulator.control.happened import OPERATOR, Happened
 from simulator.control.invariants import Invariants
-from simulator.control.journal import Journal
+from simulator.control.journal import Book
+from simulator.control.past import Past
 from simulator.control.request import Standing, requested
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
@@ -92,7 +94,7 @@ class Rehearsal:
         seed: int,
         fleet: Fleet,
         driver: Driver,
-        journal: Journal,
+        journal: Book,
         observers: Sequence[Observer] = (),
         hosts: Sequence[NamedHost] | None = None,
         *,
@@ -123,7 +125,7 @@ class Rehearsal:
         self._comparing = 0
         self._closing = False
         self._to_come = list(reversed(scenario.deploy))
-        self._timers: dict[tuple[str, str], str] = {}
+        self._timers: dict[tuple[str, str], StartTimer] = {}
         hosts = hosts or scenario.fleet.named_hosts()
         running = scenario.fleet.running
         standing_by = scenario.standing_by()
@@ -140,7 +142,9 @@ class Rehearsal:
         self._emit, self._later = agenda.emit, agenda.later
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
-        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
+        self.crash = ControllerCrash(self, fleet, self._later) if crashes(scenario) else None
+        controllers: dict[str, Afflicted | None] = {"alarm": self._alarms, "controller": self.crash}
+        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, controllers, self._emit, self._later)
         self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
         self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
 
@@ -155,7 +159,9 @@ class Rehearsal:
         self._alarms.begin()
         for operator in self._operators:
             if operator.trigger.at_ms is not None:
-                self._later(operator.trigger.at_ms, lambda operator=operator: self._act(operator))  # type: ignore[misc]
+                self._later(operator.trigger.at_ms, partial(self._act, operator))
+            elif (request := operator.trigger.request) is not None:
+                self._fleet.at_request(request, partial(self._later, 0, partial(self._act, operator)))
 
     @property
     def active(self) -> Rollout | None:
@@ -241,7 +247,35 @@ class Rehearsal:
         self._status = rollout.status
         return rollout, rollout.handle(event)
 
+    # -- a controller that dies and begins anew -------------------------------------------------------------------
+
+    def die(self) -> None:
+        """Every timer is forgotten."""
+        self._timers.clear()
+
+    def relive(self, waiting: Iterable[MakeEvent]) -> None:
+        """Forget everything, know again what the journal tells, hear what has waited, and set the timers again."""
+        past = Past(self._fleet.name, measures=self.scenario.balancer is not None)
+        again = Rehearsal(self.scenario, self._seed, past, past, past, stays=self.stays)
+        for event in self._journal.told():
+            past.ms = event.at_ms
+            if type(event) is TimerFired:
+                again._timers.pop((event.deployment_id, event.timer), None)
+            again.handle(event)
+        for name in _MEMORY:
+            setattr(self, name, getattr(again, name))
+        for make in waiting:
+            self._emit(make)
+        for command in self._timers.values():
+            self._driver.at(command.at_ms, partial(self._fire, command))
+
     # -- commands -----------------------------------------------------------------------------------------------
+
+    def _shift(self, command: ShiftTraffic) -> None:
+        self._fleet.perform(command)
+        ordinal = self._by_id[command.deployment_id][1]
+        self._faults.shifted(command.percent, ordinal)
+        self._hear(lambda trigger: trigger.on_weight(command.percent, ordinal))
 
     def _perform(self, command: Command) -> None:
         if self._watched and isinstance(command, HostCommand):
@@ -259,12 +293,12 @@ class Rehearsal:
         self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, deployment))
 
     def _start_timer(self, command: StartTimer) -> None:
-        self._timers[command.deployment_id, command.timer] = command.id
+        self._timers[command.deployment_id, command.timer] = command
         self._driver.at(command.at_ms, partial(self._fire, command))
 
     def _fire(self, command: StartTimer, event_id: int, at_ms: int) -> Event | None:
         running = self._timers.get((command.deployment_id, command.timer))
-        if running != command.id or self._by_id[command.deployment_id][0].ended:
+        if running is not command or self._by_id[command.deployment_id][0].ended:
             return None
         return TimerFired(event_id, at_ms, command.id, command.deployment_id, command.timer)
 
@@ -276,9 +310,7 @@ class Rehearsal:
             return
         rollout, ordinal = self._by_id[command.deployment_id]
         self._faults.entering(host, name, rollout.deployment.revision, ordinal)
-        for operator in self._operators:
-            if operator.trigger.on_event(name, host, ordinal):
-                self._act(operator)
+        self._hear(lambda trigger: trigger.on_event(name, host, ordinal))
 
     # -- deployments one after the other ------------------------------------------------------------------------
 
@@ -329,8 +361,11 @@ class Rehearsal:
 
     def _reached(self, status: DeploymentStatus, ordinal: int) -> None:
         self._faults.reached(status, ordinal)
+        self._hear(lambda trigger: trigger.on_status(status, ordinal))
+
+    def _hear(self, brings: Callable[[Trigger], bool]) -> None:
         for operator in self._operators:
-            if operator.trigger.on_status(status, ordinal):
+            if brings(operator.trigger):
                 self._act(operator)
 
     def _act(self, operator: _Operator) -> None:
@@ -348,7 +383,8 @@ class Rehearsal:
 
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     **dict.fromkeys((RunLifecycleEvent, BlockTraffic, AllowTraffic), Rehearsal._perform),
-    **dict.fromkeys((ProvisionHost, TerminateHost, ShiftTraffic), Rehearsal._perform),
+    **dict.fromkeys((ProvisionHost, TerminateHost), Rehearsal._perform),
+    ShiftTraffic: Rehearsal._shift,
     StartAnalysis: Rehearsal._start_analysis,
     StartTimer: Rehearsal._start_timer,
     Notify: Rehearsal._notify,
@@ -356,3 +392,10 @@ _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     Finish: lambda _run, _command: None,
 }
 """Who carries out a command, by its kind."""
+
+_MEMORY = (
+    *("rollouts", "notifications", "disks", "invariants", "staying", "first_in_service_ms"),
+    *("_active", "_active_id", "_status", "_by_id", "_targets", "_last_success"),
+    *("_to_come", "_timers", "_comparing", "_closing"),
+)
+"""What the controller knows, and only the journal remembers when it dies."""
