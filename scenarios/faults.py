@@ -28,7 +28,7 @@ EFFECTS = (
 )
 AT_NO_HOST = frozenset({"alarm", "balancer", "controller"})
 """Effects that strike the run, at no host in particular."""
-_BY_WORD = frozenset({"agent", "host", "balancer"})
+_BY_WORD = frozenset({"agent", "host", "bundle", "balancer"})
 """Effects whose words have nothing in common but where they strike."""
 
 

@@ -15,11 +15,17 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from fleet.docker.bundles import Bundle
 from fleet.docker.hosts import ROOT_DIR
+from fleet.docker.mailbox import Bundles
 from scenarios.model import Balancer, Effect, HealthFault, ScriptExit
 from simulator.rollout import lifecycle
 
 STOPPED: Final = "/run/drydeploy/agent.stopped"
 PID: Final = "/run/drydeploy/agent.pid"
+WARMING: Final = 503
+"""What an application answers that has not started yet."""
+OUT_OF_MEMORY: Final = 500
+REDIRECTED: Final = frozenset({"health", "slow_start", "memory"})
+"""Kinds of faults for which connections to the application are led elsewhere."""
 
 
 class Machines(Protocol):
@@ -48,10 +54,19 @@ class Ills:
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
     bundle: str | None = None
+    slow: dict[str, int] = field(default_factory=dict)
+    """How long the application answers nobody after a start, milliseconds, by the fault's name."""
+    leaks: dict[str, int] = field(default_factory=dict)
+    """How many requests the application can answer from its start on, by the fault's name."""
     crashed: bool = False
     paused: bool = False
     tampered: bool = False
     """Whether something lies aside that must be put back."""
+
+    @property
+    def of_the_start(self) -> bool:
+        """Whether something begins with the application's start."""
+        return bool(self.slow or self.leaks)
 
     @property
     def reachable(self) -> bool:
@@ -74,8 +89,9 @@ class DockerFaults:
     fault may outlive its host: at a host that is not there nothing is done.
     """
 
-    def __init__(self, hosts: list[str], machines: Machines, balancer: Balancer | None) -> None:
+    def __init__(self, hosts: list[str], machines: Machines, bundles: Bundles, balancer: Balancer | None) -> None:
         self._machines = machines
+        self._bundles = bundles
         self._balancer = balancer
         self._ills = {host: Ills() for host in hosts}
 
@@ -101,34 +117,44 @@ class DockerFaults:
             return
         _KINDS[effect.case].heals(self, host, ills, Strike(name, effect, None))
 
-    def needs_preparation(self, host: str, event: str) -> bool:
+    def needs_preparation(self, host: str, event: str, bundle: Bundle) -> bool:
         """Whether something must be done at a host before it is given this lifecycle event."""
         ills = self._ills.get(host)
         if ills is None:
             return False
         strikes = event in ills.scripts or (event == lifecycle.DOWNLOAD_BUNDLE and ills.bundle is not None)
-        return ills.tampered or strikes
+        return ills.tampered or strikes or (event == _starts(bundle) and bool(ills.of_the_start))
 
     def prepare(self, host: str, event: str, specification: Mapping[str, Any], bundle: Bundle) -> None:
-        """Before a host is given a lifecycle event: change what it is going to meet on its disk."""
+        """Before a host is given a lifecycle event: change what it will meet on its disk, and what it answers."""
         ills = self._ills[host]
         if not ills.reachable:
             return
-        self.restore(host)
+        self._put_back(host, ills)
         if fault := ills.scripts.pop(event, None):
             text = json.dumps(dict(specification))
             self._tamper(host, "script", event, text, fault, ROOT_DIR)
         if event == lifecycle.DOWNLOAD_BUNDLE and ills.bundle is not None:
             self._tamper(host, "bundle", bundle.location, ills.bundle)
+        if event == _starts(bundle) and ills.of_the_start:
+            self._starts(host, ills, since=None)
 
-    def is_tampered(self, host: str) -> bool:
-        """Whether something must be put back once the lifecycle event is over."""
-        return host in self._ills and self._ills[host].tampered
-
-    def restore(self, host: str) -> None:
-        """After the lifecycle event: put the disk right."""
+    def needs_restoring(self, host: str, event: str, bundle: Bundle) -> bool:
+        """Whether something must be done at a host now that this lifecycle event is over."""
         ills = self._ills.get(host)
-        if ills is not None and ills.tampered and ills.reachable:
+        return ills is not None and (ills.tampered or (event == _starts(bundle) and bool(ills.of_the_start)))
+
+    def restore(self, host: str, event: str, bundle: Bundle) -> None:
+        """After the lifecycle event: put the disk right, and note whether the application has started with it."""
+        ills = self._ills.get(host)
+        if ills is None or not ills.reachable:
+            return
+        self._put_back(host, ills)
+        if event == _starts(bundle) and ills.of_the_start:
+            self._starts(host, ills, since=time.time())
+
+    def _put_back(self, host: str, ills: Ills) -> None:
+        if ills.tampered:
             self._machines.run(host, [*_TAMPER, "restore"])
             ills.tampered = False
 
@@ -145,6 +171,35 @@ class DockerFaults:
 
     def _health_again(self, host: str, ills: Ills, strike: Strike) -> None:
         ills.health.pop(strike.name, None)
+        self._apply_health(host)
+
+    # -- the application as a whole -----------------------------------------------------------------------------
+
+    def _slow_start(self, _host: str, ills: Ills, strike: Strike) -> None:
+        assert strike.effect.slow_start is not None
+        ills.slow[strike.name] = strike.effect.slow_start
+
+    def _start_again(self, host: str, ills: Ills, strike: Strike) -> None:
+        ills.slow.pop(strike.name, None)
+        self._health_again(host, ills, strike)
+
+    def _leak(self, host: str, ills: Ills, strike: Strike) -> None:
+        assert strike.effect.memory is not None
+        ills.leaks[strike.name] = strike.effect.memory.leak_after
+        ills.health[strike.name] = _leaking(strike.effect.memory.leak_after, time.time())
+        self._apply_health(host)
+
+    def _leak_no_more(self, host: str, ills: Ills, strike: Strike) -> None:
+        ills.leaks.pop(strike.name, None)
+        self._health_again(host, ills, strike)
+
+    def _starts(self, host: str, ills: Ills, *, since: float | None) -> None:
+        """The application starts now; None: it is about to, and answers nobody before it has."""
+        for name, lasts_ms in ills.slow.items():
+            warm = {} if since is None else {"until": since + lasts_ms / 1000}
+            ills.health[name] = {"status": WARMING, "everywhere": True, **warm}
+        if since is not None:
+            ills.health |= {name: _leaking(after, since) for name, after in ills.leaks.items()}
         self._apply_health(host)
 
     def _back(self, host: str) -> None:
@@ -210,6 +265,12 @@ class DockerFaults:
     def _bundle_again(self, _host: str, ills: Ills, _: Strike) -> None:
         ills.bundle = None
 
+    def _deny(self, host: str, _: Ills, strike: Strike) -> None:
+        self._bundles.deny(host, strike.name)
+
+    def _allow(self, host: str, _: Ills, strike: Strike) -> None:
+        self._bundles.allow(host, strike.name)
+
     def _file(self, host: str, ills: Ills, strike: Strike) -> None:
         file = strike.effect.file
         if file is not None and ills.reachable:
@@ -242,7 +303,11 @@ _KINDS: Final[dict[str, _Kind]] = {
     "agent restart": _Kind(DockerFaults._restart_agent, DockerFaults._start_agent),
     "host crash": _Kind(DockerFaults._crash, DockerFaults._boot),
     "host pause": _Kind(DockerFaults._pause, DockerFaults._resume),
-    "bundle": _Kind(DockerFaults._bundle, DockerFaults._bundle_again),
+    "bundle missing": _Kind(DockerFaults._bundle, DockerFaults._bundle_again),
+    "bundle corrupt": _Kind(DockerFaults._bundle, DockerFaults._bundle_again),
+    "bundle access-denied": _Kind(DockerFaults._deny, DockerFaults._allow),
+    "slow_start": _Kind(DockerFaults._slow_start, DockerFaults._start_again),
+    "memory": _Kind(DockerFaults._leak, DockerFaults._leak_no_more),
     "file": _Kind(DockerFaults._file, DockerFaults._no_file),
 }
 """By `Effect.case`."""
@@ -254,6 +319,15 @@ _UNWRITE: Final = '[ "$(cat "$0" 2>/dev/null; echo .)" != "$1." ] || rm -f "$0"'
 """Removes a stranger's file, unless a deployment has put something else there meanwhile."""
 _STOP: Final = f'touch {STOPPED}; kill -TERM "$(cat {PID})" 2>/dev/null; true'
 _RESTART: Final = f'kill -KILL "$(cat {PID})" 2>/dev/null; true'
+
+
+def _starts(bundle: Bundle) -> str:
+    """The lifecycle event with which the application of a revision starts."""
+    return lifecycle.APPLICATION_START if bundle.starts else lifecycle.INSTALL
+
+
+def _leaking(after: int, since: float) -> dict[str, Any]:
+    return {"status": OUT_OF_MEMORY, "everywhere": True, "after": after, "since": since}
 
 
 def _health(fault: HealthFault) -> dict[str, Any]:

@@ -33,11 +33,30 @@ def _replaced(scenario: Scenario) -> int:
     return len(scenario.fleet.named_hosts())
 
 
-def _health_without_balancer(scenario: Scenario) -> list[str]:
+_NEEDS_BALANCER: Final = {
+    "health": "nobody checks the hosts' health",
+    "slow_start": "nobody waits for the application",
+    "memory": "nobody makes requests",
+    "balancer": "nothing can be wrong with it",
+}
+
+
+def _without_balancer(scenario: Scenario) -> list[str]:
     return [
-        f"faults[{number}].do.health: nobody checks the hosts' health, because the scenario has no balancer"
+        f"faults[{number}].do.{fault.do.kind}: {_NEEDS_BALANCER[fault.do.kind]}, because the scenario has no balancer"
         for number, fault in enumerate(scenario.faults)
-        if fault.do.health is not None and scenario.balancer is None
+        if fault.do.kind in _NEEDS_BALANCER and scenario.balancer is None
+    ]
+
+
+def _bundles(scenario: Scenario) -> list[str]:
+    """Bundles come from the hosts' disks or from a bucket, and only on a disk can one be missing or corrupt."""
+    found = {fault.do.bundle: number for number, fault in enumerate(scenario.faults) if fault.do.bundle is not None}
+    return [
+        f"faults[{number}].do.bundle: {word} is for bundles on the hosts' disks, and with access-denied in the same "
+        "scenario (faults[{}]) they are in a bucket; make two scenarios of it".format(found["access-denied"])
+        for word, number in found.items()
+        if "access-denied" in found and word != "access-denied"
     ]
 
 
@@ -68,7 +87,8 @@ def _same_name(scenario: Scenario) -> list[str]:
 
 _CHECKS: Final[tuple[Callable[[Scenario], list[str]], ...]] = (
     _too_many_hosts,
-    _health_without_balancer,
+    _without_balancer,
+    _bundles,
     _users,
     _files,
     _same_name,

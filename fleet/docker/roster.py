@@ -27,6 +27,8 @@ class Roster:
         self._polled = {name: asyncio.Event() for name in self._plans}
         self._indexes = count(len(self._plans))
         self._group = set(self._plans) - set(scenario.standing_by())
+        self.in_service_min: int | None = None
+        """The least number of hosts in service since everybody first was; None before."""
 
     @property
     def plans(self) -> tuple[HostPlan, ...]:
@@ -74,6 +76,13 @@ class Roster:
     def leave(self, host: str) -> None:
         """A host is there, and belongs to the group no more."""
         self._group.discard(host)
+
+    def note_in_service(self, count: int) -> None:
+        """So many hosts have requests now."""
+        if self.in_service_min is not None:
+            self.in_service_min = min(self.in_service_min, count)
+        elif 0 < count == self.everybody:
+            self.in_service_min = count
 
     # -- agents -------------------------------------------------------------------------------------------------
 

@@ -206,7 +206,7 @@ _KINDS: Final[dict[str, _Kind]] = {
     "agent restart": _Kind(_restart_agent, _start_agent),
     "host crash": _Kind(crash, _boot),
     "host pause": _Kind(_pause, _resume),
-    "bundle": _Kind(_bundle, _bundle_again),
+    **{f"bundle {word}": _Kind(_bundle, _bundle_again) for word in ("missing", "corrupt", "access-denied")},
     "file": _Kind(_file, _no_file),
     "slow_start": _Kind(_slow_start, _start_again),
     "memory": _Kind(_leak, _leak_no_more),
