@@ -394,8 +394,7 @@ _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
 """Who carries out a command, by its kind."""
 
 _MEMORY = (
-    *("rollouts", "notifications", "disks", "invariants", "staying", "first_in_service_ms"),
-    *("_active", "_active_id", "_status", "_by_id", "_targets", "_last_success"),
-    *("_to_come", "_timers", "_comparing", "_closing"),
+    *("rollouts", "notifications", "disks", "invariants", "staying", "first_in_service_ms", "_comparing", "_closing"),
+    *("_active", "_active_id", "_status", "_by_id", "_targets", "_last_success", "_to_come", "_timers"),
 )
 """What the controller knows, and only the journal remembers when it dies."""

@@ -119,7 +119,12 @@ def test_ten_mistakes_are_ten() -> None:
         ("faults:\n  - do: {}", "{}", "do: none of health, script, agent,", "write one of"),
         ("faults:\n  - {where: {random: 1}}", "{where", "do is missing in faults[1]", "write do: …"),
         ("faults:\n  - {do: {host: crash}, lasts: 3s}", "lasts:", "unknown key lasts", "did you mean for?"),
-        ("faults:\n  - {do: {host: crash}, when: {}}", "{}}", "none of at, event, status, weight or request", "write one of"),
+        (
+            "faults:\n  - {do: {host: crash}, when: {}}",
+            "{}}",
+            "none of at, event, status, weight or request",
+            "write one of",
+        ),
         ("faults:\n  - {do: {host: crash}, where: {hosts: [h9]}}", "h9]", "no host is called h9", "h1, h2, h3 or h4"),
         ("faults:\n  - {do: {host: crash}, where: {zone: c}}", "c}}", "no host is in a zone c", "a or b"),
         ("faults:\n  - {do: {host: crash}, where: {tag: {role: web}, zone: a, random: 3}}", "3}}", "random: 3 is", "2"),
