@@ -1,4 +1,4 @@
-"""The bucket at the endpoint is S3's GetObject to boto3: who may read gets the bytes, who may not is told what is missing.
+"""The bucket is S3 to boto3: who may read gets the bytes, who may not is told what is missing.
 
 Sources: S3 API reference, "GetObject" and "Error responses".
 """
