@@ -39,7 +39,7 @@ MOMENTS = st.one_of(
     st.builds(
         lambda name, nth: {"event": name, "nth": nth}, st.sampled_from(IN_PLACE_WITH_BALANCER), st.integers(1, 4)
     ),
-    st.sampled_from(["InProgress", "Baking", "Failed"]).map(lambda status: {"status": status}),
+    st.sampled_from(["InProgress", "Failed"]).map(lambda status: {"status": status}),
 )
 CRASHES = st.lists(
     st.builds(
