@@ -131,7 +131,7 @@ _LIMITS = (
     "fleet.agent.archive:MEMBERS_MAX",
     "fleet.agent.bundle:MAX_REVISIONS",
     "fleet.agent.loop:COMMANDS_MAX",
-    "fleet.docker.faults:HOSTS_MAX",
+    "fleet.docker.refusals:HOSTS_MAX",
     "fleet.docker.fleet:UP_S",
     "fleet.docker.hosts:PIDS_MAX",
     "fleet.docker.traffic:PATIENCE_S",

@@ -11,6 +11,7 @@ from typing import get_args
 from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_locations
 from scenarios.checks_environments import check_environments
 from scenarios.checks_expect import check_expectations
+from scenarios.checks_faults import check_service_faults
 from scenarios.checks_groups import check_groups
 from scenarios.checks_notifications import check_notifications
 from scenarios.checks_people import check_people
@@ -44,6 +45,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.revisions()
     checker.deployments()
     checker.faults()
+    check_service_faults(facts, report)
     checker.operator()
     check_groups(facts, report, warn)
     check_environments(facts, report, warn)
@@ -201,10 +203,12 @@ class _Checker:
         for key in ("host", "nth"):
             if when.get(key) is not None and event is None:
                 self._report(when.keys[key], f"when.{key} says nothing without event", "add event: …")
-        for key in ("at", "gate"):
+        for key in ("at", "gate", "request"):
             if when.get("deployment") is not None and when.get(key) is not None:
                 message = f"when.deployment does not go with {key}"
                 self._report(when.keys["deployment"], message, "take one of the two away")
+        if when.get("request") is not None and not facts.balancer:
+            self._report(when.keys["request"], "nobody makes requests: there is no balancer", ADD_BALANCER)
         known_host(facts, self._report, when.get("host"))
         deployment_exists(facts, self._report, when.get("deployment"))
         nth = when.get("nth")
@@ -263,9 +267,6 @@ class _Checker:
         exactly_one(self._report, effect, EFFECTS, "do")
         if (health := effect.get("health")) is not None:
             exactly_one(self._report, health, HEALTH_EFFECTS, "health")
-            if not self._facts.balancer:
-                message = "a health fault strikes the balancer's health check, and there is no balancer"
-                self._report(effect.keys["health"], message, ADD_BALANCER)
         if effect.get("script") is None:
             return
         event = fault.get("when", "event")

@@ -74,7 +74,11 @@ def _moments(facts: Facts) -> list[Tree]:
 
 
 def _moment(when: Tree, planned: tuple[Planned, ...], report: Report) -> None:
-    """A status that no deployment reaches."""
+    """A status, or a share of the traffic, that no deployment reaches."""
+    weight = when.get("weight")
+    if weight is not None and weight.number in range(1, 101) and not any(plan.shifts for plan in planned):
+        message = f"the weight {weight.text} never comes: no deployment shifts traffic from hosts to others"
+        report(weight.place, message, "name a status or an event, or deploy blue/green")
     status = when.get("status")
     if status is None:
         return

@@ -59,6 +59,11 @@ class Planned:
         return any(isinstance(stage, Analyse) for stage in self.plan)
 
     @property
+    def shifts(self) -> bool:
+        """Whether traffic is shifted from some hosts to others."""
+        return any(isinstance(stage, Shift) for stage in self.plan)
+
+    @property
     def judged(self) -> bool:
         """Whether a person or an analysis looks at it before it goes on."""
         return self.analyses or bool(self.approvals)

@@ -28,6 +28,7 @@ from scenarios.faults import (
 )
 from scenarios.groups import Deploy, DeploymentConfig, FileExistsBehavior, Group, RollbackEvent, TagFilter
 from scenarios.notifications import TriggerConfig
+from scenarios.service_faults import MemoryLeak, SlowToDrain
 from scenarios.signals import SIGNALS_MAX, Alarm, Analysis
 from scenarios.strategies import MinimumHealthyHosts, StrategyOptions
 from scenarios.words import (
@@ -81,6 +82,7 @@ __all__ = [
     "Host",
     "LifecycleEvent",
     "Limits",
+    "MemoryLeak",
     "MinimumHealthyHosts",
     "Model",
     "NamedHost",
@@ -92,6 +94,7 @@ __all__ = [
     "Scenario",
     "ScriptBehaves",
     "ScriptExit",
+    "SlowToDrain",
     "StrangersFile",
     "TagFilter",
     "Traffic",

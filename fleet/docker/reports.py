@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from fleet.balancer.words import registration_refused
 from fleet.base import Emit
 from fleet.docker.mailbox import Completion, HostCommand
 from scenarios.model import Balancer
 from simulator.rollout import lifecycle
-from simulator.rollout.commands import BlockTraffic
+from simulator.rollout.commands import AllowTraffic, BlockTraffic
 from simulator.rollout.events import (
     LOG_TAIL_BYTES,
     Diagnostics,
@@ -114,6 +115,16 @@ class Reports:
             lambda id, at_ms: LifecycleEventCompleted(
                 *(id, at_ms, command.id, command.deployment_id, command.host),
                 *(lifecycle.BLOCK_TRAFFIC, EventStatus.SUCCEEDED, began.get("at_ms", at_ms)),
+            )
+        )
+
+    def refused(self, command: AllowTraffic, said: str) -> None:
+        """AllowTraffic has failed: the balancer does not take the host in."""
+        refused = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, registration_refused(command.host, said))
+        self._emit(
+            lambda id, at_ms: LifecycleEventCompleted(
+                *(id, at_ms, command.id, command.deployment_id, command.host),
+                *(lifecycle.ALLOW_TRAFFIC, EventStatus.FAILED, at_ms, refused),
             )
         )
 

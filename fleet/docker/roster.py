@@ -29,6 +29,8 @@ class Roster:
         named = scenario.fleet.named_hosts()
         balanced = [group for group in scenario.all_groups if scenario.balancer is None or scenario.balanced(group)]
         self._group = {host.name for group in balanced for host in scenario.members(group, named)}
+        self.in_service_min: int | None = None
+        """The least number of hosts in service since everybody first was; None before."""
 
     @property
     def plans(self) -> tuple[HostPlan, ...]:
@@ -81,6 +83,13 @@ class Roster:
     def leave(self, host: str) -> None:
         """A host is there, and belongs to the group no more."""
         self._group.discard(host)
+
+    def note_in_service(self, count: int) -> None:
+        """So many hosts have requests now."""
+        if self.in_service_min is not None:
+            self.in_service_min = min(self.in_service_min, count)
+        elif 0 < count == self.everybody:
+            self.in_service_min = count
 
     # -- agents -------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fleet.virtual.disk import Disk
@@ -24,6 +25,20 @@ WELL = Outcome()
 """What nearly every command comes to."""
 
 
+@dataclass(slots=True)
+class AppIlls:
+    """What is wrong with an application, by the fault's name.
+
+    `slow`: how long it answers nobody after a start, milliseconds; `leaks`: how many requests it can answer; `answers`:
+    the status code that it answers to everything now. `starts` counts its starts.
+    """
+
+    slow: dict[str, int] = field(default_factory=dict)
+    leaks: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    starts: int = 0
+
+
 class VirtualHost:
     """A host: its agent, its disk, its application, and what is wrong with it."""
 
@@ -37,6 +52,7 @@ class VirtualHost:
         "frozen",
         "generation",
         "health_faults",
+        "ills",
         "installed",
         "name",
         "paused",
@@ -73,6 +89,8 @@ class VirtualHost:
         self.bundle_fault: str | None = None
         self.health_faults: dict[str, tuple[HealthFault, bool]] = {}
         """By the fault's name: the fault, and whether it strikes now (a flapping one comes and goes)."""
+        self.ills: AppIlls | None = None
+        """What is wrong with the application as a whole; None where nothing ever was."""
 
     @property
     def works(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fleet import bundle_store
 from fleet.agent import messages, protocol
 from fleet.base import bundle_location
 from fleet.virtual.disk import Disks
@@ -69,10 +70,8 @@ class Workshop:
     def _download(self, host: VirtualHost, name: str, draw: int) -> Work:
         lasts_ms = _between(_AGENT_MS, draw) + _between(_LASTS_MS[name], draw >> 16)
         failure = self.revision.download_failure
-        if host.bundle_fault == "missing":
-            failure = messages.bundle_missing(bundle_location(self.revision.name, self.revision.kind))
-        elif host.bundle_fault == "corrupt":
-            failure = corrupt_failure(self.revision.kind)
+        if host.bundle_fault is not None:
+            failure = _BUNDLES[host.bundle_fault](host, self.revision)
         return lasts_ms, Outcome(_unknown(failure)) if failure else WELL
 
     def _install(self, host: VirtualHost, name: str, draw: int) -> Work:
@@ -84,6 +83,19 @@ class Workshop:
         installed = self._disks.install(host.disk, self.group, revision.name, appspec, tree, self._behaviour)
         return lasts_ms, Outcome(_unknown(installed.failure) if installed.failure else None, installed.disk)
 
+
+def _denied(host: VirtualHost, revision: VirtualRevision) -> str:
+    key = bundle_store.key(revision.name, revision.kind)
+    where = f"s3://{bundle_store.BUCKET}/{key}"
+    return messages.fetch_refused(where, bundle_store.ACCESS_DENIED, bundle_store.denial(host.name, key))
+
+
+_BUNDLES: dict[str, Callable[[VirtualHost, VirtualRevision], str]] = {
+    "missing": lambda _, revision: messages.bundle_missing(bundle_location(revision.name, revision.kind)),
+    "corrupt": lambda _, revision: corrupt_failure(revision.kind),
+    "access-denied": _denied,
+}
+"""What an agent says of a bundle, by what is wrong with it."""
 
 _KINDS: dict[str, Callable[[Workshop, VirtualHost, str, int], Work]] = {
     **dict.fromkeys(lifecycle.SCRIPT_EVENTS, Workshop._scripts),

@@ -19,6 +19,7 @@ from fleet.docker.mailbox import HostCommands
 from scenarios.model import Deploy, Scenario
 from simulator.control import verdict
 from simulator.control.analysis import require
+from simulator.control.crash import crashes
 from simulator.control.journal import Journal
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.rehearse import header_of
@@ -67,11 +68,13 @@ class RealClock:
     async def play(self, rehearsal: Rehearsal, past: frozenset[str] = frozenset()) -> None:
         """Handle events until the rehearsal is done. Events of deployments in `past` come too late, and are dropped."""
         rehearsal.begin()
-        event_id = 0
+        crash, event_id = rehearsal.crash, 0
         while not rehearsal.done:
             make = await self._queue.get()
             event = make(event_id + 1, self.now_ms())
             if event is None or (isinstance(event, DeploymentEvent) and event.deployment_id in past):
+                continue
+            if crash is not None and crash.holds(event):
                 continue
             event_id += 1
             rehearsal.handle(event)
@@ -219,7 +222,7 @@ def docker(
     """
     require(scenario)
     header = header_of(scenario, DockerFleet.name, seed, scenario_sha256, replay)
-    book = Journal(header, journal, durable=True)
+    book = Journal(header, journal, durable=True, keeps=crashes(scenario))
     run = _Run(scenario, seed, commands, book, operations)
     try:
         status = asyncio.run(run.play(observers, time_limit_ms))

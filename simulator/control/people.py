@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from fleet.base import Emit
+from fleet.base import Emit, Fleet
 from scenarios.model import OperatorAction
 from simulator.control.groups import Groups
 from simulator.control.happened import OPERATOR
@@ -45,23 +45,19 @@ class People:
         self.events = frozenset(line.trigger.event for line in self._lines if line.trigger.event is not None)
         """The lifecycle events of which `entering` wants to hear."""
 
-    def begin(self) -> None:
-        """Time 0: what is due at a time gets its timer."""
+    def begin(self, fleet: Fleet) -> None:
+        """Time 0: what is due at a time gets its timer, what is due at a request is counted."""
         for line in self._lines:
             if line.trigger.at_ms is not None:
                 self._later(line.trigger.at_ms, partial(self._say, line))
+            elif (request := line.trigger.request) is not None:
+                fleet.at_request(request, partial(self._later, 0, partial(self._say, line)))
 
-    def entering(self, host: str, event: str, rollout: Rollout, deployment: int) -> None:
-        """A host is about to be given this lifecycle event of a deployment, the n-th."""
+    def hear(self, brings: Callable[[Trigger], bool], about: Rollout | None = None) -> None:
+        """Something has happened, in this deployment where it is `about` one."""
         for line in self._lines:
-            if line.trigger.on_event(event, host, deployment):
-                self._say(line, rollout)
-
-    def reached(self, rollout: Rollout, deployment: int) -> None:
-        """A deployment, the n-th, has another status."""
-        for line in self._lines:
-            if line.trigger.on_status(rollout.status, deployment):
-                self._say(line, rollout)
+            if brings(line.trigger):
+                self._say(line, about)
 
     def asked(self, environment: str) -> None:
         """A person is asked whether a revision may enter an environment."""

@@ -50,6 +50,10 @@ class Promotions:
         self.all: list[Promotion] = []
         """Every revision that went its way, in order."""
 
+    def remember(self, others: Promotions) -> None:
+        """Know what those know."""
+        self.all = others.all
+
     @property
     def last(self) -> Promotion | None:
         """The revision that is on its way, or was last."""

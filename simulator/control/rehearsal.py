@@ -8,29 +8,27 @@ differ in nothing but their hosts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from fleet.base import Fleet
+from fleet.base import Fleet, MakeEvent
 from scenarios.model import NamedHost, Scenario
 from simulator.control.agenda import Agenda, Driver
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
 from simulator.control.asking import Asking
-from simulator.control.closing import Closing
-from simulator.control.faults import Faults
-from simulator.control.generations import Generations
-from simulator.control.groups import Groups
+from simulator.control.crash import ControllerCrash, crashes
+from simulator.control.faults import Afflicted, Faults
 from simulator.control.happened import Happened
-from simulator.control.invariants import Invariants
-from simulator.control.journal import Journal
+from simulator.control.journal import Book
+from simulator.control.memory import Memory
+from simulator.control.past import Past
 from simulator.control.people import People
-from simulator.control.promotions import Promotions
-from simulator.control.requests import THROUGH_ENVIRONMENTS, Requests
+from simulator.control.requests import THROUGH_ENVIRONMENTS
 from simulator.control.result import Observer
-from simulator.control.timers import Timers
-from simulator.control.turnstile import Turnstile
+from simulator.control.triggers import Trigger
+from simulator.control.turnstile import concerned
 from simulator.rollout.commands import (
     AllowTraffic,
     AskAtGate,
@@ -63,25 +61,22 @@ from simulator.rollout.events import (
     HostProvisioned,
     LifecycleEventStarted,
     PromotionRequested,
+    TimerFired,
     TrafficMeasured,
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import Creator, DeploymentStatus
-from simulator.rollout.walk import HOST_TIMER
+from simulator.rollout.statuses import Creator
 
 _TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
 """The lifecycle events that the balancer carries out, by the command."""
 
 
-class Rehearsal:
+class Rehearsal(Memory):
     """A run in progress. `done` says when its last deployment has ended and its traffic is measured.
 
     A run that `stays` waits after its last deployment (`staying`) for `create`, or for `end`.
     """
-
-    first_in_service_ms: int | None = None
-    """When the balancer first found a host healthy."""
 
     def __init__(
         self,
@@ -89,56 +84,39 @@ class Rehearsal:
         seed: int,
         fleet: Fleet,
         driver: Driver,
-        journal: Journal,
+        journal: Book,
         observers: Sequence[Observer] = (),
         hosts: Sequence[NamedHost] | None = None,
         *,
         stays: bool = False,
     ) -> None:
         """`hosts`: the scenario's, where they are already known by name."""
-        self.scenario = scenario
-        self.rollouts: list[Rollout] = []
-        self.notifications: list[Notify] = []
-        self.traffic: TrafficMeasured | None = None
-        self.disks: list[DisksCompared] = []
-        """What each rollback left otherwise than it was."""
-        self.invariants = Invariants()
+        hosts = hosts or scenario.fleet.named_hosts()
+        agenda = Agenda(driver)
+        self._emit, self._later = agenda.emit, agenda.later
+        super().__init__(scenario, seed, fleet, driver, hosts, self._emit)
+        self.scenario, self._seed = scenario, seed
+        self._fleet, self._driver, self._journal = fleet, driver, journal
         self.done = False
         self.stays = stays
-        self.staying = False
-        self._fleet = fleet
-        self._driver = driver
-        self._journal = journal
+        self.traffic: TrafficMeasured | None = None
         self.happened = Happened(scenario)
         scripted = (self.happened,) if scenario.faults or scenario.operator else ()
         self._observers = (*scripted, *observers)
-        self.not_created: list[DeploymentNotCreated] = []
-        """What was asked for while the group had a deployment under way: refused, or queued."""
-        self._status: dict[str, DeploymentStatus] = {}
-        self._by_id: dict[str, tuple[Rollout, int]] = {}
-        self._closing = Closing(fleet, driver)
         self._ended: list[Rollout] = []
         """The deployments that have ended by the event in hand."""
-        self._requests = Requests(scenario)
-        self._timers = Timers(driver)
-        hosts = hosts or scenario.fleet.named_hosts()
-        self.groups = Groups(scenario, hosts, seed)
-        self._generations = Generations(host.name for host in hosts)
-        self._actives = self.groups.active
-        self._turnstile = Turnstile() if len(scenario.all_groups) > 1 else None
-        agenda = Agenda(driver)
-        self._emit, self._later = agenda.emit, agenda.later
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
         running = scenario.fleet.running
-        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
-        self.promotions = Promotions(scenario, self.groups, driver, self._emit)
+        self.crash = ControllerCrash(self, fleet, self._later) if crashes(scenario) else None
+        controllers: dict[str, Afflicted | None] = {"alarm": self._alarms, "controller": self.crash}
+        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, controllers, self._emit, self._later)
         self._asking = Asking(
-            *(scenario, seed, self.groups, self._alarms, self.promotions, self._requests, self._generations),
+            *(scenario, seed, self.groups, self._alarms, self.promotions, self.requests, self._generations),
             *(self.rollouts, self._emit),
         )
         self._people = People(scenario.operator, self.groups, self.promotions, self._emit, self._later)
-        self._watched = self._faults.watched | self._people.events | self._requests.events
+        self._watched = self._faults.watched | self._people.events | self.requests.events
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -149,18 +127,18 @@ class Rehearsal:
         self._go_on()
         self._faults.begin()
         self._alarms.begin()
-        self._people.begin()
-        for at_ms, wish in self._requests.at_times():
-            self._later(at_ms, partial(self._asking.ask, wish))
+        self._people.begin(self._fleet)
+        for trigger, wish in self.requests.moments():
+            ask = partial(self._asking.ask, wish)
+            if trigger.at_ms is not None:
+                self._later(trigger.at_ms, ask)
+            elif trigger.request is not None:
+                self._fleet.at_request(trigger.request, partial(self._later, 0, ask))
 
     @property
     def active(self) -> Rollout | None:
         """The deployment that is under way; of several, the one that was created last."""
         return self.groups.newest()
-
-    def never_asked(self) -> Iterator[str]:
-        """The deployments whose moment never came, in words."""
-        return self._requests.never()
 
     def create(self, deployment: Deployment) -> Deployment:
         """One more deployment, in a run that is `staying`: as it will be created, with an id of its own."""
@@ -210,7 +188,7 @@ class Rehearsal:
                 self._go_on()
             return
         if self._turnstile is not None:
-            for waiting in self._turnstile.leave(_concerned(event, rollout)):
+            for waiting in self._turnstile.leave(concerned(event, rollout)):
                 self._fleet.perform(waiting)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
@@ -219,7 +197,7 @@ class Rehearsal:
 
     def _status_changed(self, rollout: Rollout, commands: Sequence[Command]) -> None:
         name = rollout.deployment_id
-        if name not in self._actives:
+        if name not in self.groups.active:
             return  # it ended before
         self._status[name] = rollout.status
         if rollout.ended:
@@ -230,7 +208,7 @@ class Rehearsal:
     def _fold(self, event: Event) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
         """The event in every deployment that it concerns, one after the other; or in none."""
         if isinstance(event, DeploymentEvent):
-            rollout = self._actives.get(event.deployment_id) or self._by_id[event.deployment_id][0]
+            rollout = self.groups.active.get(event.deployment_id) or self._by_id[event.deployment_id][0]
             return ((rollout, rollout.handle(event)),)
         if isinstance(event, HealthCheckReported | AlarmChanged):
             if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
@@ -240,11 +218,11 @@ class Rehearsal:
             return (self._create(event),)
         if isinstance(event, DeploymentNotCreated):
             self._asking.answered()
-            self._requests.not_created(event)
+            self.requests.not_created(event)
             self.not_created.append(event)
         elif isinstance(event, PromotionRequested):
             self._asking.answered()
-            self._requests.promoted(event.revision)
+            self.requests.promoted(event.revision)
         elif isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
@@ -257,7 +235,7 @@ class Rehearsal:
         self, event: HealthCheckReported | AlarmChanged
     ) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
         """What concerns no deployment by name. Of several the balancer's word is for those that have the host."""
-        actives = tuple(self._actives.values())
+        actives = tuple(self.groups.active.values())
         if len(actives) > 1 and isinstance(event, HealthCheckReported):
             actives = tuple(each for each in actives if event.host in each.hosts and each.deployment.with_balancer)
         if len(actives) < 2:
@@ -277,7 +255,7 @@ class Rehearsal:
         by_user = deployment.creator is Creator.USER
         if by_user:
             self._asking.answered()
-            self._requests.created(deployment)
+            self.requests.created(deployment)
         name = deployment.deployment_id
         self._by_id[name] = rollout, len(self.rollouts)
         self.groups.begin(rollout)
@@ -290,7 +268,33 @@ class Rehearsal:
         self._generations.created(rollout)
         return rollout, commands
 
+    # -- a controller that dies and begins anew -------------------------------------------------------------------
+
+    def die(self) -> None:
+        """Every timer is forgotten."""
+        self._timers.forget()
+
+    def relive(self, waiting: Iterable[MakeEvent]) -> None:
+        """Forget everything, know again what the journal tells, hear what has waited, and set the timers again."""
+        past = Past(self._fleet.name, measures=self.scenario.balancer is not None)
+        again = Rehearsal(self.scenario, self._seed, past, past, past, stays=self.stays)
+        for event in self._journal.told():
+            past.ms = event.at_ms
+            if isinstance(event, TimerFired):
+                again._timers.fired(event)
+            again.handle(event)
+        self.remember(again)
+        for make in waiting:
+            self._emit(make)
+        self._timers.resume(again._timers)
+
     # -- commands -----------------------------------------------------------------------------------------------
+
+    def _shift(self, command: ShiftTraffic) -> None:
+        self._fleet.perform(command)
+        ordinal = self._by_id[command.deployment_id][1]
+        self._faults.shifted(command.percent, ordinal)
+        self._hear(lambda trigger: trigger.on_weight(command.percent, ordinal), self._by_id[command.deployment_id][0])
 
     def _perform(self, command: Command) -> None:
         if self._watched and isinstance(command, HostCommand):
@@ -311,7 +315,7 @@ class Rehearsal:
         )
 
     def _start_timer(self, command: StartTimer) -> None:
-        self._timers.start(command, self._by_id[command.deployment_id][0])
+        self._timers.start(command)
 
     def _entering(self, command: HostCommand) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
@@ -321,9 +325,7 @@ class Rehearsal:
             return
         rollout, ordinal = self._by_id[command.deployment_id]
         self._faults.entering(host, name, rollout.deployment.revision, ordinal)
-        self._people.entering(host, name, rollout, ordinal)
-        for wish in self._requests.on_event(name, host, ordinal):
-            self._asking.ask(wish)
+        self._hear(lambda trigger: trigger.on_event(name, host, ordinal), rollout)
 
     # -- deployments, one after the other or side by side -------------------------------------------------------
 
@@ -334,7 +336,7 @@ class Rehearsal:
         self._reached(rollout)
         if deployment.rollback_of is not None:
             self._closing.compare(self._by_id[deployment.rollback_of][0].deployment)
-        if not group.busy and (wish := self._requests.next_queued(group.name)) is not None:
+        if not group.busy and (wish := self.requests.next_queued(group.name)) is not None:
             self._asking.ask(wish)
         if self.scenario.environments:
             self._ended.append(rollout)
@@ -345,9 +347,9 @@ class Rehearsal:
         """Where nothing is under way any more: the next deployment in turn, or the end."""
         if self._asking.busy or self.groups.busy or self.promotions.busy:
             return
-        if (wish := self._requests.next_queued(THROUGH_ENVIRONMENTS) or self._requests.next_in_turn()) is not None:
+        if (wish := self.requests.next_queued(THROUGH_ENVIRONMENTS) or self.requests.next_in_turn()) is not None:
             self._asking.ask(wish)
-        elif self._requests.waits:
+        elif self.requests.waits:
             return
         elif self.stays:
             self.staying = True
@@ -359,8 +361,12 @@ class Rehearsal:
     def _reached(self, rollout: Rollout) -> None:
         status, ordinal = rollout.status, self._by_id[rollout.deployment_id][1]
         self._faults.reached(status, ordinal)
-        self._people.reached(rollout, ordinal)
-        for wish in self._requests.on_status(status, ordinal):
+        self._hear(lambda trigger: trigger.on_status(status, ordinal), rollout)
+
+    def _hear(self, brings: Callable[[Trigger], bool], about: Rollout) -> None:
+        """What people say, and what is asked for, now that this has happened in a deployment."""
+        self._people.hear(brings, about)
+        for wish in self.requests.hear(brings):
             self._asking.ask(wish)
 
     def _enter(self, command: EnterEnvironment) -> None:
@@ -369,7 +375,7 @@ class Rehearsal:
     def _ask_at_gate(self, command: AskAtGate) -> None:
         self._faults.asked(command.environment)
         self._people.asked(command.environment)
-        for wish in self._requests.on_gate(command.environment):
+        for wish in self.requests.hear(lambda trigger: trigger.on_gate(command.environment)):
             self._asking.ask(wish)
 
 
@@ -377,17 +383,10 @@ _NOBODY: tuple[tuple[None, tuple[Command, ...]], ...] = ((None, ()),)
 """No deployment, and nothing to do."""
 
 
-def _concerned(event: Event, rollout: Rollout) -> Iterator[str]:
-    """The hosts whose agent may be free now that this was handled."""
-    if rollout.ended:
-        return iter(rollout.hosts)
-    host = getattr(event, "host", None) or getattr(event, "timer", "").removeprefix(HOST_TIMER)
-    return iter((host,))
-
-
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     **dict.fromkeys((RunLifecycleEvent, BlockTraffic, AllowTraffic), Rehearsal._perform),
-    **dict.fromkeys((ProvisionHost, TerminateHost, ShiftTraffic), Rehearsal._perform),
+    **dict.fromkeys((ProvisionHost, TerminateHost), Rehearsal._perform),
+    ShiftTraffic: Rehearsal._shift,
     StartAnalysis: Rehearsal._start_analysis,
     StartTimer: Rehearsal._start_timer,
     Notify: Rehearsal._notify,

@@ -22,6 +22,7 @@ from fleet.virtual.ground import Ground
 from scenarios.model import Scenario
 from simulator.control import verdict
 from simulator.control.analysis import require
+from simulator.control.crash import crashes
 from simulator.control.journal import FORMAT, Header, Journal
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer, RunResult, RunStatus
@@ -67,7 +68,7 @@ class VirtualLoop:
         self, rehearsal: Rehearsal, fleet: VirtualFleet, *, deadline_s: float | None, speed: float | None
     ) -> RunStatus:
         """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
-        handle, event_id = rehearsal.handle, 0
+        handle, crash, event_id = rehearsal.handle, rehearsal.crash, 0
         self._began_s = time.monotonic()
         self._deadline_s = math.inf if deadline_s is None else deadline_s
         while not rehearsal.done:
@@ -77,7 +78,7 @@ class VirtualLoop:
             fleet.at(now_ms)
             for make in self._due[now_ms]:  # it grows meanwhile: what is wanted at once comes last
                 event = make(event_id + 1, now_ms)
-                if event is None:
+                if event is None or (crash is not None and crash.holds(event)):
                     continue
                 event_id += 1
                 handle(event)
@@ -196,7 +197,7 @@ def virtual(
         scenario = prepared.scenario
         require(scenario)
         header = Header(VERSION, FORMAT, VirtualFleet.name, seed, scenario_sha256, replay, prepared.plain)
-        book = Journal(header, journal)
+        book = Journal(header, journal, keeps=crashes(scenario))
         loop = VirtualLoop()
         fleet = VirtualFleet(scenario, seed, loop.at, prepared.ground)
         if operations is not None:

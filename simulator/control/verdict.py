@@ -113,7 +113,7 @@ def result(
         expectations += tuple(residue.judge(scenario.expect.residue, rehearsal.disks))
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
-    missed = (*rehearsal.happened.missed(), *rehearsal.never_asked()) if status is RunStatus.COMPLETED else ()
+    missed = (*rehearsal.happened.missed(), *rehearsal.requests.never()) if status is RunStatus.COMPLETED else ()
     return RunResult(
         scenario=scenario,
         scenario_sha256=header.scenario_sha256,

@@ -337,3 +337,25 @@ def one_host(**parts: Any) -> Scenario:
     group = {"deployment_config": "CodeDeployDefault.AllAtOnce"}
     limits = {"start": "10s", "event": "20s"}
     return rehearsals.scenario(fleet={"hosts": 1}, balancer=None, group=group, limits=limits, **parts)
+
+
+def test_draws_and_moments_strike_alike_on_both_fleets(engine: DockerClient, tmp_path: Path) -> None:
+    """Which hosts the dice spare decides who fails; a share of the traffic, and a request, bring the others."""
+    group = {
+        "strategy": {"blue-green": {"traffic": {"linear": {"percent": 40, "every": "1s"}}}},
+        "deployment_config": "CodeDeployDefault.AllAtOnce",
+    }
+    scenario = rehearsals.scenario(
+        fleet={"hosts": 3, "running": "v1"},
+        group=group,
+        limits={"start": "20s", "event": "25s"},
+        alarms={"pager": {"scripted": True}},
+        faults=[
+            {"name": "drawn", "when": {"event": "BeforeInstall"}, "do": {"script": {"exit": 1}}, "probability": "50%"},
+            {"name": "shifted", "when": {"weight": 80}, "do": {"file": {"path": "/srv/left-here"}}},
+            {"name": "asked", "when": {"request": 20}, "do": {"alarm": {"name": "pager"}}, "for": "1s"},
+        ],
+    )
+    here, there = assert_same(scenario, tmp_path / "journal.jsonl")
+    for played in (here, there):
+        assert {change.fault for change in played.result.faults} == {"drawn", "shifted", "asked"}

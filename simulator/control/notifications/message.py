@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from fleet.docker.mailbox import ACCOUNT, REGION, host_identifier
+from fleet.bundle_store import ACCOUNT
+from fleet.docker.mailbox import REGION, host_identifier
 from simulator.rollout.commands import Notify
 from simulator.rollout.host import Host
 from simulator.rollout.machine import Rollout

@@ -40,6 +40,17 @@ PROMISED = {
     "approval-refused",
     "late-failure",
     "operator-pauses",
+    "role-denied",
+    "controller-crash",
+    "canary-cannot-start",
+    "rollback-fails",
+    "rollback-takes-good-hosts",
+    "balancer-refuses",
+    "balancer-restarts",
+    "balancer-drains-slowly",
+    "slow-start",
+    "memory-leak",
+    "alarm-flaps",
 }
 
 WARNED = {"canary-no-bake", "late-failure", "no-instances"}
