@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from scenarios.facts import ADD_BALANCER, SERVER, Facts, deployment_exists, known_host, known_revision, traffic_event
+from scenarios.facts import (
+    ADD_BALANCER,
+    Facts,
+    deployment_exists,
+    known_group,
+    known_host,
+    known_revision,
+    traffic_event,
+)
+from scenarios.platforms import SERVER
 from scenarios.tree import Report, Tree
 
 
@@ -52,7 +61,10 @@ def _deployments(facts: Facts, report: Report, expect: Tree) -> None:
         rollbacks = "with a rollback each" if facts.rolls_back else "and nothing rolls back (group.auto_rollback)"
         message = f"{len(deployments)} deployments can never be: deploy has {facts.deploys}, {rollbacks}"
         report(extra.place, message, f"keep at most {facts.deployments_max}")
+    for revision in expect.each("refused"):
+        known_revision(facts, report, revision, "expect.refused")
     for deployment in deployments:
+        known_group(facts, report, deployment.get("group"))
         known_revision(facts, report, deployment.get("revision"), "expect.deployments")
         if (hosts := deployment.get("hosts")) is not None:
             _counts(facts, report, hosts, "hosts")
@@ -67,6 +79,6 @@ def _counts(facts: Facts, report: Report, counts: Tree, what: str) -> None:
         (node for node in counts.entries.values() if node.number is not None and node.number < 0), None
     ):
         report(negative.place, f"{what}: expected 0 or more, found {negative.text}", "write 0 or more")
-    elif facts.hosts and sum(numbers) > len(facts.hosts):
-        message = f"{what}: these are {sum(numbers)} hosts, and there are {len(facts.hosts)}"
-        report(counts.place, message, f"let them add up to at most {len(facts.hosts)}")
+    elif facts.hosts and sum(numbers) > (most := max(facts.places, len(facts.hosts))):
+        message = f"{what}: these are {sum(numbers)} hosts, and there are {most}"
+        report(counts.place, message, f"let them add up to at most {most}")

@@ -26,7 +26,7 @@ def check_people(facts: Facts, planned: tuple[Planned, ...] | None, report: Repo
         _rollback(action, verb, report)
         if verb.text == "resume" and "pause" not in verbs:
             report(verb.place, "resume can never be said: nobody pauses the deployment", "add do: pause before it")
-        if planned is not None:
+        if planned is not None and not facts.gates:
             _word(verb, planned, report)
     if planned is None:
         return
@@ -50,7 +50,7 @@ def _rollback(action: Tree, verb: Tree, report: Report) -> None:
 def _word(verb: Tree, planned: tuple[Planned, ...], report: Report) -> None:
     """A word that ends a wait, where no deployment has one."""
     asks = any(plan.approvals or _waits_to_terminate(plan) for plan in planned)
-    bakes = any(plan.bakes for plan in planned)
+    bakes = any(plan.bakes or plan.analyses for plan in planned)
     if verb.text == "continue" and not asks:
         message = "continue can never be said: no deployment waits for a person"
         report(verb.place, message, "add pause: {} to the strategy's steps, or take this away")
@@ -74,7 +74,11 @@ def _moments(facts: Facts) -> list[Tree]:
 
 
 def _moment(when: Tree, planned: tuple[Planned, ...], report: Report) -> None:
-    """A status that no deployment reaches."""
+    """A status, or a share of the traffic, that no deployment reaches."""
+    weight = when.get("weight")
+    if weight is not None and weight.number in range(1, 101) and not any(plan.shifts for plan in planned):
+        message = f"the weight {weight.text} never comes: no deployment shifts traffic from hosts to others"
+        report(weight.place, message, "name a status or an event, or deploy blue/green")
     status = when.get("status")
     if status is None:
         return

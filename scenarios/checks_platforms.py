@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from scenarios.facts import ADD_BALANCER, SERVER, Facts
-from scenarios.platforms import EVENTS
+from scenarios.facts import ADD_BALANCER, FILTERS, Facts
+from scenarios.platforms import EVENTS, SERVER
 from scenarios.problems import either, nearest
 from scenarios.strategies import TRAFFIC
 from scenarios.told import ALL_AT_ONCE
@@ -18,20 +18,22 @@ TASK_EVENTS = frozenset(get_args(LifecycleEvent)[-2:])
 """Lifecycle events that no server has."""
 _WAITS = {"ECS": ("deployment_ready", "terminate_blue"), "Lambda": ()}
 """By the platform, what a blue/green deployment can be told."""
-_EFFECTS = ("alarm", "health")
-"""What can befall a service or a function: the others strike hosts."""
+_EFFECTS = ("alarm", "controller", "health")
+"""What can befall a run without hosts: the others strike those, or the balancer before them."""
 
 
 def check_platform(facts: Facts, directory: Path, report: Report) -> None:
     """Report what does not go with the group's compute platform. Handlers are relative to `directory`."""
+    if _differ(facts, report):
+        return
     _events(facts, report)
     if facts.platform == SERVER:
         _servers(facts, report)
         return
+    _alone(facts, report)
     _needs(facts, report)
     tree = facts.tree
-    group = tree.get("group")
-    for node in [*([group] if group is not None else []), *tree.each("deploy")]:
+    for node in [*facts.groups, *tree.each("deploy")]:
         if (config := node.get("deployment_config")) is not None:
             _config(facts.platform, config, report)
         if (strategy := node.get("strategy")) is not None:
@@ -49,10 +51,43 @@ def sound(facts: Facts, deploy: Tree) -> bool:
         found.append(message)
 
     for key, check in (("deployment_config", _config), ("strategy", _strategy)):
-        node = deploy.get(key) or facts.tree.get("group", key)
+        group = facts.group_of(deploy)
+        node = deploy.get(key) or (group.get(key) if group is not None else None)
         if node is not None:
             check(facts.platform, node, note)
     return not found
+
+
+def _differ(facts: Facts, report: Report) -> bool:
+    """Whether the groups have different compute platforms: a run has one."""
+    for group in facts.groups[1:]:
+        if (written := facts.platform_of(group)) != facts.platform:
+            place = node.place if (node := group.get("compute_platform")) is not None else group.place
+            message = (
+                f"compute_platform: this group is for {written}, the first for {facts.platform}, and a run has one"
+            )
+            report(place, message, "make two scenarios of it")
+            return True
+    return False
+
+
+def _alone(facts: Facts, report: Report) -> None:
+    """A run on ECS or Lambda has one service, or one function: nothing chooses among several."""
+    what = "service" if facts.platform == "ECS" else "function"
+    for group in facts.groups[1:]:
+        message = f"{facts.platform}: a run has one {what}, and this is a second group"
+        report(group.place, message, "keep one group, or make two scenarios of it")
+    if (environments := facts.tree.keys.get("environments")) is not None:
+        message = f"environments are groups of servers: a run on {facts.platform} has one {what}"
+        report(environments, message, "take it away, or write a scenario for each environment")
+    group = facts.groups[0]
+    for key in FILTERS:
+        if group.get(key) is not None:
+            report(group.keys[key], f"{key} chooses hosts, and {facts.platform} has none", "take it away")
+    option = group.get("deployment_option")
+    if option is not None and option.text == "WITHOUT_TRAFFIC_CONTROL":
+        message = f"{facts.platform} moves traffic, and this group is WITHOUT_TRAFFIC_CONTROL"
+        report(option.place, message, "take deployment_option away")
 
 
 def _servers(facts: Facts, report: Report) -> None:
@@ -61,8 +96,7 @@ def _servers(facts: Facts, report: Report) -> None:
     if (functions := tree.get("functions")) is not None and functions.entries:
         message = "functions are the hooks of ECS and Lambda, and the hooks of servers are scripts"
         report(tree.keys["functions"], message, "add group.compute_platform: ECS or Lambda, or take them away")
-    group = tree.get("group")
-    for node in [*([group] if group is not None else []), *tree.each("deploy")]:
+    for node in [*facts.groups, *tree.each("deploy")]:
         config = node.get("deployment_config")
         if config is None:
             continue
@@ -76,11 +110,12 @@ def _needs(facts: Facts, report: Report) -> None:
     """What stands before the first deployment."""
     tree, platform = facts.tree, facts.platform
     what = "service" if platform == "ECS" else "alias"
-    place = tree.get("group", "compute_platform")
+    place = facts.groups[0].get("compute_platform")
     assert place is not None, "it is written, or these are servers"
     if not facts.balancer:
         report(place.place, f"{platform} moves traffic, and there is no balancer to move it", ADD_BALANCER)
-    if tree.get("fleet") is not None and tree.get("fleet", "running") is None:
+    running = facts.groups[0].get("running") or tree.get("fleet", "running")
+    if tree.get("fleet") is not None and running is None:
         message = f"{platform}: the {what} has nothing that traffic could go from"
         report(tree.keys["fleet"], message, "add fleet.running: the revision that has the traffic before")
     hosts = tree.get("fleet", "hosts")
@@ -136,7 +171,7 @@ def _fault(facts: Facts, fault: Tree, report: Report) -> None:
     effect = fault.get("do")
     for kind in effect.entries if effect is not None else ():
         if effect is not None and kind not in _EFFECTS:
-            message = f"a fault of {kind} strikes hosts, and {facts.platform} has none"
+            message = f"a fault of {kind} is for servers, and this is {facts.platform}"
             report(effect.keys[kind], message, f"there is {either(_EFFECTS)}; what a function does stands in functions")
     for key in fault.get("where").entries if fault.get("where") is not None else ():  # type: ignore[union-attr]
         if key not in ("revision", "hosts"):
@@ -158,7 +193,7 @@ def _events(facts: Facts, report: Report) -> None:
     tree, platform = facts.tree, facts.platform
     spoken = [
         event
-        for key in ("operator", "faults")
+        for key in ("operator", "faults", "deploy")
         for item in tree.each(key)
         if (event := item.get("when", "event")) is not None
     ]

@@ -12,8 +12,9 @@ from itertools import pairwise
 from pydantic import ValidationError
 
 from scenarios.checks_platforms import sound
-from scenarios.facts import SERVER, Facts, exactly_one, known_host
+from scenarios.facts import Facts, exactly_one, known_host
 from scenarios.model import Group, HealthCheck, Limits
+from scenarios.platforms import SERVER
 from scenarios.platforms import STRATEGIES as PLATFORM_STRATEGIES
 from scenarios.strategies import (
     NEEDS_OPTIONS,
@@ -61,6 +62,11 @@ class Planned:
         return any(isinstance(stage, Analyse) for stage in self.plan)
 
     @property
+    def shifts(self) -> bool:
+        """Whether traffic is shifted from some hosts to others."""
+        return any(isinstance(stage, Shift) for stage in self.plan)
+
+    @property
     def judged(self) -> bool:
         """Whether a person or an analysis looks at it before it goes on."""
         return self.analyses or bool(self.approvals)
@@ -77,18 +83,19 @@ def check_strategies(facts: Facts, report: Report, warn: Report) -> tuple[Planne
     The plans of the deployments in their order; None where a mistake leaves one of them unknown.
     """
     tree = facts.tree
-    for node in (tree.get("group", "strategy"), *(deploy.get("strategy") for deploy in tree.each("deploy"))):
-        if node is not None:
-            _shape(facts, node, report)
-    found: dict[Place, Planned | None] = {}
+    for node in (*facts.groups, *tree.each("deploy")):
+        if (strategy := node.get("strategy")) is not None:
+            _shape(facts, strategy, report)
+    found: dict[tuple[Place, Place], Planned | None] = {}
     planned = []
-    for deploy in tree.each("deploy"):
+    for deploy, group in ((asked, group) for asked in tree.each("deploy") for group in facts.groups_of(asked)):
         own = deploy.get("strategy")
-        written = own or tree.get("group", "strategy")
-        place = written.place if written is not None else tree.place
-        key = deploy.place if own is not None or deploy.get("deployment_config") is not None else place
+        written = own or (group.get("strategy") if group is not None else None)
+        place = written.place if written is not None else group.place if group is not None else tree.place
+        its_own = own is not None or deploy.get("deployment_config") is not None
+        key = deploy.place if its_own else place, group.place if group is not None else tree.place
         if key not in found:
-            found[key] = plan = _plan(facts, deploy, written, report)
+            found[key] = plan = _plan(facts, deploy, group, written, report)
             if plan is not None:
                 _watched(facts, plan, warn)
         planned.append(found[key])
@@ -141,22 +148,21 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
 # -- the plan -------------------------------------------------------------------------------------------------------
 
 
-def _plan(facts: Facts, deploy: Tree, written: Tree | None, report: Report) -> Planned | None:
+def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, report: Report) -> Planned | None:
     """What a deployment is going to do; None where that cannot be said."""
     if facts.platform != SERVER:
-        return _of_platform(facts, deploy)
+        return _of_platform(facts, deploy, group)
     name, options = _told(written)
     if name not in STRATEGIES or options is None or not facts.hosts:
         return None
-    config_node = _config_node(facts, deploy)
+    config_node = _config_node(deploy, group)
     config = _config(config_node) if config_node is not None else DEFAULT_CONFIGS[name]
     if config is None:
         return None
-    if name == "blue-green" and not facts.balancer:
-        place = written.place if written is not None else deploy.place
-        report(place, "blue/green moves traffic, and there is no balancer to move it", "add balancer: {port: …}")
+    if name == "blue-green" and (refused := _no_blue_green(facts, group)) is not None:
+        report(written.place if written is not None else deploy.place, *refused)
         return None
-    members = [Member(host.name, host.zone) for host in facts.hosts]
+    members = [Member(host.name, host.zone) for host in facts.members(group)]
     try:
         plan = STRATEGIES[name](members, config, options)
     except ValueError as error:
@@ -169,11 +175,10 @@ def _plan(facts: Facts, deploy: Tree, written: Tree | None, report: Report) -> P
     return Planned(name, options, plan, written, written.place if written is not None else deploy.place)
 
 
-def _of_platform(facts: Facts, deploy: Tree) -> Planned | None:
+def _of_platform(facts: Facts, deploy: Tree, group: Tree | None) -> Planned | None:
     """The same on ECS and Lambda, where the configuration says how the traffic goes."""
     if not sound(facts, deploy):
         return None
-    group: Tree | None = facts.tree.get("group")
     written = {
         key: node.plain()
         for key in ("strategy", "deployment_config")
@@ -191,6 +196,19 @@ def _of_platform(facts: Facts, deploy: Tree) -> Planned | None:
     return Planned(name, options, plan, None, deploy.place)
 
 
+def _no_blue_green(facts: Facts, group: Tree | None) -> tuple[str, str] | None:
+    """Why a group cannot be deployed to blue/green, and what to do; None where it can."""
+    if not facts.balancer:
+        return "blue/green moves traffic, and there is no balancer to move it", "add balancer: {port: …}"
+    option = group.get("deployment_option") if group is not None else None
+    if option is not None and option.text == "WITHOUT_TRAFFIC_CONTROL":
+        return "blue/green moves traffic, and this group is WITHOUT_TRAFFIC_CONTROL", "take deployment_option away"
+    if any(host.on_premises for host in facts.members(group)):
+        message = "blue/green replaces EC2 instances, and this group has on-premises hosts"
+        return message, "take another strategy, or filters that leave them out"
+    return None
+
+
 def _told(written: Tree | None) -> tuple[str, Options | None]:
     """A strategy's name and what it is told; None where that is not to be read."""
     if written is None:
@@ -204,13 +222,15 @@ def _told(written: Tree | None) -> tuple[str, Options | None]:
     return options.name, told(options)
 
 
-def _config_node(facts: Facts, deploy: Tree) -> Tree | None:
+def _config_node(deploy: Tree, group: Tree | None) -> Tree | None:
     """The configuration that holds for a deployment: its own, or the group's if the strategy is the group's, too."""
     if (own := deploy.get("deployment_config")) is not None:
         return own
-    group, strategy = facts.tree.get("group", "strategy"), deploy.get("strategy")
-    inherits = strategy is None or _told(strategy)[0] == _told(group)[0]
-    return facts.tree.get("group", "deployment_config") if inherits else None
+    strategy = deploy.get("strategy")
+    if group is None:
+        return None
+    inherits = strategy is None or _told(strategy)[0] == _told(group.get("strategy"))[0]
+    return group.get("deployment_config") if inherits else None
 
 
 def _config(node: Tree) -> DeploymentConfig | None:

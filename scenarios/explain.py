@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel
 
 from scenarios.model import Scenario
+from scenarios.notifications import REGION, TOPIC_ARN, VARIABLE_NAME
 from scenarios.problems import either, nearest, suggest
 from scenarios.strategies import NEEDS_OPTIONS, StrategyName
 from scenarios.tree import Place, Tree
@@ -26,6 +27,9 @@ _PATTERNS = {
     RESOURCE_NAME: "1 to 100 letters, digits and any of + = , . @ _ -",
     r"^[a-z0-9][a-z0-9-]{0,62}$": "lower-case letters, digits and hyphens (at most 63)",
     r"^/\S*$": "a path that begins with / and has no spaces",
+    TOPIC_ARN: "a topic's ARN, such as arn:aws:sns:us-east-1:123456789012:deployments",
+    REGION: "a region, such as us-east-1",
+    VARIABLE_NAME: "the name of an environment variable (letters, digits and _)",
     r"^/.+": "an absolute path, such as /home/ec2-user/file",
 }
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 
+from pydantic import ValidationError
+
+from scenarios.groups import EC2_FILTERS, ON_PREMISES_FILTERS, Group
 from scenarios.model import Scenario
-from scenarios.platforms import EVENTS
+from scenarios.platforms import EVENTS, SERVER
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
 
 TRAFFIC_EVENTS = frozenset(f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow"))
 ADD_BALANCER = "add balancer: {port: …}, or take this away"
-SERVER = "Server"
+DEFAULT_GROUP = str(Group.model_fields["name"].default)
+FILTERS = (*EC2_FILTERS, *ON_PREMISES_FILTERS)
 HOSTS_COMPARED_MAX = 1000
 """Among more hosts the nearest name is not looked for."""
 
@@ -25,6 +30,7 @@ class HostFacts:
     name: str
     zone: str
     tags: dict[str, str]
+    on_premises: bool = False
 
 
 class Facts:
@@ -40,7 +46,8 @@ class Facts:
     def hosts(self) -> tuple[HostFacts, ...]:
         """The hosts, or the one service or function that is deployed to; empty where the file does not say which."""
         if self.platform != SERVER:
-            application = self.tree.get("application")
+            own = self.groups[0].get("application")
+            application = own if own is not None else self.tree.get("application")
             name = application.text if application is not None else Scenario.model_fields["application"].default
             return (HostFacts(name, "", {}),)
         written = self.tree.get("fleet", "hosts")
@@ -55,6 +62,7 @@ class Facts:
                 name.text,
                 zone.text if (zone := host.get("zone")) else "",
                 {**shared, **texts(host.get("tags"))},
+                on_premises=(server := host.get("on_premises")) is not None and server.value is True,
             )
             for host in written.items
             if (name := host.get("name")) is not None
@@ -62,8 +70,13 @@ class Facts:
 
     @property
     def platform(self) -> str:
-        """The group's compute platform."""
-        written = self.tree.get("group", "compute_platform")
+        """The compute platform: the first group's, as every group has to have the same."""
+        return self.platform_of(self.groups[0]) if self.groups else SERVER
+
+    @staticmethod
+    def platform_of(group: Tree) -> str:
+        """A group's compute platform."""
+        written = group.get("compute_platform")
         return written.word if written is not None and written.word in EVENTS else SERVER
 
     @property
@@ -77,10 +90,64 @@ class Facts:
         """The hosts' names, in order."""
         return dict.fromkeys(host.name for host in self.hosts)
 
+    @cached_property
+    def groups(self) -> tuple[Tree, ...]:
+        """The groups that are written, whichever way; none where the only one has nothing of its own."""
+        one = self.tree.get("group")
+        return (*([one] if one is not None else []), *self.tree.each("groups"))
+
+    @cached_property
+    def group_names(self) -> dict[str, Tree]:
+        """The groups by their names, the first of each name."""
+        named: dict[str, Tree] = {}
+        for group in self.groups:
+            name = group.get("name")
+            named.setdefault(name.text if name is not None else DEFAULT_GROUP, group)
+        return named
+
+    def group_of(self, deploy: Tree) -> Tree | None:
+        """The group of a deployment: the one that it names, or the first; None where none is written."""
+        named = deploy.get("group")
+        if named is not None and named.text in self.group_names:
+            return self.group_names[named.text]
+        return self.groups[0] if self.groups else None
+
+    def groups_of(self, deploy: Tree) -> tuple[Tree | None, ...]:
+        """The groups of a deployment: of one that goes through the environments those of all."""
+        environments = self.tree.get("environments")
+        if deploy.get("group") is not None or environments is None:
+            return (self.group_of(deploy),)
+        names = [named.text if (named := each.get("group")) else name for name, each in environments.entries.items()]
+        return tuple(self.group_names[name] for name in names if name in self.group_names)
+
+    @cached_property
+    def gates(self) -> bool:
+        """Whether a person is asked before any environment."""
+        environments = self.tree.get("environments")
+        return environments is not None and any(
+            each.get("gate", "approval") is not None for each in environments.entries.values()
+        )
+
+    def members(self, group: Tree | None) -> tuple[HostFacts, ...]:
+        """The hosts that a group's filters select; all of them where it has none, or one with a mistake."""
+        if group is None or not any(group.get(key) is not None for key in FILTERS):
+            return self.hosts
+        try:
+            written = {key: node.plain() for key in FILTERS if (node := group.get(key)) is not None}
+            filters = Group.model_validate_json(json.dumps(written), strict=True)
+        except (ValidationError, ValueError):
+            return self.hosts
+        return tuple(host for host in self.hosts if filters.selects(host.tags, on_premises=host.on_premises))
+
+    @cached_property
+    def places(self) -> int:
+        """How many hosts all groups have together: one that belongs to two of them has two revisions."""
+        return sum(len(self.members(group)) for group in self.groups) if self.groups else len(self.hosts)
+
     @property
     def rolls_back(self) -> bool:
         """Whether a rollback can come of any deployment."""
-        if self.tree.get("group", "auto_rollback") is not None and list(self.tree.each("group", "auto_rollback")):
+        if any(list(group.each("auto_rollback")) for group in self.groups):
             return True
         return any(
             ((verb := action.get("do")) is not None and verb.text == "abort")
@@ -90,8 +157,9 @@ class Facts:
 
     @property
     def deployments_max(self) -> int:
-        """How many deployments the run can have: each that is asked for, and a rollback of each."""
-        return self.deploys * (2 if self.rolls_back else 1)
+        """How many deployments the run can have: each that is asked for, in every environment, and a rollback each."""
+        asked = sum(len(self.groups_of(deploy)) for deploy in self.tree.each("deploy"))
+        return asked * (2 if self.rolls_back else 1)
 
 
 def texts(node: Tree | None) -> dict[str, str]:
@@ -105,6 +173,13 @@ def known_revision(facts: Facts, report: Report, node: Tree | None, what: str, *
         return
     if node.word not in facts.revisions:
         report(node.place, f"{what}: no revision is called {node.word}", suggest(node.word, facts.revisions))
+
+
+def known_group(facts: Facts, report: Report, node: Tree | None) -> None:
+    """Report a group that does not exist."""
+    names = list(facts.group_names) or [DEFAULT_GROUP]
+    if node is not None and node.word is not None and node.word not in names:
+        report(node.place, f"no group is called {node.word}", suggest(node.word, names))
 
 
 def known_host(facts: Facts, report: Report, node: Tree | None) -> bool:

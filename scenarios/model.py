@@ -7,12 +7,13 @@ means; `scenarios.loader` reads a file into them and tells mistakes at their lin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from scenarios.environments import Environment
 from scenarios.expectations import Expect, ExpectDeployment, ExpectEvent, Outcome
 from scenarios.faults import (
     Effect,
@@ -25,12 +26,16 @@ from scenarios.faults import (
     When,
     Where,
 )
-from scenarios.platforms import FUNCTIONS_MAX, ComputePlatform, Function, Task
-from scenarios.signals import ALARMS_MAX, SIGNALS_MAX, Alarm, Analysis
-from scenarios.strategies import TRAFFIC, MinimumHealthyHosts, ShiftedTraffic, Strategy, StrategyOptions
+from scenarios.groups import Deploy, DeploymentConfig, FileExistsBehavior, Group, RollbackEvent, TagFilter
+from scenarios.notifications import TriggerConfig
+from scenarios.platforms import FUNCTIONS_MAX, SERVER, ComputePlatform, Function, Task
+from scenarios.service_faults import MemoryLeak, SlowToDrain
+from scenarios.signals import SIGNALS_MAX, Alarm, Analysis
+from scenarios.strategies import MinimumHealthyHosts, StrategyOptions
 from scenarios.words import (
     DEPLOYMENTS_MAX,
     FAULTS_MAX,
+    GROUPS_MAX,
     HOST_NAME,
     HOSTS_MAX,
     NO_REVISION,
@@ -44,6 +49,7 @@ from scenarios.words import (
     SomeTime,
     Trigger,
     duration_ms,
+    exactly_one,
 )
 
 __all__ = [
@@ -62,6 +68,7 @@ __all__ = [
     "DeploymentStatus",
     "Duration",
     "Effect",
+    "Environment",
     "ErrorCode",
     "Expect",
     "ExpectDeployment",
@@ -76,6 +83,7 @@ __all__ = [
     "Host",
     "LifecycleEvent",
     "Limits",
+    "MemoryLeak",
     "MinimumHealthyHosts",
     "Model",
     "NamedHost",
@@ -87,9 +95,12 @@ __all__ = [
     "Scenario",
     "ScriptBehaves",
     "ScriptExit",
+    "SlowToDrain",
     "StrangersFile",
+    "TagFilter",
     "Traffic",
     "Trigger",
+    "TriggerConfig",
     "When",
     "Where",
     "duration_ms",
@@ -103,6 +114,7 @@ class Host(Model):
     zone: str = Field("", description="The availability zone that it stands in.")
     tags: dict[str, str] = Field({}, description="Its tags, beside the fleet's.")
     files: dict[str, str] = Field({}, description="Files on this host's disk before the run, beside the fleet's.")
+    on_premises: bool = Field(False, description="Not an EC2 instance: a server of your own, registered by name.")
 
 
 class NamedHost(NamedTuple):
@@ -112,6 +124,7 @@ class NamedHost(NamedTuple):
     zone: str
     tags: Mapping[str, str]
     files: Mapping[str, str]
+    on_premises: bool = False
 
 
 class Fleet(Model):
@@ -141,7 +154,8 @@ class Fleet(Model):
             zones = self.zones or ("",)
             return tuple(NamedHost(f"h{i + 1}", zones[i % len(zones)], self.tags, self.files) for i in range(hosts))
         return tuple(
-            NamedHost(host.name, host.zone, {**self.tags, **host.tags}, {**self.files, **host.files}) for host in hosts
+            NamedHost(host.name, host.zone, {**self.tags, **host.tags}, {**self.files, **host.files}, host.on_premises)
+            for host in hosts
         )
 
     @model_validator(mode="after")
@@ -211,9 +225,15 @@ class Behaves(Model):
 
 
 class Revision(Model):
-    """A revision of the application: a bundle, as a directory or an archive (zip, tar, tgz)."""
+    """A revision of the application: a bundle, as a directory or an archive (zip, tar, tgz), or a commit."""
 
-    bundle: Path = Field(description="Relative to the scenario file.")
+    model_config = ConfigDict(json_schema_extra=exactly_one(("bundle", "repository")))
+
+    bundle: Path = Field(Path(), description="Relative to the scenario file.")
+    repository: Path | None = Field(
+        None, description="A git repository on this machine, relative to the scenario file, in place of a bundle."
+    )
+    commit: str | None = Field(None, description="With `repository`: which commit is the bundle, best by its whole id.")
     behaves: Behaves = Behaves()
     task: Task | None = Field(None, description="On ECS: what its tasks run.")
     handler: str = Field(
@@ -222,66 +242,16 @@ class Revision(Model):
         description="On Lambda: its file with `handler(event, context)`.",
     )
 
+    @model_validator(mode="after")
+    def _bundle_or_commit(self) -> Self:
+        if "bundle" not in self.model_fields_set and (self.repository is None or self.commit is None):
+            raise RuleError("a revision needs a bundle, or a repository and a commit")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: object) -> object:
         return {"bundle": value} if isinstance(value, str) else value
-
-
-DeploymentConfig = Annotated[
-    Annotated[str, Tag("<name>")]
-    | Annotated[MinimumHealthyHosts, Tag("<minimum>")]
-    | Annotated[ShiftedTraffic, Tag("<traffic>")],
-    Discriminator(lambda value: _kind_of_config(value)),
-]
-"""The name of a predefined configuration, or a minimum of one's own; for ECS and Lambda, how the traffic goes."""
-
-
-def _kind_of_config(value: object) -> str:
-    if isinstance(value, ShiftedTraffic) or (isinstance(value, dict) and not value.keys().isdisjoint(TRAFFIC)):
-        return "<traffic>"
-    return "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"
-
-
-RollbackEvent = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
-FileExistsBehavior = Literal["DISALLOW", "OVERWRITE", "RETAIN"]
-
-
-class Group(Model):
-    """The deployment group: what its deployments have in common."""
-
-    name: str = Field("production", pattern=RESOURCE_NAME)
-    compute_platform: ComputePlatform = Field(
-        "Server", description="What is deployed to: hosts, a service of ECS, or a function of Lambda."
-    )
-    strategy: Strategy = Field("rolling", description="A strategy's name, or its name and what it is told.")
-    deployment_config: DeploymentConfig | None = Field(
-        None,
-        description="How much of the fleet must stay healthy meanwhile; on ECS and Lambda, how the traffic goes. Left "
-        "out: CodeDeployDefault.OneAtATime, or …AllAtOnce in place, …ECSAllAtOnce, …LambdaAllAtOnce.",
-    )
-    auto_rollback: tuple[RollbackEvent, ...] = Field((), description="What makes the group roll back by itself.")
-    alarms: tuple[str, ...] = Field(
-        (), max_length=ALARMS_MAX, description="The scenario's alarms that stop a deployment of this group."
-    )
-    ignore_poll_alarm_failure: bool = Field(False, description="Whether to go on where an alarm cannot be asked.")
-
-
-class Deploy(Model):
-    """One deployment. What is left out is the group's."""
-
-    revision: str
-    strategy: Strategy | None = None
-    deployment_config: DeploymentConfig | None = None
-    file_exists_behavior: FileExistsBehavior = Field(
-        "DISALLOW", description="What Install does where a file that it did not put there already stands."
-    )
-    ignore_application_stop_failures: bool = Field(
-        False,
-        description="Go on where the previous revision's scripts (ApplicationStop, Before- and "
-        "AfterBlockTraffic) fail.",
-    )
-    description: str = Field("", max_length=256)
 
 
 class Limits(Model):
@@ -305,9 +275,17 @@ class Scenario(Model):
     revisions: dict[str, Revision] = Field(
         min_length=1, description="The application's revisions, by a name of your choice."
     )
-    group: Group = Group()
+    group: Group = Field(Group(), description="The application's deployment group.")
+    groups: tuple[Group, ...] = Field(
+        (), max_length=GROUPS_MAX, description="Several groups, of one application or more; in place of `group`."
+    )
+    environments: dict[str, Environment] = Field(
+        {},
+        max_length=GROUPS_MAX,
+        description="The way of a revision, as a graph of groups; a deployment that names no group goes all of it.",
+    )
     deploy: tuple[Deploy, ...] = Field(
-        min_length=1, max_length=DEPLOYMENTS_MAX, description="The deployments, one after the other."
+        min_length=1, max_length=DEPLOYMENTS_MAX, description="The deployments; one after the other, but for `when`."
     )
     limits: Limits = Limits()
     alarms: dict[str, Alarm] = Field(
@@ -323,14 +301,69 @@ class Scenario(Model):
     operator: tuple[OperatorAction, ...] = Field((), description="What a person does meanwhile.")
     expect: Expect | None = Field(None, description="What must come of it; without it, nothing is asked for.")
 
+    @model_validator(mode="after")
+    def _group_or_groups(self) -> Self:
+        if self.groups and "group" in self.model_fields_set:
+            raise RuleError("group and groups exclude each other")
+        return self
+
+    @property
+    def all_groups(self) -> tuple[Group, ...]:
+        """Every group, whichever way they were written."""
+        return self.groups or (self.group,)
+
+    @property
+    def compute_platform(self) -> ComputePlatform:
+        """What is deployed to: every group's is the same."""
+        return self.all_groups[0].compute_platform
+
     def targets(self) -> tuple[NamedHost, ...]:
-        """What is deployed to: the hosts, or the one service or function, which is called as the application is."""
-        if self.group.compute_platform == "Server":
+        """What is deployed to: the hosts, or the one service or function, which is called as its application is."""
+        if self.compute_platform == SERVER:
             return self.fleet.named_hosts()
-        return (NamedHost(self.application, "", self.fleet.tags, {}),)
+        return (NamedHost(self.service, "", self.fleet.tags, {}),)
+
+    @property
+    def service(self) -> str:
+        """What the service or the function is called that is deployed to, where there are no hosts."""
+        return self.all_groups[0].application or self.application
+
+    def group_of(self, deploy: Deploy) -> Group:
+        """The group of a deployment: the one that it names, or the first."""
+        groups = self.all_groups
+        return next((group for group in groups if group.name == deploy.group), groups[0])
+
+    def groups_of(self, deploy: Deploy) -> tuple[Group, ...]:
+        """The groups of a deployment: of one that goes through the environments those of all, in their order."""
+        if deploy.group is not None or not self.environments:
+            return (self.group_of(deploy),)
+        wanted = {each.group or name for name, each in self.environments.items()}
+        return tuple(group for group in self.all_groups if group.name in wanted)
+
+    def running_in(self, group: Group) -> str | None:
+        """The revision that a group's hosts were deployed to with success before; None: new hosts."""
+        return group.running or self.fleet.running
+
+    def balanced(self, group: Group) -> bool:
+        """Whether a group's hosts are behind the balancer."""
+        return self.balancer is not None and group.deployment_option != "WITHOUT_TRAFFIC_CONTROL"
+
+    def subscribed(self) -> dict[str, tuple[TriggerConfig, ...]]:
+        """The triggers of every group that has some, by the group's name."""
+        return {group.name: group.triggers for group in self.all_groups if group.triggers}
 
     def standing_by(self) -> frozenset[str]:
-        """Hosts that are outside the group, to replace it one day (DISCOVER_EXISTING)."""
-        strategies = [self.group.strategy, *(deploy.strategy for deploy in self.deploy)]
+        """Hosts that are outside every group, to replace one's own some day (DISCOVER_EXISTING)."""
+        strategies = [group.strategy for group in self.all_groups]
+        strategies += [deploy.strategy for deploy in self.deploy if deploy.strategy is not None]
         told = [strategy.blue_green for strategy in strategies if isinstance(strategy, StrategyOptions)]
         return frozenset(name for blue_green in told if blue_green for name in blue_green.target_instances)
+
+    def members(self, group: Group, hosts: Iterable[NamedHost] | None = None) -> tuple[NamedHost, ...]:
+        """The hosts of a group, in the fleet's order; of `hosts`, where they are already known by name."""
+        standing_by = self.standing_by()
+        return tuple(
+            host
+            for host in (self.targets() if hosts is None else hosts)
+            if host.name not in standing_by and group.selects(host.tags, on_premises=host.on_premises)
+        )

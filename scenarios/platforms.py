@@ -10,6 +10,8 @@ from pydantic import Field, field_validator
 from scenarios.words import Duration, Model
 
 ComputePlatform = Literal["Server", "ECS", "Lambda"]
+SERVER: Final = "Server"
+"""The platform that has hosts."""
 STRATEGIES: Final = {"ECS": "ecs", "Lambda": "lambda"}
 """The strategy of a platform that has only one: what differs is how the traffic goes."""
 EVENTS: Final = {

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 HOSTS_MAX: Final = 1_000_000
 DEPLOYMENTS_MAX: Final = 100
 FAULTS_MAX: Final = 100
+GROUPS_MAX: Final = 100
 HOST_NAME: Final = r"^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?$"
 RESOURCE_NAME: Final = r"^[A-Za-z0-9+=,.@_-]{1,100}$"
 """CodeDeploy's own rule for the names of applications, groups and configurations."""

@@ -63,6 +63,8 @@ class BlueGreen:
     let_in: tuple[str, ...] = ()
     doomed: tuple[str, ...] = ()
     """(the way back) Replacement hosts that are to be terminated."""
+    generation: int = 2
+    """The least generation that new hosts belong to: those below are taken, by hosts that may still stand."""
 
 
 @dataclass(frozen=True, slots=True)

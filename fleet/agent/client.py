@@ -79,7 +79,7 @@ def _call(operation: Callable[..., dict[str, Any]], **arguments: object) -> dict
     errors: Any = importlib.import_module("botocore.exceptions")
     try:
         return operation(**arguments)
-    except errors.HTTPClientError as error:
+    except (errors.HTTPClientError, errors.EndpointConnectionError, errors.ConnectTimeoutError) as error:
         raise ServiceAway(f"the service does not answer: {error}") from error
     except errors.ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

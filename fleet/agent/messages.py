@@ -64,6 +64,11 @@ def bundle_missing(location: str, found: str = "is not there") -> str:
     return f"the revision is the file {location}, which {found} on this host"
 
 
+def fetch_refused(where: str, code: str, reason: str) -> str:
+    """The store of a bundle knows it, and does not hand it out."""
+    return f"fetching {where} was refused: {code}: {reason}"
+
+
 def step_failed(step: Step, reason: str, path: str) -> str:
     """A step of an install that the system refused."""
     return f"{_in_words(step)} failed: {reason} ({path})"

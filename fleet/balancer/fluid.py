@@ -12,6 +12,8 @@ from collections import defaultdict
 from fractions import Fraction
 from typing import NamedTuple
 
+from fleet.balancer.meters import Meters
+
 _WHOLE = 100
 
 
@@ -39,14 +41,17 @@ class Fluid:
     """The requests of a run. `rate` is requests per second."""
 
     def __init__(self, rate: int) -> None:
-        self._rate = rate
+        self.rate = rate
         self._hosts: dict[Kind, int] = defaultdict(int)
         self._side = {False: 0, True: 0}
         self.percent: int | None = None
         """The share of the shifted side; None while nothing is shifted, and there is one side."""
         self._answered: dict[tuple[int, Share], int] = defaultdict(int)
         self._unanswered: dict[int, int] = defaultdict(int)
-        self._since_ms = 0
+        self.settled_ms = 0
+        """Until when the requests are accounted for."""
+        self.meters: Meters | None = None
+        """Who wants to know what single hosts are given."""
 
     @property
     def in_service(self) -> int:
@@ -64,11 +69,13 @@ class Fluid:
 
     def settle(self, now_ms: int) -> None:
         """Account for the time since the last change."""
-        passed_ms = now_ms - self._since_ms
-        self._since_ms = now_ms
+        passed_ms = now_ms - self.settled_ms
+        self.settled_ms = now_ms
         if not passed_ms:
             return
         shares = self._shares()
+        if self.meters is not None:
+            self.meters.passed(passed_ms, shares, self._side)
         for kind, hosts in self._hosts.items():
             share = shares[kind.shifted]
             if hosts and share:
@@ -76,6 +83,10 @@ class Fluid:
         answered = sum(share for side, share in shares.items() if self._side[side])
         if answered < _WHOLE:
             self._unanswered[_WHOLE - answered] += passed_ms
+
+    def next_meter_ms(self) -> int | None:
+        """In how many milliseconds the next meter is reached if nothing changes; None: never. Settle first."""
+        return self.meters.next_ms(self._shares(), self._side) if self.meters is not None else None
 
     def _shares(self) -> dict[bool, int]:
         """Each side's percentage. A side without hosts in service leaves the other all that the other may have."""
@@ -98,17 +109,17 @@ class Fluid:
                 by_revision[fate.serves] += share
             if not fate.well:
                 failed += share
-        total = round(Fraction(now_ms * self._rate, 1000))
-        shares = {name: by_revision[name] * self._rate / 1000 for name in sorted(by_revision)}
-        return total, round(failed * self._rate / 1000), tuple(whole(shares).items())
+        total = round(Fraction(now_ms * self.rate, 1000))
+        shares = {name: by_revision[name] * self.rate / 1000 for name in sorted(by_revision)}
+        return total, round(failed * self.rate / 1000), tuple(whole(shares).items())
 
     def shares(self, now_ms: int) -> tuple[dict[Share, int], int]:
         """Requests since the run began by their fate, and those that nobody was there to answer: whole ones only."""
         self.settle(now_ms)
         found: dict[Share, Fraction] = defaultdict(Fraction)
         for (hosts, fate), host_ms in self._answered.items():
-            found[fate] += Fraction(host_ms * self._rate, hosts * _WHOLE * 1000)
-        return {fate: int(share) for fate, share in found.items()}, int(self._unanswered_ms() * self._rate / 1000)
+            found[fate] += Fraction(host_ms * self.rate, hosts * _WHOLE * 1000)
+        return {fate: int(share) for fate, share in found.items()}, int(self._unanswered_ms() * self.rate / 1000)
 
     def _unanswered_ms(self) -> Fraction:
         return Fraction(sum(share * ms for share, ms in self._unanswered.items()), _WHOLE)

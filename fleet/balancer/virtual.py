@@ -7,10 +7,11 @@ answers, the moment at which the balancer will change its mind is known, and onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from fleet.balancer.fluid import Fluid, Kind, Share
+from fleet.balancer.meters import Meters
 from scenarios.model import Balancer
 from simulator.rollout.events import Event, HealthCheckReported
 
@@ -63,6 +64,10 @@ class VirtualBalancer:
         self._servers: dict[str, _Server] = {}
         self._fluid = Fluid(config.traffic.rate)
         self._shifted: frozenset[str] = frozenset()
+        self._away = 0
+        """How many restarts are under way: meanwhile nobody is checked, and nobody has requests."""
+        self._looks = 0
+        """Counts what makes a look at the meters void: a later one."""
         self._group = 0
         """How many hosts the group had when the run began."""
         self.in_service_min: int | None = None
@@ -144,11 +149,67 @@ class VirtualBalancer:
         if server.registered:
             self._reconsider(server, now_ms)
 
+    def restart(self, now_ms: int, lasts_ms: int) -> None:
+        """It goes and comes back, and knows then who is registered and the shares, but nothing of anybody's health."""
+        self._away += 1
+        for server in self._servers.values():
+            self._leave(server, now_ms)
+            server.healthy = False
+            server.generation += 1
+
+        def back(_: int, back_ms: int) -> None:
+            self._away -= 1
+            for server in self._servers.values():
+                if server.registered and not self._away:
+                    self.register(server.name, back_ms, server.cause)
+
+        self._schedule(now_ms + lasts_ms, back)
+
+    def request_ms(self, number: int) -> int:
+        """When the users have made so many requests since the run began."""
+        return -(-number * 1000 // self._fluid.rate)
+
+    # -- meters -------------------------------------------------------------------------------------------------
+
+    def meter(self, key: Hashable, name: str, requests: int, now_ms: int, call: Callable[[], None]) -> None:
+        """Call once this host has been given so many of the users' requests from now on."""
+        self._fluid.settle(now_ms)
+        if self._fluid.meters is None:
+            self._fluid.meters = Meters(self._fluid.rate)
+        server = self._servers[name]
+        in_service = server.registered and server.healthy
+        self._fluid.meters.add(key, name, name in self._shifted if in_service else None, requests, call)
+        self._look_later(now_ms)
+
+    def unmeter(self, key: Hashable, name: str) -> None:
+        """Measure no more."""
+        if self._fluid.meters is not None:
+            self._fluid.meters.remove(key, name)
+
+    def _look_later(self, at_ms: int) -> None:
+        """Look at the meters then. What changes meanwhile brings another look, and this one is void."""
+        self._looks += 1
+        number = self._looks
+
+        def look(_: int, now_ms: int) -> None:
+            meters = self._fluid.meters
+            if self._looks != number or meters is None:
+                return
+            self._fluid.settle(now_ms)
+            for call in meters.reached():
+                call()
+            if self._looks == number and (wait_ms := self._fluid.next_meter_ms()) is not None:
+                self._look_later(now_ms + wait_ms)
+
+        self._schedule(at_ms, look)
+
     # -- health checks ------------------------------------------------------------------------------------------
 
     def _reconsider(self, server: _Server, now_ms: int) -> None:
         """Something changed: what the balancer is going to think of this server, and when."""
         server.generation += 1
+        if self._away:
+            return
         generation, check, answer = server.generation, self._config.health_check, server.answer
         late_ms = check.timeout if answer.seen.startswith("timed out") else 0
         first_ms = self._next_check(server, now_ms) + late_ms
@@ -198,7 +259,14 @@ class VirtualBalancer:
 
     def _count(self, server: _Server, change: int) -> None:
         answer = server.answer
-        self._fluid.count(Kind(server.name in self._shifted, *answer[2:]), change)
+        shifted = server.name in self._shifted
+        self._fluid.count(Kind(shifted, *answer[2:]), change)
+        if (meters := self._fluid.meters) is not None:
+            if change > 0:
+                meters.comes(server.name, shifted)
+            else:
+                meters.leaves(server.name)
+            self._look_later(self._fluid.settled_ms)
 
     def _note_minimum(self) -> None:
         if self.in_service_min is not None:

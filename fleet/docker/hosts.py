@@ -40,7 +40,7 @@ CAPABILITIES: Final = (
     "SYS_CHROOT",  # daemons that lock themselves in, as nginx and sshd do
 )
 FAULT_CAPABILITY: Final = "NET_ADMIN"
-"""Only in runs with a health fault.
+"""Only in runs with a fault of what the application answers.
 
 To redirect the application's port, within the container's own network.
 """
@@ -61,11 +61,12 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Where and how the agents reach the service."""
+    """Where and how the agents reach the service. `bucket`: whether their bundles are in its bucket."""
 
     listening: str
     port: int
     commands: HostCommands
+    bucket: bool = False
 
 
 class Hosts:
@@ -181,13 +182,15 @@ def bundles_tar(bundles: Iterable[Bundle]) -> bytes:
 
 def _boot_files(plan: HostPlan, users: Iterable[str], service: Service) -> dict[str, bytes]:
     """What the supervisor reads on the first boot. JSON is YAML."""
+    address = f"http://{CONTROLLER}:{service.port}"
     agent = {
-        "deploy_control_endpoint": f"http://{CONTROLLER}:{service.port}",
+        "deploy_control_endpoint": address,
+        **({"s3_endpoint_override": address} if service.bucket else {}),
         "host_identifier": host_identifier(plan.name),
         "region": REGION,
         "root_dir": ROOT_DIR,
         "signer_certificate": f"{BOOT}/signer.pem",
-        "aws_access_key_id": service.commands.access_key_id,
+        "aws_access_key_id": service.commands.register(plan.name),
         "aws_secret_access_key": service.commands.secret_access_key,
         "wait_after_error": AGENT_RETRY_S,
     }

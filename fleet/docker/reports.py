@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from fleet.balancer.words import registration_refused
 from fleet.base import Emit
 from fleet.docker.mailbox import Completion, HostCommand
 from scenarios.model import Balancer
 from simulator.rollout import lifecycle
-from simulator.rollout.commands import BlockTraffic
+from simulator.rollout.commands import AllowTraffic, BlockTraffic
 from simulator.rollout.events import (
     LOG_TAIL_BYTES,
     Diagnostics,
@@ -43,7 +44,7 @@ class Reports:
         self._started_ms: dict[HostCommand, int] = {}
         self._serves: dict[str, str] = {}
         self.revisions: dict[str, str] = {}
-        """The revision of each deployment."""
+        """The revision of each deployment whose hosts are behind the balancer."""
         self.starts: dict[str, bool] = {}
         """Whether a revision's AppSpec has scripts under ApplicationStart."""
 
@@ -95,7 +96,9 @@ class Reports:
 
     def _note_serving(self, command: HostCommand) -> None:
         """An application serves a revision from its ApplicationStart, or from Install where nothing starts it."""
-        revision = self.revisions[command.deployment_id]
+        revision = self.revisions.get(command.deployment_id)
+        if revision is None:
+            return
         decides = lifecycle.APPLICATION_START if self.starts.get(revision) else lifecycle.INSTALL
         if command.name == decides:
             self._serves[command.host] = revision
@@ -116,6 +119,16 @@ class Reports:
             lambda id, at_ms: LifecycleEventCompleted(
                 *(id, at_ms, command.id, command.deployment_id, command.host),
                 *(lifecycle.BLOCK_TRAFFIC, EventStatus.SUCCEEDED, began.get("at_ms", at_ms)),
+            )
+        )
+
+    def refused(self, command: AllowTraffic, said: str) -> None:
+        """AllowTraffic has failed: the balancer does not take the host in."""
+        refused = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, registration_refused(command.host, said))
+        self._emit(
+            lambda id, at_ms: LifecycleEventCompleted(
+                *(id, at_ms, command.id, command.deployment_id, command.host),
+                *(lifecycle.ALLOW_TRAFFIC, EventStatus.FAILED, at_ms, refused),
             )
         )
 

@@ -28,7 +28,8 @@ from fleet.docker.hostside.function_runner import CODEDEPLOY, PING
 from fleet.docker.images import current_image
 from fleet.docker.lanes import Lanes
 from fleet.docker.mailbox import REGION
-from fleet.docker.network import CONTROLLER, Network, create_network, listening_address
+from fleet.docker.network import CONTROLLER, Network, balancer_container, create_network, listening_address
+from fleet.docker.service_faults import ServiceFaults
 from fleet.docker.tasks import (
     TaskPlan,
     Tasks,
@@ -84,8 +85,9 @@ class DockerServices(DockerFleet):
     @override
     async def _start(self, scenario: Scenario) -> None:
         assert scenario.balancer is not None, "the scenario's loader tells that beforehand"
-        assert scenario.fleet.running is not None, "and that"
-        self._checked = scenario.group.compute_platform == "ECS"
+        running = scenario.running_in(scenario.all_groups[0])
+        assert running is not None, "and that"
+        self._checked = scenario.compute_platform == "ECS"
         self._size = len(scenario.fleet.named_hosts()) if self._checked else 1
         self._spec = scenario.balancer
         self._numbers, self._indexes = count(1), count(0)
@@ -96,17 +98,18 @@ class DockerServices(DockerFleet):
         client, image, network = await self._in_thread(self._lay_services_ground)
         self._network = network
         self._revisions = await self._in_thread(partial(read_revisions, scenario))
-        if problem := self._revisions[scenario.fleet.running].problem:
-            raise cannot_run(scenario.fleet.running, problem)
+        if problem := self._revisions[running].problem:
+            raise cannot_run(running, problem)
         self._listening = listening_address(network)
         self._hosts = self._containers = Tasks(client, self.run, image, network)
         self._functions = Functions(scenario, self._containers, self._reported)
         self._commands.hear_hooks(self._functions.reported)
         self._port = await self._commands.listen(self._listening, self)
         self._lanes = Lanes(self._break)
-        first = self._planned(scenario.fleet.running)
+        first = self._planned(running)
         self._balancer = self._two = self._two_listeners(first)
-        boot = partial(self._balancer.boot, client, self._balancer_container(client, image, network))
+        self._service_faults = ServiceFaults(self._balancer, self._commands, self._lanes.beside)
+        boot = partial(self._balancer.boot, client, balancer_container(client, self.run, image, network))
         functions = self._functions.boots(lambda: next(self._indexes), self._environment(), self._listening)
         await self._in_thread(partial(at_once, [boot, *functions]))
         await self._balancer.connect()
@@ -194,9 +197,9 @@ class DockerServices(DockerFleet):
         back = deployment.strategy in lifecycle.WAYS_BACK
         self._asked[deployment.deployment_id] = self._revisions[deployment.revision]
         if left := self._sides.begin(deployment, back=back):
-            self._lane(self._scenario.application, partial(self._end_sides, left, keep=False))
+            self._lane(self._scenario.service, partial(self._end_sides, left, keep=False))
         if not self._checked and not back:
-            self._lane(self._scenario.application, partial(self._publish, deployment))
+            self._lane(self._scenario.service, partial(self._publish, deployment))
 
     async def _publish(self, deployment: Deployment) -> None:
         """The version that the alias is to point to exists before, and has nothing yet."""
@@ -225,7 +228,7 @@ class DockerServices(DockerFleet):
             job = partial(_WORK.get(command.name, DockerServices._call), self, command)
         else:
             raise TypeError(f"there is no {type(command).__name__} of a service or a function")
-        self._lane(self._scenario.application, job)
+        self._lane(self._scenario.service, job)
 
     @override
     async def _shift(self, command: ShiftTraffic) -> None:
@@ -306,7 +309,7 @@ class DockerServices(DockerFleet):
         said = self._steady.hear(task, healthy, seen) if self._checked else None
         if said is None:
             return
-        check, service = self._spec.health_check, self._scenario.application
+        check, service = self._spec.health_check, self._scenario.service
         self._emit(
             lambda id, at_ms: HealthCheckReported(
                 *(id, at_ms, cause, service, said.healthy, check.path, str(check.status), said.seen)
@@ -330,15 +333,21 @@ class DockerServices(DockerFleet):
 
     @override
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
+        if effect.at_no_host:
+            self._service_faults.inject(name, effect)
+            return
         assert effect.health is not None, "the scenario's loader tells of every other that it strikes hosts"
         revision = next((f.where.revision for f in self._scenario.faults if f.do is effect), None)
         self._struck[name] = effect.health, revision
-        self._lane(self._scenario.application, self._apply_everywhere)
+        self._lane(self._scenario.service, self._apply_everywhere)
 
     @override
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
+        if effect.at_no_host:
+            self._service_faults.heal(name, effect)
+            return
         self._struck.pop(name, None)
-        self._lane(self._scenario.application, self._apply_everywhere)
+        self._lane(self._scenario.service, self._apply_everywhere)
 
     async def _apply_everywhere(self) -> None:
         for side in self._sides.there:

@@ -43,7 +43,7 @@ class PlatformRevision:
 
 def read_revisions(scenario: Scenario) -> dict[str, PlatformRevision]:
     """The revisions of a scenario that deploys to ECS or Lambda, by their names."""
-    platform = scenario.group.compute_platform
+    platform = scenario.compute_platform
     return {name: read_revision(name, revision.bundle, platform) for name, revision in scenario.revisions.items()}
 
 

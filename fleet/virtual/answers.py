@@ -18,6 +18,9 @@ def answer_of(host: VirtualHost, balancer: Balancer) -> Answer:
         return SILENT
     if host.paused:
         return Answer(_timed_out(check.timeout), False, None, False)
+    if host.ills is not None and host.ills.answers:
+        status = next(iter(host.ills.answers.values()))
+        return Answer(str(status), status == check.status, host.serves.name, False, host.serves.behaves.latency)
     serves, answers_ms = host.serves.name, host.serves.behaves.latency
     status, well = host.serves.answers(check.path), host.serves.answers(user_path) < 400
     for fault, strikes in host.health_faults.values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fleet.virtual.disk import Disk
@@ -23,6 +25,20 @@ WELL = Outcome()
 """What nearly every command comes to."""
 
 
+@dataclass(slots=True)
+class AppIlls:
+    """What is wrong with an application, by the fault's name.
+
+    `slow`: how long it answers nobody after a start, milliseconds; `leaks`: how many requests it can answer; `answers`:
+    the status code that it answers to everything now. `starts` counts its starts.
+    """
+
+    slow: dict[str, int] = field(default_factory=dict)
+    leaks: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    starts: int = 0
+
+
 class VirtualHost:
     """A host: its agent, its disk, its application, and what is wrong with it."""
 
@@ -36,6 +52,7 @@ class VirtualHost:
         "frozen",
         "generation",
         "health_faults",
+        "ills",
         "installed",
         "name",
         "paused",
@@ -45,14 +62,16 @@ class VirtualHost:
         "taken_up",
     )
 
-    def __init__(self, name: str, seed: int, disk: Disk, running: VirtualRevision | None) -> None:
+    def __init__(
+        self, name: str, seed: int, disk: Disk, installed: Mapping[str, VirtualRevision], serves: VirtualRevision | None
+    ) -> None:
         self.name = name
         self.draws = stream(seed, name)
         """This host's own stream of draws."""
         self.disk = disk
-        self.installed = running
-        """The revision of the last successful Install: its scripts stop the application the next time."""
-        self.serves = running
+        self.installed: dict[str, VirtualRevision] = dict(installed)
+        """The revision of each group's last successful Install: its scripts stop the application the next time."""
+        self.serves = serves
         """The revision that the application serves; None while it does not run."""
         self.alive = True
         self.paused = False
@@ -70,6 +89,8 @@ class VirtualHost:
         self.bundle_fault: str | None = None
         self.health_faults: dict[str, tuple[HealthFault, bool]] = {}
         """By the fault's name: the fault, and whether it strikes now (a flapping one comes and goes)."""
+        self.ills: AppIlls | None = None
+        """What is wrong with the application as a whole; None where nothing ever was."""
 
     @property
     def works(self) -> bool:

@@ -20,6 +20,7 @@ from fleet.figures import Figures
 from fleet.platforms.revision import PlatformRevision, no_function, read_revisions, reported_failed
 from fleet.platforms.sides import Sides
 from fleet.platforms.steady import Steady
+from fleet.virtual import faults
 from fleet.virtual.answer_times import AnswerTimes, figures_of
 from fleet.virtual.answers import answer_of
 from fleet.virtual.disk import Disk
@@ -60,8 +61,11 @@ class ServicesGround:
         self.behaves = {name: behaving(name, revision.behaves) for name, revision in scenario.revisions.items()}
         self.hosts: tuple[NamedHost, ...] = scenario.targets()
         """The service, or the function."""
-        running = scenario.fleet.running
-        if running is not None and (problem := self.revisions[running].problem):
+        running = scenario.running_in(scenario.all_groups[0])
+        assert running is not None, "the scenario's loader tells that beforehand"
+        self.running = running
+        """What has the traffic before the run."""
+        if problem := self.revisions[running].problem:
             raise cannot_run(running, problem)
 
 
@@ -83,17 +87,15 @@ class VirtualServices(Fleet):
     name = "virtual"
 
     def __init__(self, scenario: Scenario, seed: int, schedule: Schedule, ground: ServicesGround | None = None) -> None:
-        running = scenario.fleet.running
         assert scenario.balancer is not None, "the scenario's loader tells that beforehand"
-        assert running is not None, "and that"
         self._scenario = scenario
         self._seed = seed
-        self._schedule = schedule
+        self.schedule = schedule
         self._ground = ground or ServicesGround(scenario)
         self._spec = scenario.balancer
-        self._checked = scenario.group.compute_platform == "ECS"
+        self._checked = scenario.compute_platform == "ECS"
         self._size = len(scenario.fleet.named_hosts()) if self._checked else 1
-        self._now_ms = 0
+        self.now_ms = 0
         self._numbers = count(1)
         self._times = AnswerTimes(seed)
         self._balancer = VirtualBalancer(self._spec, self._watching)
@@ -103,13 +105,13 @@ class VirtualServices(Fleet):
         self._deployments: dict[str, PlatformRevision] = {}
         self._faults: dict[str, tuple[HealthFault, str | None]] = {}
         """Of those that strike now, what they do, and to which revision."""
-        first = self._new(running)
+        first = self._new(self._ground.running)
         self._sides = Sides(first)
         self._serve(first)
 
     def at(self, now_ms: int) -> None:
         """The loop's time is now this."""
-        self._now_ms = now_ms
+        self.now_ms = now_ms
 
     # -- what the core asks for ---------------------------------------------------------------------------------
 
@@ -117,11 +119,11 @@ class VirtualServices(Fleet):
     def begin(self, deployment: Deployment) -> None:
         name, back = deployment.deployment_id, deployment.strategy in lifecycle.WAYS_BACK
         self._deployments[name] = self._ground.revisions[deployment.revision]
-        self._end(self._sides.begin(deployment, back=back), self._now_ms)
+        self._end(self._sides.begin(deployment, back=back), self.now_ms)
         if not self._checked and not back:
             version = self._new(deployment.revision)  # it was published before; the alias does not point to it yet
             self._sides.bring(name, version)
-            self._balancer.shift(version.names, 0, self._now_ms)
+            self._balancer.shift(version.names, 0, self.now_ms)
             self._serve(version, in_group=False)
 
     @override
@@ -133,7 +135,7 @@ class VirtualServices(Fleet):
         if isinstance(command, ShiftTraffic):
             self._shift(command)
         elif isinstance(command, TerminateHost):
-            self._schedule(self._now_ms + _TERMINATE_MS, partial(self._terminated, command))
+            self.schedule(self.now_ms + _TERMINATE_MS, partial(self._terminated, command))
         elif isinstance(command, RunLifecycleEvent):
             if command.name == lifecycle.INSTALL:
                 self._install(command)
@@ -144,30 +146,37 @@ class VirtualServices(Fleet):
 
     def _shift(self, command: ShiftTraffic) -> None:
         deployment = command.deployment_id
-        self._balancer.shift(self._sides.coming(deployment).names, command.percent, self._now_ms)
+        self._balancer.shift(self._sides.coming(deployment).names, command.percent, self.now_ms)
         if command.percent == _WHOLE:
             self._sides.settle(deployment)
-        self._schedule(self._now_ms, lambda id, at: TrafficShifted(id, at, command.id, deployment))
+        self.schedule(self.now_ms, lambda id, at: TrafficShifted(id, at, command.id, deployment))
 
     def _install(self, command: RunLifecycleEvent) -> None:
         """A replacement task set: its tasks come up, and it is steady once the balancer finds all of them healthy."""
         coming = self._new(self._deployments[command.deployment_id].name)
         self._sides.bring(command.deployment_id, coming)
-        self._installing = command, self._now_ms
+        self._installing = command, self.now_ms
         self._steady.watch(coming.names)
-        self._balancer.shift(coming.names, 0, self._now_ms)
-        self._schedule(self._now_ms, partial(_started, command))
+        self._balancer.shift(coming.names, 0, self.now_ms)
+        self.schedule(self.now_ms, partial(_started, command))
         for task in coming.tasks:
             self._balancer.add(task.name, self._answer(task), in_service=False, in_group=False)
-            up_ms = self._now_ms + self._draw(_BOOT_MS, command, task.name)
-            self._schedule(up_ms, partial(self._up, coming, task, command.id))
+            up_ms = self.now_ms + self._draw(_BOOT_MS, command, task.name)
+            self.schedule(up_ms, partial(self._up, coming, task, command.id))
 
     def _up(self, coming: _TaskSet, task: VirtualHost, cause: str, _id: int, now_ms: int) -> None:
         """A task's container runs: it is registered, and checked. One that has gone meanwhile is not."""
         if coming in self._sides.there:
-            task.serves = coming.revision
-            self._balancer.answers(task.name, self._answer(task), now_ms)
+            self._runs(task, coming.revision)
             self._balancer.register(task.name, now_ms, cause)
+
+    def _runs(self, task: VirtualHost, revision: VirtualRevision) -> None:
+        """A task answers, from its beginning as the faults of its revision have it."""
+        task.serves = revision
+        self.answers_changed(task)
+        for name, (fault, struck) in self._faults.items():
+            if struck in (None, revision.name):
+                faults.strike_health(self, task, name, fault)
 
     def _call(self, command: RunLifecycleEvent) -> None:
         """A hook: the function that the AppSpec names is called, if it names one."""
@@ -175,7 +184,7 @@ class VirtualServices(Fleet):
         if name is None:
             self._complete_in(self._draw(_SERVICE_MS, command), command)
             return
-        self._schedule(self._now_ms, partial(_started, command))
+        self.schedule(self.now_ms, partial(_started, command))
         function = self._scenario.functions.get(name)
         if function is None:
             self._complete_in(self._draw(_SERVICE_MS, command), command, no_function(name))
@@ -184,7 +193,7 @@ class VirtualServices(Fleet):
             self._complete_in(lasts_ms, command, reported_failed(name) if function.reports == "Failed" else None)
 
     def _complete_in(self, lasts_ms: int, command: RunLifecycleEvent, why: Diagnostics | None = None) -> None:
-        self._schedule(self._now_ms + lasts_ms, partial(_completed, command, self._now_ms, why))
+        self.schedule(self.now_ms + lasts_ms, partial(_completed, command, self.now_ms, why))
 
     def _terminated(self, command: TerminateHost, event_id: int, at_ms: int) -> Event:
         self._end(self._sides.leave(command.deployment_id), at_ms)  # of what is kept, all that counts is: no traffic
@@ -193,17 +202,14 @@ class VirtualServices(Fleet):
     def _end(self, sides: Iterable[_TaskSet], now_ms: int) -> None:
         for side in sides:
             for task in side.tasks:
+                task.health_faults.clear()
                 self._balancer.remove(task.name, now_ms)
 
     def _new(self, revision: str) -> _TaskSet:
         number = next(self._numbers)
         names = [f"task-{number}-{n + 1}" if self._checked else f"version-{number}" for n in range(self._size)]
         made = _TaskSet(self._ground.behaves[revision])
-        made.tasks = [VirtualHost(name, self._seed, _NOTHING, None) for name in names]
-        for fault, (effect, struck) in self._faults.items():
-            if struck in (None, revision):
-                for task in made.tasks:
-                    task.health_faults[fault] = (effect, True)
+        made.tasks = [VirtualHost(name, self._seed, _NOTHING, {}, None) for name in names]
         return made
 
     def _serve(self, task_set: _TaskSet, *, in_group: bool = True) -> None:
@@ -211,6 +217,7 @@ class VirtualServices(Fleet):
         for task in task_set.tasks:
             task.serves = task_set.revision
             self._balancer.add(task.name, self._answer(task), in_service=True, in_group=in_group)
+            self._runs(task, task_set.revision)
 
     def _draw(self, ends: tuple[int, int], command: RunLifecycleEvent, *more: str) -> int:
         low, high = ends
@@ -225,7 +232,7 @@ class VirtualServices(Fleet):
             event = action(event_id, now_ms)
             return self._seen(event) if isinstance(event, HealthCheckReported) else event
 
-        self._schedule(at_ms, see)
+        self.schedule(at_ms, see)
 
     def _seen(self, event: HealthCheckReported) -> HealthCheckReported | None:
         said = self._steady.hear(event.host, event.healthy, event.seen)
@@ -233,8 +240,8 @@ class VirtualServices(Fleet):
             return None
         if said.healthy and self._installing is not None:
             (command, began_ms), self._installing = self._installing, None
-            self._schedule(event.at_ms, partial(_completed, command, began_ms, None))
-        return replace(event, host=self._scenario.application, healthy=said.healthy, seen=said.seen)
+            self.schedule(event.at_ms, partial(_completed, command, began_ms, None))
+        return replace(event, host=self._scenario.service, healthy=said.healthy, seen=said.seen)
 
     def _answer(self, task: VirtualHost) -> Answer:
         answer = answer_of(task, self._spec)
@@ -243,36 +250,52 @@ class VirtualServices(Fleet):
     # -- faults -------------------------------------------------------------------------------------------------
 
     @override
+    def at_request(self, number: int, call: Callable[[], None]) -> None:
+        self.schedule(self._balancer.request_ms(number), lambda _id, _at_ms: call())
+
+    @override
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
+        if effect.controller is not None:
+            return  # nothing of the service's changes
         fault = effect.health
         assert fault is not None, "the scenario's loader tells of every other that it strikes hosts"
         revision = next((f.where.revision for f in self._scenario.faults if f.do is effect), None)
         self._faults[name] = fault, revision
-        self._each(revision, lambda task: task.health_faults.update({name: (fault, True)}))
+        self._each(revision, lambda task: faults.strike_health(self, task, name, fault))
 
     @override
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
+        if effect.controller is not None:
+            return
         _, revision = self._faults.pop(name)
-        self._each(revision, lambda task: task.health_faults.pop(name, None))
+
+        def again(task: VirtualHost) -> None:
+            task.health_faults.pop(name, None)
+            self.answers_changed(task)
+
+        self._each(revision, again)
 
     def _each(self, revision: str | None, change: Callable[[VirtualHost], object]) -> None:
         for task_set in self._sides.there:
             if revision in (None, task_set.revision.name):
                 for task in task_set.tasks:
                     change(task)
-                    self._balancer.answers(task.name, self._answer(task), self._now_ms)
+
+    def answers_changed(self, host: VirtualHost) -> None:
+        """Tell the balancer what a task answers now."""
+        self._balancer.answers(host.name, self._answer(host), self.now_ms)
 
     # -- measuring ----------------------------------------------------------------------------------------------
 
     @override
     def measure(self) -> MakeEvent | None:
-        total, failed, by_revision = self._balancer.measure(self._now_ms)
+        total, failed, by_revision = self._balancer.measure(self.now_ms)
         least = self._balancer.in_service_min
         return lambda event_id, at_ms: TrafficMeasured(event_id, at_ms, "", total, failed, by_revision, least, 0)
 
     @override
     def figures(self) -> Figures | None:
-        return figures_of(*self._balancer.shares(self._now_ms), self._balancer.in_service, self._times)
+        return figures_of(*self._balancer.shares(self.now_ms), self._balancer.in_service, self._times)
 
 
 def _started(command: RunLifecycleEvent, event_id: int, at_ms: int) -> Event:

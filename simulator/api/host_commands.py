@@ -18,7 +18,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from fleet.docker.mailbox import ACCOUNT, REGION, Completion, HookReported, HostCommand, Listener, host_identifier
+from fleet.bundle_store import ACCOUNT
+from fleet.docker.mailbox import REGION, Completion, HookReported, HostCommand, Listener, host_identifier
+from simulator.api.bundle_store import PATH, BundleStore
 from simulator.api.host_envelope import FORMAT, EnvelopeSigner
 from simulator.api.host_mailbox import CommandStatus, Mailbox, Slip
 
@@ -59,7 +61,13 @@ class HostCommandEndpoint:
         self.certificate_pem = self._signer.certificate_pem
         self._mailboxes: dict[str, Mailbox] = {}
         self._envelopes: dict[str, str] = {}
+        self._hosts: dict[str, str] = {self.access_key_id: ""}
+        """Whose each access key is; the run's own is nobody's in particular."""
+        self._keys: dict[str, str] = {}
+        """Each host's access key."""
+        self.bundles = BundleStore(self._caller)
         self._listener: Listener | None = None
+        self._address = "", 0
         self._runner: web.AppRunner | None = None
         self._hook_reported: HookReported | None = None
         self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
@@ -77,9 +85,16 @@ class HostCommandEndpoint:
         Answers the port (one that is free for 0). Raises OSError where it cannot.
         """
         self._listener = listener
+        await self._serve(address, port)
+        assert self._runner is not None, "it serves now"
+        self._address = address, int(self._runner.addresses[0][1])
+        return self._address[1]
+
+    async def _serve(self, address: str, port: int) -> None:
         app = web.Application(client_max_size=BODY_MAX_BYTES)
         app.router.add_post("/", self._handle)
         app.router.add_get("/", self._hello)
+        app.router.add_get(PATH, self.bundles.get)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
         site = web.TCPSite(runner, address, port)
@@ -89,7 +104,6 @@ class HostCommandEndpoint:
             await runner.cleanup()
             raise
         self._runner = runner
-        return int(runner.addresses[0][1])
 
     async def close(self) -> None:
         """Stop serving; an agent that waits for a command loses its connection. Twice does no harm."""
@@ -97,13 +111,26 @@ class HostCommandEndpoint:
         if runner is not None:
             await runner.cleanup()
 
+    async def suspend(self) -> None:
+        """Be gone: whoever asks finds nobody, and nobody's connection lasts. What hosts were to do is remembered."""
+        await self.close()
+
+    async def resume(self) -> None:
+        """Serve again at the address of `listen`. Raises OSError where somebody else has taken it."""
+        if self._runner is None:
+            await self._serve(*self._address)
+
     def hear_hooks(self, reported: HookReported) -> None:
         """Tell what the functions that are hooks report, from now on."""
         self._hook_reported = reported
 
-    def register(self, host: str) -> None:
-        """A host whose agent may ask for commands."""
+    def register(self, host: str) -> str:
+        """A host whose agent may ask for commands; answers its access key."""
         self._mailboxes.setdefault(host, Mailbox(host))
+        if host not in self._keys:
+            self._keys[host] = key = "AKIA" + secrets.token_hex(8).upper()
+            self._hosts[key] = host
+        return self._keys[host]
 
     def announce(self, deployment_id: str, specification: Mapping[str, Any]) -> None:
         """What GetDeploymentSpecification answers for this deployment."""
@@ -142,13 +169,17 @@ class HostCommandEndpoint:
             raise ClientError("UnknownOperationException", f"no such operation: {service}.{name}")
         return self._operations[name]
 
+    def _caller(self, request: web.Request) -> str | None:
+        """Whose access key a request bears; None: no agent's of this run."""
+        found = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+        return self._hosts.get(found[1]) if found is not None else None
+
     def _check_caller(self, request: web.Request) -> None:
-        """Only agents of this run know its access key.
+        """Only agents of this run know its access keys.
 
         It keeps strangers out; signatures are not verified.
         """
-        found = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-        if found is None or not secrets.compare_digest(found[1].encode(), self.access_key_id.encode()):
+        if self._caller(request) is None:
             raise ClientError("UnrecognizedClientException", "The security token included in the request is invalid.")
 
     def _mailbox(self, body: dict[str, Any]) -> Mailbox:

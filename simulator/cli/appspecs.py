@@ -120,7 +120,7 @@ def _of_platform(name: str, text: str, platform: str | None) -> list[Problem]:
 
 def of_scenario(scenario: Scenario) -> list[Problem]:
     """Every mistake of a scenario's bundles. All are warnings: a bundle that fails may be just what is rehearsed."""
-    users, platform = scenario.fleet.users, scenario.group.compute_platform
+    users, platform = scenario.fleet.users, scenario.compute_platform
     bundles = dict.fromkeys(_as_given(revision.bundle) for revision in scenario.revisions.values())
     return [
         dataclasses.replace(problem, severity="warning")
@@ -131,7 +131,9 @@ def of_scenario(scenario: Scenario) -> list[Problem]:
 
 def _functions(scenario: Scenario) -> list[Problem]:
     """What a service would call at a hook, and cannot."""
-    if scenario.group.compute_platform == "Server":
+    from scenarios.platforms import SERVER
+
+    if scenario.compute_platform == SERVER:
         return []
     from fleet.platforms.revision import read_revisions
     from scenarios.problems import Problem, suggest

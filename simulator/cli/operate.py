@@ -47,9 +47,9 @@ def resume_verb(run: RunArgument = None) -> None:
 
 def promote_verb(
     run: RunArgument = None,
-    full: Annotated[bool, typer.Option("--full", help="Also every wait that is still to come.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also every wait and analysis that is still to come.")] = False,
 ) -> None:
-    """Cut the wait short in which a deployment is: an approval, or a bake.
+    """Cut the wait short in which a deployment is: an approval, a bake, or an analysis.
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """

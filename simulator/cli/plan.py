@@ -22,8 +22,9 @@ from simulator.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from scenarios.model import Scenario
+    from scenarios.model import Deploy, Scenario
     from simulator.report.graph import PlannedDeployment
+    from simulator.rollout.promotion import Place
 
 
 def verb(
@@ -57,8 +58,8 @@ def verb(
     else:
         from simulator.cli.screen import show
 
-        title = f"{found.name}: {found.application}, {found.group.name}"
-        show(graph.plan_tree(title, planned, with_balancer=found.balancer is not None))
+        title = f"{found.name}: {found.application}, {', '.join(group.name for group in found.all_groups)}"
+        show(graph.plan_tree(title, planned))
         _tell_of_bundle(scenario)
 
 
@@ -79,15 +80,42 @@ def _tell_of_bundle(word: str) -> None:
 
 
 def _planned(scenario: Scenario) -> list[PlannedDeployment]:
+    from simulator.control.promotions import places
     from simulator.control.request import deployment_config, strategy_of
     from simulator.report.graph import PlannedDeployment
     from strategies import STRATEGIES, Member
 
-    members = [Member(host.name, host.zone) for host in scenario.targets()]
-    planned = []
-    for number, deploy in enumerate(scenario.deploy, 1):
-        strategy, options = strategy_of(scenario, deploy)
-        config = deployment_config(scenario, deploy)
-        plan = STRATEGIES[strategy](members, config, options)
-        planned.append(PlannedDeployment(number, deploy.revision, strategy, config, plan))
+    planned: list[PlannedDeployment] = []
+    for deploy in scenario.deploy:
+        on_its_way = deploy.group is None and bool(scenario.environments)
+        numbers: dict[str, int] = {}
+        for place in places(scenario) if on_its_way else (None,):
+            asked = deploy if place is None else deploy.model_copy(update={"group": place.group})
+            group, number = scenario.group_of(asked), len(planned) + 1
+            strategy, options = strategy_of(scenario, asked)
+            config = deployment_config(scenario, asked)
+            members = [Member(host.name, host.zone) for host in scenario.members(group)]
+            name = group.name if len(scenario.all_groups) > 1 else ""
+            after: tuple[int, ...] | None = None if deploy.when is None else ()
+            if place is not None:
+                name, numbers[place.name] = place.name, number
+                after = tuple(numbers[before] for before in place.after)
+            planned.append(
+                PlannedDeployment(
+                    *(number, deploy.revision, strategy, config, STRATEGIES[strategy](members, config, options)),
+                    *(name, scenario.balanced(group), after, _gate(place, deploy)),
+                )
+            )
     return planned
+
+
+def _gate(place: Place | None, deploy: Deploy) -> str:
+    """What a gate asks for, or when a deployment is asked for, in words; `""` where it is simply its turn."""
+    from simulator.control.happened import moment
+    from simulator.rollout.messages import duration
+
+    if place is None or not place.after:
+        return moment(deploy.when) if deploy.when is not None else ""
+    stood = [f"it has stood for {duration(place.stood_ms)}"] if place.stood_ms else []
+    asked = [] if place.answer_ms is None else [f"somebody says yes within {duration(place.answer_ms)}"]
+    return ", then ".join(stood + asked)

@@ -95,13 +95,19 @@ def _deployment(deployment: words.Deployment) -> Iterator[str]:
     )
 
 
+_WAITS = {
+    "approval": "for a person's yes",
+    "bake": "in its bake",
+    "analysis": "for its analysis",
+    "termination": "to terminate the old hosts",
+}
+
+
 def waits(wait: words.Wait) -> str:
     """What a deployment waits for, in a phrase."""
     from simulator.report.words import took
 
-    what = {"approval": "for a person's yes", "bake": "in its bake", "termination": "to terminate the old hosts"}.get(
-        wait.kind, "for resume"
-    )
+    what = _WAITS.get(wait.kind, "for resume")
     return what if wait.left_ms is None else f"{what}, {took(wait.left_ms)} left"
 
 

@@ -145,7 +145,7 @@ class Analyses:
     def _end(
         self, command: StartAnalysis, rollout: Rollout, before: Figures | str, event_id: int, at_ms: int
     ) -> Event | None:
-        if rollout.ended:
+        if not rollout.awaits(command.id):  # somebody stopped the deployment, or did without the analysis
             return None
         outcome, why = self._judge(self._analyses[command.analysis], rollout.deployment, before, self._figures())
         return AnalysisEnded(event_id, at_ms, command.id, command.deployment_id, outcome, why)

@@ -27,7 +27,7 @@ from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import DeploymentEvent, Event, OperatorSpoke, StopRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import OperatorVerb
-from strategies.plan import Approve
+from strategies.plan import Analyse, Approve, Stage
 
 Answering = Callable[[words.Answer], None]
 """Where an answer goes; it is called in the driver's thread, and does not wait."""
@@ -39,6 +39,11 @@ Tell = Callable[[Event, Sequence[Command], Rollout | None], list[str]]
 _STOPS = frozenset({Word.STOP, Word.ABORT})
 _AGAIN = frozenset({Word.RETRY, Word.UNDO})
 _OVER = "the run is about to begin, or has just ended"
+_NO_WAIT: dict[type[Stage], str] = {
+    Approve: "the deployment waits for a person's yes, and not for a time to pass: say continue",
+    Analyse: "the new version is being judged, and not only a time to pass: promote does without the verdict",
+}
+"""Why a stage is no wait that could be skipped."""
 
 
 class Operations:
@@ -48,7 +53,6 @@ class Operations:
         self.run_id = secrets.token_hex(4)
         self.stay = stay
         self.picture = Picture(self.run_id, scenario, fleet, seed)
-        self._running = scenario.fleet.running
         self._tell = tell
         self._watchers: list[Answering] = []
         self._heard: dict[int, tuple[words.Say, Answering]] = {}
@@ -169,8 +173,10 @@ class Operations:
             return f"no deployment is under way: {last.deployment_id} has ended, {last.status}"
         if say.word in _STOPS:
             return rollout.deaf
-        if say.word is Word.SKIP_WAIT and rollout.deaf is None and isinstance(rollout.stages[rollout.stage], Approve):
-            return "the deployment waits for a person's yes, and not for a time to pass: say continue"
+        if say.word is Word.SKIP_WAIT and rollout.deaf is None and not rollout.stage_over:
+            stage = type(rollout.stages[rollout.stage])
+            if stage in _NO_WAIT:
+                return _NO_WAIT[stage]
         return rollout.refusal(_verb(say.word, rollout))
 
     def _why_not_again(self, rehearsal: Rehearsal, say: words.Say) -> str | None:
@@ -184,10 +190,12 @@ class Operations:
 
     def _another(self, say: words.Say) -> Deployment:
         assert self._rehearsal is not None, "refusal() answers before the run begins"
-        rollouts = self._rehearsal.rollouts
+        everything, scenario = self._rehearsal.rollouts, self._rehearsal.scenario
+        group = next((each for each in scenario.all_groups if each.name == everything[-1].deployment.group), None)
+        rollouts = [each for each in everything if group is not None and each.deployment.group == group.name]
         if say.word is Word.RETRY:
             return operator_again.retry(rollouts)
-        return operator_again.undo(rollouts, self._running, say.revision)
+        return operator_again.undo(rollouts, scenario.running_in(group) if group else None, say.revision)
 
     @property
     def _active(self) -> Rollout | None:

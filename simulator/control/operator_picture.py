@@ -14,9 +14,10 @@ from simulator.rollout.lifecycle import BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.stages import STAGE_TIMER
 from simulator.version import VERSION
-from strategies.plan import Approve, Bake
+from strategies.plan import Analyse, Approve, Bake, Stage
 
-APPROVAL = "approval"
+_WAITS: dict[type[Stage], str] = {Approve: "approval", Bake: "bake", Analyse: "analysis"}
+"""How a wait is called, by the stage that is one."""
 
 
 class Picture:
@@ -76,9 +77,11 @@ class Picture:
         stage = rollout.stages[rollout.stage]
         if rollout.stage_over:
             return words.Wait("resume", "an operator has paused it", None)
-        if isinstance(stage, Approve | Bake) or rollout.waits_to_terminate:
-            kind = APPROVAL if isinstance(stage, Approve) else "bake" if isinstance(stage, Bake) else "termination"
+        kind = "termination" if rollout.waits_to_terminate else _WAITS.get(type(stage))
+        if kind is not None:
             ends_ms = self._wait_ends_ms.get((rollout.deployment_id, f"{STAGE_TIMER}{rollout.stage}"))
+            if isinstance(stage, Analyse):  # the timer of its stage is only for a judge that never answers
+                ends_ms = rollout.begun[-1] + stage.lasts_ms
             return words.Wait(kind, str(stage), None if ends_ms is None else max(ends_ms - at_ms, 0))
         return words.Wait("resume", "an operator has paused it", None) if rollout.paused else None
 

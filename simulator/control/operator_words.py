@@ -55,7 +55,7 @@ Request = Describe | Watch | Say
 
 
 class Wait(Struct, frozen=True):
-    """What a deployment waits for: `approval`, `bake`, `termination`, or `resume` where an operator paused it.
+    """What a deployment waits for: `approval`, `bake`, `analysis`, `termination`, or `resume` where it is paused.
 
     `why` is the stage in words. `left_ms` is the time until the wait ends by itself; None where it never does.
     """

@@ -22,6 +22,7 @@ from fleet.virtual.services import VirtualServices
 from scenarios.model import Scenario
 from simulator.control import verdict
 from simulator.control.analysis import require
+from simulator.control.crash import crashes
 from simulator.control.journal import FORMAT, Header, Journal
 from simulator.control.platforms import ground_of, targets_of, virtual_fleet
 from simulator.control.rehearsal import Rehearsal
@@ -73,7 +74,7 @@ class VirtualLoop:
         speed: float | None,
     ) -> RunStatus:
         """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
-        handle, event_id = rehearsal.handle, 0
+        handle, crash, event_id = rehearsal.handle, rehearsal.crash, 0
         self._began_s = time.monotonic()
         self._deadline_s = math.inf if deadline_s is None else deadline_s
         while not rehearsal.done:
@@ -83,7 +84,7 @@ class VirtualLoop:
             fleet.at(now_ms)
             for make in self._due[now_ms]:  # it grows meanwhile: what is wanted at once comes last
                 event = make(event_id + 1, now_ms)
-                if event is None:
+                if event is None or (crash is not None and crash.holds(event)):
                     continue
                 event_id += 1
                 handle(event)
@@ -146,6 +147,7 @@ def _plain(scenario: Scenario) -> dict[str, Any]:
     data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
     for revision in data["revisions"].values():
         revision["bundle"] = Path(revision["bundle"]).name  # a journal is the same on every machine
+        revision.pop("repository", None)
     for function in data.get("functions", {}).values():
         if function.get("handler"):
             function["handler"] = Path(function["handler"]).name
@@ -204,7 +206,7 @@ def virtual(
         scenario = prepared.scenario
         require(scenario)
         header = Header(VERSION, FORMAT, VirtualFleet.name, seed, scenario_sha256, replay, prepared.plain)
-        book = Journal(header, journal)
+        book = Journal(header, journal, keeps=crashes(scenario))
         loop = VirtualLoop()
         fleet = virtual_fleet(scenario, seed, loop, prepared.ground)
         if operations is not None:

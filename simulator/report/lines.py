@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from simulator.report import words
-from simulator.report.stages import Said, passed, refusal, stop_word
+from simulator.report.stages import heard, passed, refusal, stop_word
 from simulator.rollout.commands import (
+    AskAtGate,
     Command,
     CreateDeployment,
+    EnterEnvironment,
     Finish,
     Notify,
     ProvisionHost,
     ShiftTraffic,
+    StartGateTimer,
     StartTimer,
     TerminateHost,
 )
@@ -21,15 +24,20 @@ from simulator.rollout.events import (
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
+    DeploymentNotCreated,
     DisksCompared,
     Event,
     FaultChanged,
+    GateAnswered,
+    GateTimerFired,
     HealthCheckReported,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    PromotionRequested,
+    RevisionRefused,
     StopRequested,
     TrafficMeasured,
     TrafficShifted,
@@ -57,12 +65,15 @@ class Lines:
         self._write = write
         self._every = every
         self._stages: dict[str, int] = {}
+        self._told = 0
+        """The last event that was told."""
 
     def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         """Write what happened, then what was decided."""
         moment = words.clock(event.at_ms)
-        happened = [*_event(event, rollout)]
-        if not happened and self._every:
+        again, self._told = event.id == self._told, event.id  # it concerns several deployments
+        happened = [] if again else [*_event(event, rollout)]
+        if not happened and self._every and not again:
             happened = [("", words.WAITING, type(event).__name__)]
         for subject, sign, text in (*happened, *self._decided(commands, rollout, event.at_ms)):
             self._write(f"{moment:>9}  {subject:<{SUBJECT_WIDTH}} {sign} {words.printable(' '.join(text.split()))}")
@@ -106,6 +117,23 @@ def _created(event: DeploymentCreated, _: Rollout | None) -> Iterator[Line]:
     deployment = event.deployment
     text = f"created by {deployment.creator}: {deployment.application}, {deployment.group}, {deployment.revision}"
     yield deployment.deployment_id, words.WAITING, text
+
+
+def _not_created(event: DeploymentNotCreated, _: Rollout | None) -> Iterator[Line]:
+    yield "request", words.WAITING if event.queued else words.FAILED, words.not_created(event)
+
+
+def _set_out(event: PromotionRequested, _: Rollout | None) -> Iterator[Line]:
+    yield "promotion", words.RUNNING, f"{event.revision} sets out through the environments"
+
+
+def _gate_timed(event: GateTimerFired, _: Rollout | None) -> Iterator[Line]:
+    yield event.environment, words.WAITING, "the gate's time is over"
+
+
+def _gate_answered(event: GateAnswered, _: Rollout | None) -> Iterator[Line]:
+    sign = words.SUCCEEDED if event.yes else words.STOPPED
+    yield event.environment, sign, f"{event.by} said {'yes' if event.yes else 'no'} at the gate"
 
 
 def _started(event: LifecycleEventStarted, _: Rollout | None) -> Iterator[Line]:
@@ -153,8 +181,9 @@ def _stop(event: StopRequested, _: Rollout | None) -> Iterator[Line]:
 
 
 def _spoke(event: OperatorSpoke, rollout: Rollout | None) -> Iterator[Line]:
-    heard = Said(event.at_ms, event.by, event.verb.value, refusal(event, rollout) if rollout is not None else None)
-    yield event.deployment_id, heard.sign, str(heard)
+    assert rollout is not None, "a word is said to a deployment"
+    word = heard(event, rollout, refusal(event, rollout))
+    yield event.deployment_id, word.sign, str(word)
 
 
 def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
@@ -202,7 +231,11 @@ def _traffic(event: TrafficMeasured, _: Rollout | None) -> Iterator[Line]:
 
 
 _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]]]] = {
-    DeploymentCreated: _created,
+    **dict.fromkeys((DeploymentCreated, RevisionRefused), _created),
+    DeploymentNotCreated: _not_created,
+    PromotionRequested: _set_out,
+    GateTimerFired: _gate_timed,
+    GateAnswered: _gate_answered,
     LifecycleEventStarted: _started,
     LifecycleEventCompleted: _completed,
     HealthCheckReported: _health,
@@ -252,6 +285,12 @@ def _decision(command: Command) -> Line | None:
                 words.SIGNS[command.status],
                 f"{command.status}{code}: {command.why}",
             )
+        case EnterEnvironment():
+            return command.environment, words.RUNNING, command.why
+        case AskAtGate():
+            return command.environment, words.STOPPED, command.why
+        case StartGateTimer():
+            return command.environment, words.WAITING, f"the gate is shut: {command.why}"
         case CreateDeployment():
             return (
                 command.deployment_id,

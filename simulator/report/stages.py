@@ -49,12 +49,16 @@ class Passed(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What a person said to a deployment. `refused` is the reason why that was impossible; None where it was not."""
+    """What a person said to a deployment. `refused` is the reason why that was impossible; None where it was not.
+
+    `skipped`: the analyses that nobody waited for because of it, by their stages.
+    """
 
     at_ms: int
     by: str
     word: str
     refused: str | None
+    skipped: tuple[str, ...] = ()
 
     @property
     def sign(self) -> str:
@@ -64,7 +68,9 @@ class Said(NamedTuple):
         return words.STOPPED if self.word.startswith(("stop", "pause")) else words.RUNNING
 
     def __str__(self) -> str:
-        return f"{self.by} said {self.word}" + (f", refused: {self.refused}" if self.refused is not None else "")
+        if self.refused is not None:
+            return f"{self.by} said {self.word}, refused: {self.refused}"
+        return f"{self.by} said {self.word}" + (f"; skipped: {words.named([*self.skipped])}" if self.skipped else "")
 
 
 def passed(rollout: Rollout) -> tuple[Passed, ...]:
@@ -100,12 +106,18 @@ def refusal(event: OperatorSpoke, rollout: Rollout) -> str | None:
     return rollout.refusal(event.verb)
 
 
+def heard(event: OperatorSpoke, rollout: Rollout, refused: str | None) -> Said:
+    """A word to a deployment, with what came of it so far."""
+    skipped = tuple(stage for stage, waived_by in rollout.unjudged.items() if waived_by.id == event.id)
+    return Said(event.at_ms, event.by, event.verb.value, refused, skipped)
+
+
 def said(rollout: Rollout) -> tuple[Said, ...]:
     """Everything that people have said to a deployment, in its order."""
-    heard = [(event.id, Said(event.at_ms, event.by, event.verb.value, reason)) for event, reason in rollout.spoken]
+    spoken = [(event.id, heard(event, rollout, reason)) for event, reason in rollout.spoken]
     if (stop := rollout.stop) is not None:
-        heard.append((stop.id, Said(stop.at_ms, stop.by, stop_word(stop), None)))
-    return tuple(word for _, word in sorted(heard))
+        spoken.append((stop.id, Said(stop.at_ms, stop.by, stop_word(stop), None)))
+    return tuple(word for _, word in sorted(spoken))
 
 
 PAUSED: Final = f"paused: no host is taken and no stage begins until somebody says {OperatorVerb.RESUME}"

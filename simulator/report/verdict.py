@@ -46,7 +46,7 @@ def verdict(result: RunResult, *, journal: Path | None = None, every: bool = Fal
     sign, sentence = words.headline(result)
     name = f"{result.scenario.name} ({result.fleet} fleet, seed {result.seed}): "
     yield 0, Text.assemble(_signed(sign), " ", (name + sentence, "bold"))
-    yield from _section("What happened", (line for rollout in result.rollouts for line in _told(rollout)))
+    yield from _section("What happened", _history(result))
     yield from _section("Why", _reasons(result))
     yield from _section("What it cost", _cost(result))
     if result.status is RunStatus.COMPLETED:
@@ -91,8 +91,23 @@ def _signed(sign: str) -> tuple[str, str]:
     return sign, words.STYLES.get(sign, "")
 
 
-def _told(rollout: Rollout) -> Iterator[Line]:
-    yield _happened(rollout)
+def _history(result: RunResult) -> Iterator[Line]:
+    """Every deployment; among those of several groups each with its group's name."""
+    several = len(result.scenario.all_groups) > 1
+    for rollout in result.rollouts:
+        yield from _told(rollout, several=several)
+    for promotion in result.promotions:
+        for name, passage in promotion.passage.items():
+            why = f": {promotion.why[name]}" if name in promotion.why else ""
+            sign = words.SIGNS.get(passage, words.WAITING)
+            yield 2, Text.assemble(_signed(sign), f" {name}  ", (promotion.revision, "magenta"), f"  {passage}{why}")
+    for event in result.not_created:
+        sign = words.WAITING if event.queued else words.FAILED
+        yield 2, Text.assemble(_signed(sign), f" {words.clock(event.at_ms)} {words.not_created(event)}")
+
+
+def _told(rollout: Rollout, *, several: bool) -> Iterator[Line]:
+    yield _happened(rollout, several=several)
     began = passed(rollout)
     if len(rollout.stages) > 1 and began:
         shown = [f"{stage.stage.name} {stage.lasted(stage.began_ms)}" for stage in began[:STAGES_MAX]]
@@ -108,7 +123,7 @@ def _told(rollout: Rollout) -> Iterator[Line]:
 _NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
 
 
-def _happened(rollout: Rollout) -> Line:
+def _happened(rollout: Rollout, *, several: bool) -> Line:
     deployment = rollout.deployment
     total = len(rollout.hosts)
     counted = [(rollout.counts[status], word) for status, word in _COUNTED if rollout.counts[status]]
@@ -123,7 +138,7 @@ def _happened(rollout: Rollout) -> Line:
         how = f"rollback of {deployment.rollback_of}"
     return 2, Text.assemble(
         _signed(words.SIGNS[rollout.status]),
-        f" {deployment.deployment_id}  ",
+        f" {deployment.deployment_id}  {f'{deployment.group}  ' * several}",
         (deployment.revision, "magenta"),
         f"  {rollout.status}{lasted}{hosts}",
         (f"  ({how})", "dim"),

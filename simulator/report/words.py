@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
-from simulator.rollout.events import FaultChanged
+from simulator.rollout.events import DeploymentNotCreated, FaultChanged
 from simulator.rollout.messages import duration
 from simulator.rollout.statuses import Creator, DeploymentStatus
 
@@ -104,6 +104,15 @@ def fault(change: FaultChanged) -> tuple[str, str]:
     )
 
 
+def not_created(event: DeploymentNotCreated) -> str:
+    """The sentence for a deployment that was asked for while its group had one under way."""
+    what = ", ".join(filter(None, (event.application, event.group, event.revision)))
+    why = event.why or f"{event.active} is under way, and a group has one deployment at a time"
+    if event.queued:
+        return f"{what} waits in the queue: {why}"
+    return f"{what} is refused{'' if event.why else ' (DeploymentLimitExceededException)'}: {why}"
+
+
 def faults_over(faults: Sequence[FaultChanged]) -> Iterator[tuple[FaultChanged, int | None]]:
     """Each fault that began, and when it was healed: None where it never was."""
     for place, change in enumerate(faults):
@@ -151,6 +160,10 @@ def requests(traffic: Traffic | None) -> str:
     return f"{traffic.failed:,} of {traffic.total:,} requests failed{answered}"
 
 
+def _ends_with_a_rollback(result: RunResult) -> bool:
+    return bool(result.rollouts) and result.rollouts[-1].deployment.creator is Creator.ROLLBACK
+
+
 def headline(result: RunResult) -> tuple[str, str]:
     """The sign and the sentence that say what a run came to."""
     if result.status is RunStatus.INTERRUPTED:
@@ -158,6 +171,8 @@ def headline(result: RunResult) -> tuple[str, str]:
     if result.status is RunStatus.ABORTED:
         return WARNING, f"given up after {took(result.duration_ms)}, before it had ended"
     sign, sentence = _OUTCOMES[result.outcome]
+    if result.outcome is Outcome.INCONCLUSIVE and _ends_with_a_rollback(result):
+        sentence = "inconclusive: {revision} {ended} and was rolled back to {back}"
     asked = [rollout for rollout in result.rollouts if rollout.deployment.creator is Creator.USER]
     words = sentence.format(
         revision=asked[-1].deployment.revision if asked else "nothing",
@@ -166,7 +181,7 @@ def headline(result: RunResult) -> tuple[str, str]:
     )
     if any(not finding.held for finding in result.invariants):
         return FAILED, f"{words}; a safety rule was violated"
-    if not result.expectations:
+    if not result.expectations or (result.unexpectedly_inconclusive and result.as_expected):
         return sign, words
     if result.as_expected:
         return SUCCEEDED, f"{words}, as expected"

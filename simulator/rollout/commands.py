@@ -108,6 +108,30 @@ class CreateDeployment(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class EnterEnvironment(Command):
+    """Create a deployment of this revision in an environment's group. It is of no deployment: its id there is `""`."""
+
+    environment: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskAtGate(Command):
+    """Ask a person whether this revision may enter an environment. GateAnswered tells what was said."""
+
+    environment: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartGateTimer(Command):
+    """Report GateTimerFired at `at_ms`. One of the same environment that is still running is replaced."""
+
+    environment: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Error:
     """Why a deployment did not succeed, as `GetDeployment` answers it."""
 
@@ -137,6 +161,9 @@ COMMANDS: dict[str, type[Command]] = {
         Notify,
         CreateDeployment,
         Finish,
+        EnterEnvironment,
+        AskAtGate,
+        StartGateTimer,
     )
 }
 """Every kind of command by its name."""

@@ -83,6 +83,8 @@ class Deployment:
     """Those of them that are active when it is created."""
     ignore_poll_alarm_failure: bool = False
     """Whether to go on where an alarm cannot be asked."""
+    nobody: str = ""
+    """Why the group has no hosts, in words; `""` where that needs none."""
 
     @property
     def compute_platform(self) -> ComputePlatform:

@@ -49,11 +49,51 @@ class DeploymentCreated(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DeploymentRefused(DeploymentCreated):
+class RevisionRefused(DeploymentCreated):
     """A deployment was asked for, and its revision does not fit: the service reads it, and begins nothing."""
 
     code: ErrorCode
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentNotCreated(Event):
+    """A deployment was asked for while another one of its group, `active`, was under way.
+
+    A group has one at a time (DeploymentLimitExceededException). One that is `queued` is asked for again when that
+    one has ended; otherwise it is refused for good. The core decides nothing by it.
+    """
+
+    application: str
+    group: str
+    revision: str
+    active: str
+    queued: bool
+    why: str = ""
+    """Why it was refused, where it is not for `active`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRequested(Event):
+    """A revision is to go its way through the environments."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateTimerFired(Event):
+    """The time of a gate's timer came: the revision has stood long enough, or nobody has answered."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswered(Event):
+    """A person said whether a revision may enter an environment. Where nobody was asked it changes nothing."""
+
+    environment: str
+    by: str
+    yes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +256,11 @@ EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         DeploymentCreated,
-        DeploymentRefused,
+        RevisionRefused,
+        DeploymentNotCreated,
+        PromotionRequested,
+        GateTimerFired,
+        GateAnswered,
         LifecycleEventStarted,
         LifecycleEventCompleted,
         HealthCheckReported,

@@ -37,7 +37,6 @@ from simulator.rollout.events import (
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
-    DeploymentRefused,
     Diagnostics,
     Event,
     HealthCheckReported,
@@ -46,6 +45,7 @@ from simulator.rollout.events import (
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    RevisionRefused,
     StopRequested,
     TimerFired,
     TrafficShifted,
@@ -78,8 +78,11 @@ class Rollout(StageWalk):
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
-    def handle(self, event: Event) -> tuple[Command, ...]:
-        """Take an event in, and say what is to be done. Raises RolloutError for an event that cannot have happened."""
+    def handle(self, event: Event, first: int = 0) -> tuple[Command, ...]:
+        """Take an event in, and say what is to be done. Raises RolloutError for an event that cannot have happened.
+
+        `first`: the number of the first command, where other deployments have answered the same event already.
+        """
         self._recent.append(event)
         handler = self._handlers.get(type(event))
         if handler is None:
@@ -89,7 +92,7 @@ class Rollout(StageWalk):
                 raise RolloutError(f"{type(event).__name__} came before DeploymentCreated", self._recent)
             self.ignored += 1
             return ()
-        self._event_id = event.id
+        self._event_id, self._first = event.id, first
         self._commands = []
         handler(self, event)
         return tuple(self._commands)
@@ -106,7 +109,7 @@ class Rollout(StageWalk):
                 event,
                 DeploymentStatus.FAILED,
                 ErrorCode.NO_INSTANCES,
-                "the group has no hosts: nothing to deploy to",
+                messages.no_instances(deployment),
             )
             return
         if deployment.active_alarms:
@@ -121,7 +124,7 @@ class Rollout(StageWalk):
             return
         self._begin(event)
 
-    def _refused(self, event: DeploymentRefused) -> None:
+    def _refused(self, event: RevisionRefused) -> None:
         self.started_ms = event.at_ms
         self._finish(event, DeploymentStatus.FAILED, event.code, event.message)
 
@@ -293,7 +296,7 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
 }
 
 _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
-    Phase.CREATED: {DeploymentCreated: Rollout._created, DeploymentRefused: Rollout._refused},
+    Phase.CREATED: {DeploymentCreated: Rollout._created, RevisionRefused: Rollout._refused},
     Phase.ROLLING: {
         **_WORKING,
         AlarmChanged: Rollout._alarm_changed,

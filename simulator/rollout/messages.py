@@ -41,6 +41,11 @@ def of_hosts(number: int, hosts: int) -> str:
     return f"{number} of {hosts} host{'s' * (hosts != 1)}"
 
 
+def no_instances(deployment: Deployment) -> str:
+    """Why a deployment has nothing to deploy to."""
+    return f"{deployment.nobody or 'the group has no hosts'}: nothing to deploy to"
+
+
 def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     """Why a lifecycle event ran into its limit."""
     waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))

@@ -15,6 +15,7 @@ from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.host import Host
 from simulator.rollout.quick import quick
 from simulator.rollout.statuses import Creator, DeploymentStatus, EventStatus, Label, RollbackEvent, TargetStatus
+from strategies.blue_green import latest
 from strategies.options import NONE, BlueGreen, Options
 
 BLUE_GREEN = "blue-green"
@@ -106,8 +107,9 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     targets = aftermath(hosts.values(), sick)
     if strategy == BLUE_GREEN:
         if any(host.gone for host in hosts.values() if host.label is Label.BLUE):
-            told = replace(options.blue_green or BlueGreen(), green=(), waits=False, shift=())
-            options = replace(NONE, blue_green=told, analysis=None)
+            told = options.blue_green or BlueGreen()
+            generation = max(told.generation, latest(hosts) + 1)
+            options = Options(blue_green=replace(told, green=(), waits=False, shift=(), generation=generation))
         else:
             strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
             targets = tuple(host.target for host in hosts.values())

@@ -2,7 +2,7 @@
 
 A table says how each kind of stage begins. A stage of hosts ends when the health budget gives no other host and none
 is under way; a bake ends with its time, an approval with somebody's word. An operator can hold the way between hosts
-and between stages, and cut a wait short.
+and between stages, cut a wait short, and do without an analysis.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ from simulator.rollout.events import (
     TrafficShifted,
 )
 from simulator.rollout.health import HealthBudget, Standing
-from simulator.rollout.host import Host, Record
+from simulator.rollout.host import Host
 from simulator.rollout.state import Phase
 from simulator.rollout.statuses import (
     AnalysisOutcome,
     DeploymentStatus,
     ErrorCode,
-    EventStatus,
     Label,
     OperatorVerb,
     TargetStatus,
@@ -164,14 +163,14 @@ class StageWalk(HostWalk):
         self.status = DeploymentStatus.BAKING
         if self.sick:
             self._turned_sick(next(iter(self.sick.values())), now=event)
-        elif self.promoted:
+        elif self.promoted is not None:
             self._end_stage(event)
         else:
             self._start_timer(f"{STAGE_TIMER}{self.stage}", event.at_ms + stage.lasts_ms, str(stage))
 
     def _begin_approve(self, stage: Approve, event: Event) -> None:
         self.status = DeploymentStatus.READY
-        if self.promoted:
+        if self.promoted is not None:
             self._end_stage(event)
             return
         self._notify(Trigger.DEPLOYMENT_READY, str(stage))
@@ -193,29 +192,9 @@ class StageWalk(HostWalk):
         self._await(ShiftTraffic(self._next_id(), self.deployment_id, str(stage), stage.hosts, stage.percent), "")
         self._await_until(event, str(stage))
 
-    def _begin_traffic(self, host: Host, event: Event) -> None:
-        """A target's AllowTraffic begins with the first of the stages that carry it out."""
-        if host.status is TargetStatus.PENDING:
-            self._notify(Trigger.INSTANCE_START, "all of the traffic goes back", host.name)
-        self._move(host, TargetStatus.IN_PROGRESS)
-        self.shifting = host.name
-        host.event = lifecycle.ALLOW_TRAFFIC
-        host.sent_ms = host.started_ms = event.at_ms
-        if host.health is not None and not host.health.healthy:
-            self.sick[host.name] = host.health  # since its task set was steady
-
-    def _end_traffic(self, host: Host, event: Event) -> None:
-        """All of the traffic has been shifted; the target has succeeded where no other event of its is to come."""
-        host.records.append(Record(host.event, EventStatus.SUCCEEDED, host.started_ms, event.at_ms, None))
-        self.shifting = host.event = ""
-        host.revision = self.deployment.revision
-        if len(host.records) == len(self.course):
-            self._move(host, TargetStatus.SUCCEEDED)
-            self._notify(Trigger.INSTANCE_SUCCESS, "every lifecycle event succeeded", host.name)
-
     def _begin_terminate(self, stage: Terminate, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
-        if stage.after_ms and not self.promoted:
+        if stage.after_ms and self.promoted is None:
             self.waits_to_terminate = True
             self._start_timer(f"{STAGE_TIMER}{self.stage}", event.at_ms + stage.after_ms, str(stage))
         else:
@@ -229,8 +208,8 @@ class StageWalk(HostWalk):
 
     def _begin_analysis(self, stage: Analyse, event: Event) -> None:
         self.status = DeploymentStatus.BAKING
-        if self.promoted:
-            self._end_stage(event)
+        if self.promoted is not None:
+            self._do_without(stage, self.promoted, event)
             return
         until_ms = event.at_ms + stage.lasts_ms
         self._await(StartAnalysis(self._next_id(), self.deployment_id, str(stage), stage.analysis, until_ms), "")
@@ -246,6 +225,12 @@ class StageWalk(HostWalk):
         else:
             status, code = _ANALYSIS_ENDS[event.outcome]
             self._finish(event, status, code, f"{self.stages[self.stage].name}: {event.outcome}: {event.why}")
+
+    def _do_without(self, stage: Analyse, word: OperatorSpoke, event: Event) -> None:
+        """A person waives an analysis: nobody waits for its verdict, which means nothing if it comes all the same."""
+        self.unjudged[stage.name] = word
+        self.awaited.clear()
+        self._end_stage(event)
 
     @property
     def _under_way(self) -> bool:
@@ -326,7 +311,7 @@ class StageWalk(HostWalk):
                 return f"the deployment waits for nobody: it is {self.status}"
             case OperatorVerb.PROMOTE if self.waits_to_terminate:
                 return None
-            case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake) or self.stage_over:
+            case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake | Analyse) or self.stage_over:
                 return f"there is no wait to cut short: the deployment is {self.status}"
             case OperatorVerb.PAUSE if self.paused:
                 return "the deployment is paused already"
@@ -350,12 +335,15 @@ class StageWalk(HostWalk):
         elif verb is OperatorVerb.RESUME:
             self._resume(event)
         else:
-            self.promoted = self.promoted or verb is OperatorVerb.PROMOTE_FULL
+            if verb is OperatorVerb.PROMOTE_FULL:
+                self.promoted = self.promoted or event
             stage = self.stages[self.stage]
             if isinstance(stage, Terminate) and self.waits_to_terminate:
                 self._terminate(stage, event)
             elif isinstance(stage, Approve | Bake):
                 self._end_stage(event)
+            elif isinstance(stage, Analyse) and not self.stage_over:
+                self._do_without(stage, event, event)
 
     def _resume(self, event: Event) -> None:
         self.paused = False

@@ -56,8 +56,10 @@ class RolloutState:
         """The last analysis that ended, and what it found."""
         self.paused = False
         """Whether an operator holds the deployment: no host is taken, no stage begins."""
-        self.promoted = False
-        """Whether an operator has waived every wait that is still to come."""
+        self.promoted: OperatorSpoke | None = None
+        """The word by which an operator has waived every wait and every analysis that is still to come."""
+        self.unjudged: dict[str, OperatorSpoke] = {}
+        """The analyses that a person did without, by the stage's name, and the word that said so."""
         self.stage_over = False
         """Whether the stage has ended, and only the pause holds the next one."""
         self.spoken: list[tuple[OperatorSpoke, str | None]] = []
@@ -78,6 +80,8 @@ class RolloutState:
         self._recent: deque[Event] = deque(maxlen=STORY_EVENTS_MAX)
         self._commands: list[Command] = []
         self._event_id = 0
+        self._first = 0
+        """The number of the first command that the event in hand is answered with."""
 
     @property
     def deployment_id(self) -> str:
@@ -105,6 +109,10 @@ class RolloutState:
         known = {target.name for target in self.deployment.targets}
         return any(not host.unborn for name, host in self.hosts.items() if name not in known)
 
+    def awaits(self, command_id: str) -> bool:
+        """Whether the deployment goes on, and still waits for what this command is to bring about."""
+        return not self.ended and command_id in self.awaited
+
     @property
     def aftermath(self) -> tuple[Target, ...]:
         """The group's hosts as this deployment leaves them."""
@@ -120,6 +128,7 @@ class RolloutState:
         twin.awaited = self.awaited.copy()
         twin.begun = self.begun.copy()
         twin.spoken = self.spoken.copy()
+        twin.unjudged = self.unjudged.copy()
         twin.sick = self.sick.copy()
         twin.failures = self.failures.copy()
         twin._recent = self._recent.copy()
@@ -136,7 +145,7 @@ class RolloutState:
             self.alarm,
             self.judged.outcome if self.judged else None,
             self.paused,
-            self.promoted,
+            self.promoted is not None,
             self.stage_over,
             self.waits_to_terminate,
             len(self.sick),

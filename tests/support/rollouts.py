@@ -102,12 +102,13 @@ def deployment(
     last_success: Success | None = LAST_SUCCESS,
     creator: Creator = Creator.USER,
     revision: str = "v2",
+    group: str = "production",
 ) -> Deployment:
     """v2 onto hosts that run v1, unless told otherwise."""
     return Deployment(
         deployment_id="d-1",
         application="web",
-        group="production",
+        group=group,
         revision=revision,
         strategy=strategy,
         config=config(minimum),

@@ -143,6 +143,17 @@ def test_an_approval_waits_for_a_person(verb: str, well: bool) -> None:
     assert bool(hand.pretend(hand.run_on("h3"))) is not well
 
 
+@pytest.mark.parametrize(
+    ("verb", "well"), [("promote", True), ("promote-full", True), ("continue", False), ("resume", False)]
+)
+def test_an_analysis_waits_for_its_verdict_unless_a_person_does_without(verb: str, well: bool) -> None:
+    hand = steps(Step(Share(hosts=1)), Step(analysis="errors", lasts_ms=MINUTE_MS))
+    hand.say("pause")
+    hand.wait(100 * MINUTE_MS)
+    hand.say(verb) if verb != "resume" else None
+    assert bool(hand.pretend(hand.run_on("h3"))) is not well
+
+
 @pytest.mark.parametrize("outcome", AnalysisOutcome)
 def test_an_analysis_lets_pass_what_it_has_found_good(outcome: AnalysisOutcome) -> None:
     hand = steps(Step(Share(hosts=1)), Step(analysis="errors", lasts_ms=MINUTE_MS))

@@ -125,6 +125,8 @@ def test_what_is_due_at_once_comes_in_the_order_in_which_it_was_asked_for() -> N
         loop.at(at_ms, lambda _id, at_ms, name=name: happened.append(f"{at_ms} {name}"))  # type: ignore[misc]
 
     class Done:
+        crash = None
+
         @property
         def done(self) -> bool:
             return len(happened) == 4

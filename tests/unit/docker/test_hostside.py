@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from fleet.docker.hostside import tamper
 from fleet.docker.hostside.health_fault import redirection
-from fleet.docker.hostside.health_proxy import closing, verdict
+from fleet.docker.hostside.health_proxy import Served, closing, count, verdict
 
 FLAPPING = {"status": 503, "down_ms": 1000, "up_ms": 3000, "since": 100.0}
 
@@ -30,12 +31,34 @@ FLAPPING = {"status": 503, "down_ms": 1000, "up_ms": 3000, "since": 100.0}
 def test_only_the_health_path_meets_the_fault(
     target: str, fault: dict[str, Any], now_s: float, expected: tuple[int | None, float]
 ) -> None:
-    assert verdict({"path": "/health", "faults": {"f": fault}}, target, now_s) == expected
+    assert verdict({"path": "/health", "faults": {"f": fault}}, target, now_s, Counter()) == expected
 
 
 def test_faults_add_up() -> None:
     state = {"path": "/", "faults": {"a": {"slow_ms": 500}, "b": {"status": 500}}}
-    assert verdict(state, "/", 0) == (500, 0.5)
+    assert verdict(state, "/", 0, Counter()) == (500, 0.5)
+
+
+def test_a_fault_may_strike_everywhere_until_it_is_over() -> None:
+    state = {"path": "/health", "faults": {"cold": {"status": 503, "everywhere": True, "until": 100.0}}}
+    for target in ("/", "/health"):
+        assert verdict(state, target, 99.9, Counter()) == (503, 0.0)
+        assert verdict(state, target, 100.0, Counter()) == (None, 0.0)
+
+
+def test_a_fault_may_wait_until_so_many_users_have_been_served() -> None:
+    leak = {"status": 500, "everywhere": True, "after": 2, "since": 7.5}
+    state = {"path": "/health", "faults": {"leak": leak, "other": {"slow_ms": 0}}}
+    served: Served = Counter()
+    answers = []
+    for _ in range(4):
+        answers.append(verdict(state, "/", 0, served)[0])
+        if answers[-1] is None:
+            count(state, served)
+    assert answers == [None, None, 500, 500]
+    assert verdict(state, "/health", 0, served)[0] == 500
+    leak["since"] = 8.5  # the application has started again
+    assert verdict(state, "/", 0, served)[0] is None
 
 
 def test_a_request_is_the_last_of_its_connection() -> None:

@@ -13,12 +13,12 @@ from requests import Response
 
 from fleet.base import FleetError
 from fleet.docker import images, labels, sources
-from fleet.docker.bundles import pack
+from fleet.docker.bundles import pack, pack_all
 from fleet.docker.cleanup import remove_stale
 from fleet.docker.doctor import doctor
 from fleet.docker.engine import connect
-from fleet.docker.faults import refuse
 from fleet.docker.mailbox import Completion
+from fleet.docker.refusals import refuse
 from fleet.docker.reports import diagnostics_of
 from fleet.docker.roster import HOSTS_MAX, Roster
 from fleet.docker.specification import specification
@@ -124,6 +124,36 @@ def test_what_cannot_be_done_is_refused_by_name(more: dict[str, Any], word: str)
     assert reason.startswith(word)
 
 
+@pytest.mark.parametrize(
+    "effect",
+    [{"balancer": "restart"}, {"slow_start": "1s"}, {"memory": {"leak_after": 1}}, {"health": {"status": 500}}],
+)
+def test_what_strikes_at_a_balancer_is_refused_where_there_is_none(effect: dict[str, Any]) -> None:
+    (reason,) = refuse(scenario(faults=[{"do": effect}]))
+    assert reason.startswith(f"faults[0].do.{next(iter(effect))}: ")
+    assert reason.endswith("because the scenario has no balancer")
+
+
+@pytest.mark.parametrize("word", ["missing", "corrupt"])
+def test_a_bundle_cannot_be_on_the_disk_and_in_a_bucket(word: str) -> None:
+    faults = [{"name": "a", "do": {"bundle": word}}, {"name": "b", "do": {"bundle": "access-denied"}}]
+    (reason,) = refuse(scenario(faults=faults))
+    assert reason.startswith(f"faults[0].do.bundle: {word} is for bundles on the hosts' disks")
+    assert "(faults[1])" in reason
+
+
+def test_bundles_are_in_a_bucket_only_where_somebody_is_not_let_into_it(tmp_path: Path) -> None:
+    root = str(directory(tmp_path, STARTS))
+    denied = scenario(revisions={"v1": root}, faults=[{"do": {"bundle": "access-denied"}}])
+    (there,) = pack_all(denied).values()
+    (here,) = pack_all(scenario(revisions={"v1": root})).values()
+    assert here.revision_location["RevisionType"] == "Local File"
+    assert there.revision_location == {
+        "RevisionType": "S3",
+        "S3Revision": {"Bucket": "drydeploy-revisions", "Key": "v1.tgz", "BundleType": "tgz"},
+    }
+
+
 def test_what_can_be_done_is_not_refused() -> None:
     assert refuse(scenario(balancer={}, faults=[{"do": {"health": {"status": 500}}}])) == []
 
@@ -151,6 +181,15 @@ def test_hosts_that_come_later_have_addresses_of_their_own() -> None:
     assert [roster.add(name, hosts_max=4).index for name in ("a", "b")] == [3, 0]
     with pytest.raises(FleetError, match=r"c cannot be provisioned: 4 hosts .* at most 4 at once"):
         roster.add("c", hosts_max=4)
+
+
+def test_a_host_that_stands_is_not_replaced() -> None:
+    roster = Roster(scenario(fleet={"hosts": 1}))
+    roster.add("h1-g2", hosts_max=4)
+    with pytest.raises(FleetError, match=r"h1-g2 cannot be provisioned: a host of that name is there already"):
+        roster.add("h1-g2", hosts_max=4)
+    roster.remove("h1-g2")
+    assert roster.add("h1-g2", hosts_max=4).name == "h1-g2"
 
 
 def test_every_host_is_every_one_that_has_not_left_the_group() -> None:

@@ -16,8 +16,10 @@ from scenarios.bundle import appspec_text, is_bundle, script_locations
 
 BUNDLES = Path(library.__file__).parent.parent / "bundles"
 ALL = sorted(path.name for path in BUNDLES.iterdir() if path.is_dir() and path.name != "functions")
-OURS = [name for name in ALL if name.startswith("web-")]
 OF_PLATFORMS = [name for name in ALL if name.startswith(("ecs-", "lambda-"))]
+OURS = [name for name in ALL if name != "as-people-write-it" and name not in OF_PLATFORMS]
+WORKERS = {"worker-v1", "worker-v2-with-a-page"}
+"""A second application, which serves nothing."""
 BYTES_MAX = 8_000
 
 DIFFERENT = {
@@ -45,8 +47,7 @@ def files(name: str) -> dict[str, bytes]:
 
 
 def test_every_bundle_is_known_here() -> None:
-    assert set(OURS) == {"web-v1", *DIFFERENT}
-    assert {*OURS, *OF_PLATFORMS, "as-people-write-it"} == set(ALL)
+    assert set(OURS) == {"web-v1", *DIFFERENT, *WORKERS}
 
 
 @pytest.mark.parametrize("name", OF_PLATFORMS)
@@ -85,7 +86,13 @@ def test_the_agent_finds_nothing_to_say(name: str) -> None:
     locations = {script.location for scripts in spec.hooks.values() for script in scripts}
     assert locations == script_locations(BUNDLES / name)
     for script in (script for scripts in spec.hooks.values() for script in scripts):
-        assert (script.runas is None) == script.location.endswith("migrate.sh")
+        assert (script.runas is None) == (script.location.endswith("migrate.sh") or name in WORKERS)
+
+
+def test_the_second_worker_differs_only_in_the_page_that_it_brings() -> None:
+    first, other = files("worker-v1"), files("worker-v2-with-a-page")
+    different = {path for path in first.keys() | other.keys() if first.get(path) != other.get(path)}
+    assert different == {"appspec.yml", "site/index.html"}
 
 
 def test_the_one_that_people_write_is_read_with_warnings() -> None:

@@ -68,7 +68,7 @@ def test_it_is_read() -> None:
             *(12, "traffic says nothing of a deployment on ECS", "deployment_config says how"),
         ),
         ("functions/visit-test-traffic.py", "no.py", 8, "there is no handler at no.py", "give the path"),
-        ("deploy:", "faults: [{do: {host: crash}}]\ndeploy:", 12, "a fault of host strikes hosts, and ECS has none", "alarm"),
+        ("deploy:", "faults: [{do: {host: crash}}]\ndeploy:", 12, "a fault of host is for servers, and this is ECS", "alarm"),
         (
             "deploy:",
             "faults: [{do: {health: {status: 500}}, where: {zone: a}}]\ndeploy:",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from strategies import STRATEGIES
-from strategies.blue_green import successor
+from strategies.blue_green import latest, successors
 from strategies.configuration import (
     ALL_AT_ONCE,
     HALF_AT_A_TIME,
@@ -183,11 +185,40 @@ def test_shares_that_fall_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "next_name"),
-    [("h1", "h1-g2"), ("h1-g2", "h1-g3"), ("h1-g9", "h1-g10"), ("web-g", "web-g-g2"), ("-g2", "-g2-g2")],
+    ("names", "least", "next_names"),
+    [
+        (["h1"], 2, ["h1-g2"]),
+        (["h1-g2"], 2, ["h1-g3"]),
+        (["h1-g9"], 2, ["h1-g10"]),
+        (["web-g"], 2, ["web-g-g2"]),
+        (["-g2"], 2, ["-g2-g2"]),
+        ([], 2, []),
+        # One generation for all, and none that is taken.
+        (["h1", "h2-g2"], 2, ["h1-g3", "h2-g3"]),
+        (["h1", "h2"], 4, ["h1-g4", "h2-g4"]),
+        (["h1-g7"], 4, ["h1-g8"]),
+        # Hosts that somebody has called so.
+        (["web", "web-g2"], 2, ["web-g3", "web-g4"]),
+        (["web-g2", "web", "web-g5"], 2, ["web-g6", "web-g7", "web-g8"]),
+    ],
 )
-def test_the_name_of_a_successor(name: str, next_name: str) -> None:
-    assert successor(name) == next_name
+def test_the_names_of_successors(names: list[str], least: int, next_names: list[str]) -> None:
+    assert successors(names, least) == tuple(next_names)
+
+
+@given(
+    st.lists(st.from_regex(r"(h|web|h-g)[12]?(-g[1-5]){0,2}", fullmatch=True), unique=True, max_size=8),
+    st.lists(st.integers(0, 9), max_size=6),
+)
+def test_no_two_hosts_of_a_run_ever_have_one_name(names: list[str], fails: list[int]) -> None:
+    """Generation after generation; those that fail are left standing, and the same hosts are replaced again."""
+    ever, group = set(names), tuple(names)
+    for each in fails:
+        new = successors(group, latest(ever) + 1)
+        assert len(set(new)) == len(group)
+        assert not ever & set(new)
+        ever |= set(new)
+        group = new if each > 4 else group
 
 
 def test_blue_green_in_its_simplest_form() -> None:
@@ -221,6 +252,11 @@ def test_new_hosts_stand_in_the_zones_of_those_they_replace() -> None:
     first = next(iter(STRATEGIES["blue-green"](members(3, ["a", "b"]), ALL_AT_ONCE, NONE)))
     assert isinstance(first, Provision)
     assert first.hosts == (Member("h1-g2", "a"), Member("h2-g2", "b"), Member("h3-g2", "a"))
+
+
+def test_new_hosts_are_of_a_generation_that_nobody_stands_in() -> None:
+    stages = plan("blue-green", 2, blue_green=BlueGreen(generation=5)).stages
+    assert stages["provision"].hosts == (Member("h1-g5", ""), Member("h2-g5", ""))  # type: ignore[union-attr]
 
 
 def test_hosts_that_exist_already_are_not_provisioned_and_not_replaced() -> None:

@@ -12,7 +12,7 @@ from fleet.base import FleetError
 from scenarios.model import Scenario
 from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunResult
-from simulator.rollout.events import DeploymentRefused
+from simulator.rollout.events import RevisionRefused
 from simulator.rollout.statuses import ErrorCode
 from tests.support.rehearsals import BUNDLES, Watcher, broken, run
 from tests.support.services import aws_lambda, ecs, revision
@@ -170,7 +170,7 @@ def written(tmp_path: Path, name: str, bundle: str, *changes: tuple[str, str]) -
 def refused(scenario: Scenario) -> tuple[ErrorCode, str]:
     watcher = Watcher()
     result = run(scenario, observers=[watcher])
-    assert isinstance(watcher.seen[0][0], DeploymentRefused)
+    assert isinstance(watcher.seen[0][0], RevisionRefused)
     assert result.outcome is Outcome.FAILED
     assert [str(host.status) for host in result.rollouts[0].hosts.values()] == ["Skipped"]
     assert broken(result) == []
