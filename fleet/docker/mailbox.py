@@ -53,6 +53,9 @@ class Listener(Protocol):
     def completed(self, command: HostCommand, completion: Completion) -> None:
         """An agent ended a command; told as often as agents say so, the first counts."""
 
+    def refused(self, command: HostCommand, ahead_ms: int) -> None:
+        """What an agent says, or asks for, about a command is refused, because of its clock; told as often as that."""
+
 
 class HostCommands(Protocol):
     """The service's side of the agents' protocol."""

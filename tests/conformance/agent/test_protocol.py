@@ -225,6 +225,18 @@ def test_a_service_that_fails_in_the_middle_of_an_event_loses_nothing(host: Host
     assert len(host.service.wait_for(operation)) == 6
 
 
+@pytest.mark.parametrize(
+    "operation", ["GetDeploymentSpecification", "PutHostCommandAcknowledgement", "PutHostCommandComplete"]
+)
+def test_a_signature_that_is_not_believed_may_be_believed_once_the_clock_is_right(host: Host, operation: str) -> None:
+    expired = {"__type": "InvalidSignatureException", "message": "Signature expired"}
+    host.service.failures[operation] = [(400, expired)] * 3
+    command = host.send("DownloadBundle", host.announce(host.specification("d-1", host.bundle(APPSPEC))))
+    count = 4 if operation == "PutHostCommandComplete" else 1
+    calls = host.service.wait_for("PutHostCommandComplete", command=command, count=count)
+    assert {call.body["CommandStatus"] for call in calls} == {"Succeeded"}
+
+
 def test_a_service_that_refuses_the_acknowledgement_is_believed(host: Host) -> None:
     refusal = {"__type": "ClientException", "message": "no such command"}
     host.service.failures["PutHostCommandAcknowledgement"] = [(400, refusal)]
