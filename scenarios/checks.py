@@ -10,6 +10,7 @@ from typing import get_args
 
 from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_locations
 from scenarios.checks_expect import check_expectations
+from scenarios.checks_host_faults import check_host_fault
 from scenarios.checks_people import check_people
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
@@ -228,6 +229,7 @@ class _Checker:
             if not self._facts.balancer:
                 message = "a health fault strikes the balancer's health check, and there is no balancer"
                 self._report(effect.keys["health"], message, ADD_BALANCER)
+        check_host_fault(self._facts, fault, effect, self._report, self._warn)
         if effect.get("script") is None:
             return
         event = fault.get("when", "event")

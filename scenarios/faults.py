@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from scenarios.host_faults import ClockFault, NetworkFault
 from scenarios.signals import AlarmFault
 from scenarios.words import (
     DeploymentStatus,
@@ -19,8 +20,8 @@ from scenarios.words import (
 
 TRIGGERS = ("at", "event", "status")
 HEALTH_EFFECTS = ("status", "slow", "flapping")
-EFFECTS = ("health", "script", "agent", "host", "bundle", "file", "alarm")
-_BY_WORD = frozenset({"agent", "host"})
+EFFECTS = ("health", "script", "agent", "host", "bundle", "file", "alarm", "network", "disk", "clock")
+_BY_WORD = frozenset({"agent", "host", "network"})
 """Effects whose words have nothing in common but where they strike."""
 
 
@@ -119,18 +120,24 @@ class Effect(Model):
     health: HealthFault | None = Field(None, description="What the health check sees in place of the application.")
     script: (
         Annotated[
-            Annotated[Literal["hang", "missing"], Tag("<word>")] | Annotated[ScriptExit, Tag("<exit>")],
+            Annotated[Literal["hang", "missing", "keeps-output-open"], Tag("<word>")]
+            | Annotated[ScriptExit, Tag("<exit>")],
             Discriminator(lambda value: "<exit>" if isinstance(value, dict | ScriptExit) else "<word>"),
         ]
         | None
     ) = Field(None, description="Of the lifecycle event named under `when`.")
     agent: Literal["stop", "restart"] | None = Field(None, description="The agent on the host.")
-    host: Literal["crash", "pause"] | None = Field(None, description="The host as a whole.")
+    host: Literal["crash", "pause", "terminate"] | None = Field(
+        None, description="The host as a whole; one that is terminated never comes back."
+    )
     bundle: Literal["missing", "corrupt"] | None = Field(
         None, description="The bundle that the host downloads; with `where.revision`, of that revision."
     )
     file: StrangersFile | None = Field(None, description="A file in the way.")
     alarm: AlarmFault | None = Field(None, description="What an alarm says, at no host in particular.")
+    network: NetworkFault | None = Field(None, description="The host's network.")
+    disk: Literal["full"] | None = Field(None, description="The disk on which the agent keeps what it downloads.")
+    clock: ClockFault | None = Field(None, description="The host's clock.")
 
     @property
     def kind(self) -> str:
@@ -140,7 +147,8 @@ class Effect(Model):
     @property
     def case(self) -> str:
         """The effect's name, with the word that tells one case from another: `health`, `host crash`."""
-        word = getattr(self, self.kind)
+        effect = getattr(self, self.kind)
+        word = getattr(effect, "kind", effect)
         return f"{self.kind} {word}" if self.kind in _BY_WORD else self.kind
 
     @model_validator(mode="after")
@@ -166,6 +174,8 @@ class Fault(Model):
     def _script_needs_event(self) -> Self:
         if self.do.script is not None and (self.when is None or self.when.event is None):
             raise RuleError("a script fault needs when: {event: …}, the lifecycle event whose scripts it strikes")
+        if self.do.host == "terminate" and self.lasts is not None:
+            raise RuleError("a host that is terminated does not come back")
         return self
 
 

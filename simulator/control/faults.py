@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
+from scenarios.host_faults import ClockFault, NetworkFault
 from scenarios.model import NO_REVISION, Fault, NamedHost
 from simulator.control.alarms import Alarms
 from simulator.control.triggers import Trigger
@@ -199,6 +200,8 @@ def name_of(fault: Fault) -> str:
         return fault.name
     effect = fault.do
     value = getattr(effect, effect.kind)
+    if isinstance(value, NetworkFault | ClockFault):
+        value = str(value)
     if not isinstance(value, str):
         parts = [
             f"{key} {part}" if key != "status" else str(part)

@@ -37,12 +37,20 @@ health = st.one_of(
 )
 effects = st.one_of(
     st.fixed_dictionaries({"agent": st.sampled_from(["stop", "restart"])}),
-    st.fixed_dictionaries({"host": st.sampled_from(["crash", "pause"])}),
+    st.fixed_dictionaries({"host": st.sampled_from(["crash", "pause", "terminate"])}),
+    st.sampled_from([{"disk": "full"}, {"network": {"cut": "controller"}}]),
+    st.sampled_from(["6m", "-2h", "1m"]).map(lambda offset: {"clock": {"offset": offset}}),
     st.fixed_dictionaries({"bundle": st.sampled_from(["missing", "corrupt"])}),
     st.just({"file": {"path": "/srv/web/site/index.html"}}),
 )
+networks = st.one_of(
+    st.fixed_dictionaries({"cut": st.sampled_from(["balancer", "both"])}),
+    st.fixed_dictionaries({"latency": st.sampled_from(["100ms", "450ms", "20s"])}),
+    st.fixed_dictionaries({"loss": st.sampled_from([1, 30, 99])}),
+)
+script_words = ["hang", "missing", "keeps-output-open"]
 script_effects = st.fixed_dictionaries(
-    {"script": st.one_of(st.sampled_from(["hang", "missing"]), st.fixed_dictionaries({"exit": st.integers(1, 255)}))}
+    {"script": st.one_of(st.sampled_from(script_words), st.fixed_dictionaries({"exit": st.integers(1, 255)}))}
 )
 
 
@@ -53,7 +61,8 @@ def faults(draw: st.DrawFn, hosts: int, balancer: bool) -> dict[str, Any]:
         names = [name for name in events if name in SCRIPT_EVENTS]
         fault: dict[str, Any] = {"when": {"event": draw(st.sampled_from(names))}, "do": draw(script_effects)}
     else:
-        kinds = [effects, health.map(lambda effect: {"health": effect})] if balancer else [effects]
+        behind = [health.map(lambda effect: {"health": effect}), networks.map(lambda effect: {"network": effect})]
+        kinds = [effects, *(behind if balancer else [])]
         fault = {"do": draw(st.one_of(kinds))}
         when = draw(st.sampled_from(["start", "time", "event", "status"]))
         if when == "time":
@@ -62,7 +71,7 @@ def faults(draw: st.DrawFn, hosts: int, balancer: bool) -> dict[str, Any]:
             fault["when"] = {"event": draw(st.sampled_from(events)), "nth": draw(st.integers(1, hosts))}
         elif when == "status":
             fault["when"] = {"status": "InProgress"}
-        if draw(st.booleans()):
+        if draw(st.booleans()) and fault["do"] != {"host": "terminate"}:
             fault["for"] = draw(some_times)
     where = draw(st.sampled_from(["everywhere", "random", "host", "revision"]))
     if where == "random":
