@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
+from fleet.agent.layout import ROOT_DIR
+from fleet.docker import outages
 from fleet.docker.bundles import Bundle
-from fleet.docker.hosts import ROOT_DIR
+from scenarios.host_faults import NetworkFault
 from scenarios.model import Balancer, Effect, HealthFault, ScriptExit
 from simulator.rollout import lifecycle
 
@@ -40,12 +42,18 @@ class Machines(Protocol):
     def unpause(self, host: str) -> None:
         """The host goes on."""
 
+    def remove(self, host: str) -> None:
+        """The host is no more, with its disk."""
+
 
 @dataclass(slots=True)
 class Ills:
     """What is wrong with one host."""
 
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
+    network: dict[str, NetworkFault] = field(default_factory=dict)
+    clock: dict[str, int] = field(default_factory=dict)
+    """How far each fault sets the clock ahead, in milliseconds; 0 once it is healed."""
     scripts: dict[str, str] = field(default_factory=dict)
     bundle: str | None = None
     crashed: bool = False
@@ -74,9 +82,11 @@ class DockerFaults:
     fault may outlive its host: at a host that is not there nothing is done.
     """
 
-    def __init__(self, hosts: list[str], machines: Machines, balancer: Balancer | None) -> None:
+    def __init__(self, hosts: list[str], machines: Machines, balancer: Balancer | None, balancer_address: str) -> None:
         self._machines = machines
         self._balancer = balancer
+        self.balancer_address = balancer_address
+        """Where the balancer's checks and its users' requests come from."""
         self._ills = {host: Ills() for host in hosts}
 
     def arrived(self, host: str) -> None:
@@ -100,6 +110,16 @@ class DockerFaults:
         if ills is None:
             return
         _KINDS[effect.case].heals(self, host, ills, Strike(name, effect, None))
+
+    def run(self, host: str, command: list[str]) -> None:
+        """Run a program on a host that can run one; what it would change is not there on another."""
+        if self._ills[host].reachable:
+            self._machines.run(host, command)
+
+    def remove(self, host: str) -> None:
+        """A host is terminated by a fault."""
+        self._machines.remove(host)
+        self.left(host)
 
     def needs_preparation(self, host: str, event: str) -> bool:
         """Whether something must be done at a host before it is given this lifecycle event."""
@@ -141,21 +161,27 @@ class DockerFaults:
     def _health(self, host: str, ills: Ills, strike: Strike) -> None:
         assert strike.effect.health is not None
         ills.health[strike.name] = _health(strike.effect.health)
-        self._apply_health(host)
+        self.apply_health(host)
 
     def _health_again(self, host: str, ills: Ills, strike: Strike) -> None:
         ills.health.pop(strike.name, None)
-        self._apply_health(host)
+        self.apply_health(host)
 
     def _back(self, host: str) -> None:
         """A host came back: netfilter forgets its rules when a container stops."""
-        if self._ills[host].health:
-            self._apply_health(host)
+        ills = self._ills[host]
+        if ills.health:
+            self.apply_health(host)
+        if ills.network:
+            outages.apply_network(self, host, ills)
+        if ills.clock:
+            outages.apply_clock(self, host, ills)
 
-    def _apply_health(self, host: str) -> None:
+    def apply_health(self, host: str) -> None:
+        """Have the proxy before the host's application agree with its faults."""
         if not self._ills[host].reachable:
             return
-        assert self._balancer is not None, "a scenario with a health fault and no balancer is refused"
+        assert self._balancer is not None, "what a balancer meets needs one: such a scenario is refused without"
         state = {"path": self._balancer.health_check.path, "faults": self._ills[host].health}
         port = str(self._balancer.port)
         self._machines.run(host, ["python3", "-m", "hostside.health_fault", port, json.dumps(state)])
@@ -242,6 +268,12 @@ _KINDS: Final[dict[str, _Kind]] = {
     "agent restart": _Kind(DockerFaults._restart_agent, DockerFaults._start_agent),
     "host crash": _Kind(DockerFaults._crash, DockerFaults._boot),
     "host pause": _Kind(DockerFaults._pause, DockerFaults._resume),
+    "host terminate": _Kind(outages.terminate, _over),
+    "network cut": _Kind(outages.network, outages.network_again),
+    "network loss": _Kind(outages.network, outages.network_again),
+    "network latency": _Kind(outages.latency, outages.latency_again),
+    "disk": _Kind(outages.disk, outages.disk_again),
+    "clock": _Kind(outages.clock, outages.clock_again),
     "bundle": _Kind(DockerFaults._bundle, DockerFaults._bundle_again),
     "file": _Kind(DockerFaults._file, DockerFaults._no_file),
 }

@@ -31,6 +31,7 @@ from fleet.docker.images import current_image
 from fleet.docker.labels import Run
 from fleet.docker.lanes import Lanes
 from fleet.docker.mailbox import Completion, HostCommand, HostCommands
+from fleet.docker.needs import Needs
 from fleet.docker.network import Network, create_network, endpoint, listening_address
 from fleet.docker.refusals import refuse
 from fleet.docker.reports import Reports
@@ -105,8 +106,7 @@ class DockerFleet(Fleet):
     async def _start(self, scenario: Scenario) -> None:
         names = self._roster.names
         client, image, network, bundles = await self._in_thread(partial(self._lay_ground, scenario))
-        self._network = network
-        self._bundles: dict[str, Bundle] = bundles
+        self._network, self._bundles = network, bundles
         self._reports.starts = {name: bundle.starts for name, bundle in bundles.items()}
         if len(names) > network.hosts_max:
             raise FleetError(f"the run's network {network.subnet} has no room for {len(names)} hosts")
@@ -114,8 +114,9 @@ class DockerFleet(Fleet):
         port = await self._commands.listen(listening, self)
         for name in names:
             self._commands.register(name)
-        self._hosts = hosts = Hosts(client, self.run, image, network)
-        self._faults = DockerFaults(names, hosts, scenario.balancer)
+        needs = Needs.of(scenario, (len(bundle.content) for bundle in bundles.values()))
+        self._hosts = hosts = Hosts(client, self.run, image, network, needs)
+        self._faults = DockerFaults(names, hosts, scenario.balancer, network.balancer)
         self._lanes = Lanes(self._break)
         self._disks = DiskBook(scenario, hosts, self._lanes)
         boots: list[Callable[[], None]] = []
@@ -127,7 +128,6 @@ class DockerFleet(Fleet):
             users=scenario.fleet.users,
             bundles=bundles_tar(bundles.values()),
             service=Service(listening, port, self._commands),
-            faults=any(fault.do.health is not None for fault in scenario.faults),
         )
         boots += [partial(self._boot, plan) for plan in self._roster.plans]
         await self._in_thread(partial(at_once, boots))
@@ -268,7 +268,7 @@ class DockerFleet(Fleet):
     async def _offer(self, command: RunLifecycleEvent) -> None:
         if self._faults.needs_preparation(command.host, command.name):
             specification, bundle = self._deployments[command.deployment_id]
-            await self._in_a_thread(self._faults.prepare, command.host, command.name, specification, bundle)
+            await asyncio.to_thread(self._faults.prepare, command.host, command.name, specification, bundle)
         self._commands.offer(HostCommand(command.id, command.deployment_id, command.host, command.name))
 
     async def _block(self, command: BlockTraffic) -> None:
@@ -324,21 +324,17 @@ class DockerFleet(Fleet):
         await self._the_balancer().shift(command.hosts, command.percent)
         self._emit(lambda id, at_ms: TrafficShifted(id, at_ms, command.id, command.deployment_id))
 
-    @staticmethod
-    async def _in_a_thread(work: Callable[..., None], *arguments: Any) -> None:
-        await asyncio.to_thread(work, *arguments)
-
     # -- faults -------------------------------------------------------------------------------------------------------
 
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
         """Make a fault real at these hosts, after what they were asked for before and before what comes next."""
         for host in hosts:
-            self._lane(host, partial(self._in_a_thread, self._faults.inject, host, name, effect, event))
+            self._lane(host, partial(asyncio.to_thread, self._faults.inject, host, name, effect, event))
 
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
         """Undo `inject`."""
         for host in hosts:
-            self._lane(host, partial(self._in_a_thread, self._faults.heal, host, name, effect))
+            self._lane(host, partial(asyncio.to_thread, self._faults.heal, host, name, effect))
 
     # -- what the agents say ------------------------------------------------------------------------------------------
 
@@ -365,8 +361,12 @@ class DockerFleet(Fleet):
     def completed(self, command: HostCommand, completion: Completion) -> None:
         """An agent ended a command. The disk is put right before the host gets its next one."""
         if self._faults.is_tampered(command.host):
-            self._lane(command.host, partial(self._in_a_thread, self._faults.restore, command.host))
+            self._lane(command.host, partial(asyncio.to_thread, self._faults.restore, command.host))
         self._reports.completed(command, completion)
+
+    def refused(self, command: HostCommand, ahead_ms: int) -> None:
+        """An agent has something to do, and is not believed: its clock is wrong."""
+        self._reports.refused(command, ahead_ms)
 
     # -- measuring ----------------------------------------------------------------------------------------------------
 

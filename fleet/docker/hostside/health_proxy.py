@@ -1,4 +1,4 @@
-"""A proxy before a host's application: it answers the health check's path as a fault demands.
+"""A proxy before a host's application: it answers the health check's path as a fault demands, or makes all wait.
 
     python3 -m hostside.health_proxy PORT STATE_FILE
 
@@ -6,8 +6,9 @@ Connections to the application's port are redirected here by the host's own netf
 health check's path is handed on to where it was meant to go. The state file is read for every request::
 
     {"path": "/", "faults": {"name": {"status": 404, "slow_ms": 0, "up_ms": 0, "down_ms": 0, "since":
-    1700000000.0}}}
+    1700000000.0}, "other": {"latency_ms": 300}}}
 
+A request for any path waits for every `latency_ms`.
 A flapping fault has `down_ms` and `up_ms`: it fails for the one, from `since` on, then passes for the other.
 """
 
@@ -31,9 +32,9 @@ CONNECT_S = 5
 
 def verdict(state: dict[str, Any], target: str, now_s: float) -> tuple[int | None, float]:
     """What a request for `target` meets: a status code instead of an answer or None, and seconds of delay."""
+    status, delay_s = None, sum(fault.get("latency_ms", 0) for fault in state["faults"].values()) / 1000
     if target != state["path"] and target.partition("?")[0] != state["path"]:
-        return None, 0.0
-    status, delay_s = None, 0.0
+        return None, delay_s
     for fault in state["faults"].values():
         down_ms, up_ms = fault.get("down_ms", 0), fault.get("up_ms", 0)
         if down_ms and (now_s - fault["since"]) * 1000 % (down_ms + up_ms) >= down_ms:
