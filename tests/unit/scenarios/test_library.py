@@ -40,6 +40,13 @@ PROMISED = {
     "approval-refused",
     "late-failure",
     "operator-pauses",
+    "host-cut-off-from-controller",
+    "host-cut-off-from-balancer",
+    "network-latency",
+    "network-loss",
+    "disk-full",
+    "clock-wrong",
+    "host-terminated-mid-deployment",
 }
 
 WARNED = {"canary-no-bake", "late-failure"}
