@@ -23,6 +23,10 @@ Emit = Callable[[MakeEvent], None]
 """How a fleet tells the driver that something happened."""
 
 
+INVALID_SIGNATURE = "InvalidSignatureException"
+"""What AWS calls a request that was signed wrongly, or by a clock that is wrong."""
+
+
 def bundle_location(revision: str, kind: str) -> str:
     """Where the archive of a revision lies on every host; `kind` is zip, tar or tgz."""
     return f"/opt/drydeploy/revisions/{revision}.{kind}"

@@ -35,11 +35,12 @@ CATALOGUE: Final[dict[str, Entry]] = {
         ),
     ),
     "script": Entry(
-        "the scripts of a lifecycle event exit with a code, hang until their timeout, or are not there",
+        "the scripts of a lifecycle event exit with a code, hang, are not there, or leave their output open",
         (
             "{when: {event: ApplicationStart, nth: 4}, do: {script: {exit: 1}}}",
             "{when: {event: ValidateService}, where: {hosts: [h2]}, do: {script: hang}}",
             "{when: {event: ApplicationStop}, where: {revision: v1}, do: {script: missing}}",
+            "{when: {event: ApplicationStart, nth: 1}, do: {script: keeps-output-open}}",
         ),
     ),
     "agent": Entry(
@@ -50,10 +51,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         ),
     ),
     "host": Entry(
-        "the host loses its power, or stands still",
+        "the host loses its power, stands still, or is terminated for good",
         (
             "{when: {event: Install, nth: 2}, do: {host: crash}, for: 5s}",
             "{when: {at: 2s}, where: {hosts: [h3]}, do: {host: pause}, for: 3s}",
+            "{when: {event: Install, nth: 3}, do: {host: terminate}}",
         ),
     ),
     "bundle": Entry(
@@ -96,6 +98,22 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "controller": Entry(
         "the controller dies between two steps, and begins anew from its journal",
         ("{when: {event: Install, nth: 2}, do: {controller: crash}, for: 5s}",),
+    ),
+    "network": Entry(
+        "the host is cut off from the balancer, the controller or both, is far away, or packets to it are lost",
+        (
+            "{when: {at: 2s}, where: {hosts: [h2]}, do: {network: {cut: controller}}, for: 5s}",
+            "{where: {zone: a}, do: {network: {latency: 300ms}}}",
+            "{where: {hosts: [h1]}, do: {network: {loss: 30}}}",
+        ),
+    ),
+    "disk": Entry(
+        "the disk on which the agent keeps what it downloads is full",
+        ("{when: {event: DownloadBundle, nth: 2}, do: {disk: full}}",),
+    ),
+    "clock": Entry(
+        "the host's clock is wrong; beyond five minutes the service believes nothing that its agent says",
+        ("{where: {hosts: [h3]}, do: {clock: {offset: 2h}}}",),
     ),
 }
 """By the effect's name, as it stands under `do`, in the order of `scenarios.faults.EFFECTS`."""

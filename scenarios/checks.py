@@ -13,6 +13,7 @@ from scenarios.checks_environments import check_environments
 from scenarios.checks_expect import check_expectations
 from scenarios.checks_faults import check_service_faults
 from scenarios.checks_groups import check_groups
+from scenarios.checks_host_faults import check_host_fault
 from scenarios.checks_notifications import check_notifications
 from scenarios.checks_people import check_people
 from scenarios.checks_platforms import check_platform
@@ -274,6 +275,7 @@ class _Checker:
         exactly_one(self._report, effect, EFFECTS, "do")
         if (health := effect.get("health")) is not None:
             exactly_one(self._report, health, HEALTH_EFFECTS, "health")
+        check_host_fault(self._facts, fault, effect, self._report, self._warn)
         if effect.get("script") is None:
             return
         event = fault.get("when", "event")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from scenarios.host_faults import ClockFault, NetworkFault
 from scenarios.service_faults import BalancerFault, MemoryLeak
 from scenarios.signals import AlarmFault, Share
 from scenarios.words import (
@@ -24,11 +25,11 @@ COUNTED_BY_DEPLOYMENT = ("event", "status", "weight")
 HEALTH_EFFECTS = ("status", "slow", "flapping")
 EFFECTS = (
     *("health", "script", "agent", "host", "bundle", "file", "alarm"),
-    *("balancer", "slow_start", "memory", "controller"),
+    *("balancer", "slow_start", "memory", "controller", "network", "disk", "clock"),
 )
 AT_NO_HOST = frozenset({"alarm", "balancer", "controller"})
 """Effects that strike the run, at no host in particular."""
-_BY_WORD = frozenset({"agent", "host", "bundle", "balancer"})
+_BY_WORD = frozenset({"agent", "host", "bundle", "balancer", "network"})
 """Effects whose words have nothing in common but where they strike."""
 
 
@@ -137,13 +138,16 @@ class Effect(Model):
     health: HealthFault | None = Field(None, description="What the health check sees in place of the application.")
     script: (
         Annotated[
-            Annotated[Literal["hang", "missing"], Tag("<word>")] | Annotated[ScriptExit, Tag("<exit>")],
+            Annotated[Literal["hang", "missing", "keeps-output-open"], Tag("<word>")]
+            | Annotated[ScriptExit, Tag("<exit>")],
             Discriminator(lambda value: "<exit>" if isinstance(value, dict | ScriptExit) else "<word>"),
         ]
         | None
     ) = Field(None, description="Of the lifecycle event named under `when`.")
     agent: Literal["stop", "restart"] | None = Field(None, description="The agent on the host.")
-    host: Literal["crash", "pause"] | None = Field(None, description="The host as a whole.")
+    host: Literal["crash", "pause", "terminate"] | None = Field(
+        None, description="The host as a whole; one that is terminated never comes back."
+    )
     bundle: Literal["missing", "corrupt", "access-denied"] | None = Field(
         None,
         description="The bundle that the host downloads; with `where.revision`, of that revision. `access-denied`: "
@@ -161,6 +165,9 @@ class Effect(Model):
     controller: Literal["crash"] | None = Field(
         None, description="The controller dies between two steps, and after `for` begins anew from its journal."
     )
+    network: NetworkFault | None = Field(None, description="The host's network.")
+    disk: Literal["full"] | None = Field(None, description="The disk on which the agent keeps what it downloads.")
+    clock: ClockFault | None = Field(None, description="The host's clock.")
 
     @property
     def kind(self) -> str:
@@ -170,10 +177,11 @@ class Effect(Model):
     @property
     def case(self) -> str:
         """The effect's name, with the word that tells one case from another: `health`, `host crash`."""
-        word = getattr(self, self.kind)
+        effect = getattr(self, self.kind)
         if self.kind not in _BY_WORD:
             return self.kind
-        return f"{self.kind} {word if isinstance(word, str) else next(iter(type(word).model_fields))}"
+        word = effect if isinstance(effect, str) else getattr(effect, "kind", None)
+        return f"{self.kind} {word or next(iter(type(effect).model_fields))}"
 
     @property
     def at_no_host(self) -> bool:
@@ -218,6 +226,8 @@ class Fault(Model):
     def _script_needs_event(self) -> Self:
         if self.do.script is not None and (self.when is None or self.when.event is None):
             raise RuleError("a script fault needs when: {event: …}, the lifecycle event whose scripts it strikes")
+        if self.do.host == "terminate" and self.lasts is not None:
+            raise RuleError("a host that is terminated does not come back")
         return self
 
 

@@ -9,6 +9,7 @@ at the end.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -20,13 +21,14 @@ _WHOLE = 100
 class Kind(NamedTuple):
     """What makes hosts alike to the traffic: whether it is shifted to them, what they serve, how well and how fast.
 
-    `answers_ms`: about how long an answer takes, in milliseconds.
+    `answers_ms`: about how long an answer takes, in milliseconds; `lost`: percent of the packets on the way to them.
     """
 
     shifted: bool
     serves: str | None
     well: bool
     answers_ms: int = 0
+    lost: int = 0
 
 
 class Share(NamedTuple):
@@ -37,16 +39,26 @@ class Share(NamedTuple):
     answers_ms: int
 
 
-class Fluid:
-    """The requests of a run. `rate` is requests per second."""
+RESENT_MS = (0, 1_000, 3_000, 7_000, 15_000, 31_000, 63_000)
+"""When TCP sends the first packet of a connection, and sends it again while there is no answer (RFC 6298; Linux)."""
 
-    def __init__(self, rate: int) -> None:
+
+def tries(timeout_ms: int) -> int:
+    """How often the first packet of a connection is sent within a time."""
+    return sum(at_ms < timeout_ms for at_ms in RESENT_MS)
+
+
+class Fluid:
+    """The requests of a run. `rate` is requests per second; `tries`: so often a connection is tried."""
+
+    def __init__(self, rate: int, tries: int = 1) -> None:
         self.rate = rate
+        self._tries = tries
         self._hosts: dict[Kind, int] = defaultdict(int)
         self._side = {False: 0, True: 0}
         self.percent: int | None = None
         """The share of the shifted side; None while nothing is shifted, and there is one side."""
-        self._answered: dict[tuple[int, Share], int] = defaultdict(int)
+        self._answered: dict[tuple[int, Kind], int] = defaultdict(int)
         self._unanswered: dict[int, int] = defaultdict(int)
         self.settled_ms = 0
         """Until when the requests are accounted for."""
@@ -79,7 +91,7 @@ class Fluid:
         for kind, hosts in self._hosts.items():
             share = shares[kind.shifted]
             if hosts and share:
-                self._answered[self._side[kind.shifted], Share(*kind[1:])] += passed_ms * hosts * share
+                self._answered[self._side[kind.shifted], kind] += passed_ms * hosts * share
         answered = sum(share for side, share in shares.items() if self._side[side])
         if answered < _WHOLE:
             self._unanswered[_WHOLE - answered] += passed_ms
@@ -103,8 +115,7 @@ class Fluid:
         self.settle(now_ms)
         failed = self._unanswered_ms()
         by_revision: dict[str, Fraction] = defaultdict(Fraction)
-        for (hosts, fate), host_ms in self._answered.items():
-            share = Fraction(host_ms, hosts * _WHOLE)
+        for fate, share in self._fates():
             if fate.serves is not None:
                 by_revision[fate.serves] += share
             if not fate.well:
@@ -117,9 +128,26 @@ class Fluid:
         """Requests since the run began by their fate, and those that nobody was there to answer: whole ones only."""
         self.settle(now_ms)
         found: dict[Share, Fraction] = defaultdict(Fraction)
-        for (hosts, fate), host_ms in self._answered.items():
-            found[fate] += Fraction(host_ms * self.rate, hosts * _WHOLE * 1000)
+        for fate, share in self._fates():
+            found[fate] += share * self.rate / 1000
         return {fate: int(share) for fate, share in found.items()}, int(self._unanswered_ms() * self.rate / 1000)
+
+    def _fates(self) -> Iterator[tuple[Share, Fraction]]:
+        """What became of the requests, and their share of each millisecond, summed.
+
+        Where packets are lost, a request whose first one is lost waits until it is sent again, and fails in the end.
+        """
+        for (hosts, kind), host_ms in self._answered.items():
+            share = Fraction(host_ms, hosts * _WHOLE)
+            fate = Share(kind.serves, kind.well, kind.answers_ms)
+            lost = Fraction(kind.lost, 100)
+            if not lost:
+                yield fate, share
+                continue
+            for at_ms in RESENT_MS[: self._tries]:
+                yield fate._replace(answers_ms=fate.answers_ms + at_ms), share * (1 - lost)
+                share *= lost
+            yield Share(None, False, 0), share
 
     def _unanswered_ms(self) -> Fraction:
         return Fraction(sum(share * ms for share, ms in self._unanswered.items()), _WHOLE)

@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
+from fleet.agent.layout import ROOT_DIR
+from fleet.docker import outages
 from fleet.docker.bundles import Bundle
-from fleet.docker.hosts import ROOT_DIR
 from fleet.docker.mailbox import Bundles
+from scenarios.host_faults import NetworkFault
 from scenarios.model import Balancer, Effect, HealthFault, ScriptExit
 from simulator.rollout import lifecycle
 
@@ -24,8 +26,6 @@ PID: Final = "/run/drydeploy/agent.pid"
 WARMING: Final = 503
 """What an application answers that has not started yet."""
 OUT_OF_MEMORY: Final = 500
-REDIRECTED: Final = frozenset({"health", "slow_start", "memory"})
-"""Kinds of faults for which connections to the application are led elsewhere."""
 
 
 class Machines(Protocol):
@@ -46,12 +46,18 @@ class Machines(Protocol):
     def unpause(self, host: str) -> None:
         """The host goes on."""
 
+    def remove(self, host: str) -> None:
+        """The host is no more, with its disk."""
+
 
 @dataclass(slots=True)
 class Ills:
     """What is wrong with one host."""
 
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
+    network: dict[str, NetworkFault] = field(default_factory=dict)
+    clock: dict[str, int] = field(default_factory=dict)
+    """How far each fault sets the clock ahead, in milliseconds; 0 once it is healed."""
     scripts: dict[str, str] = field(default_factory=dict)
     bundle: str | None = None
     slow: dict[str, int] = field(default_factory=dict)
@@ -89,10 +95,14 @@ class DockerFaults:
     fault may outlive its host: at a host that is not there nothing is done.
     """
 
-    def __init__(self, hosts: list[str], machines: Machines, bundles: Bundles, balancer: Balancer | None) -> None:
+    def __init__(
+        self, hosts: list[str], machines: Machines, bundles: Bundles, balancer: Balancer | None, balancer_address: str
+    ) -> None:
         self._machines = machines
         self._bundles = bundles
         self._balancer = balancer
+        self.balancer_address = balancer_address
+        """Where the balancer's checks and its users' requests come from."""
         self._ills = {host: Ills() for host in hosts}
 
     def arrived(self, host: str) -> None:
@@ -116,6 +126,16 @@ class DockerFaults:
         if ills is None:
             return
         _KINDS[effect.case].heals(self, host, ills, Strike(name, effect, None))
+
+    def run(self, host: str, command: list[str]) -> None:
+        """Run a program on a host that can run one; what it would change is not there on another."""
+        if self._ills[host].reachable:
+            self._machines.run(host, command)
+
+    def remove(self, host: str) -> None:
+        """A host is terminated by a fault."""
+        self._machines.remove(host)
+        self.left(host)
 
     def needs_preparation(self, host: str, event: str, bundle: Bundle) -> bool:
         """Whether something must be done at a host before it is given this lifecycle event."""
@@ -167,11 +187,11 @@ class DockerFaults:
     def _health(self, host: str, ills: Ills, strike: Strike) -> None:
         assert strike.effect.health is not None
         ills.health[strike.name] = _health(strike.effect.health)
-        self._apply_health(host)
+        self.apply_health(host)
 
     def _health_again(self, host: str, ills: Ills, strike: Strike) -> None:
         ills.health.pop(strike.name, None)
-        self._apply_health(host)
+        self.apply_health(host)
 
     # -- the application as a whole -----------------------------------------------------------------------------
 
@@ -187,7 +207,7 @@ class DockerFaults:
         assert strike.effect.memory is not None
         ills.leaks[strike.name] = strike.effect.memory.leak_after
         ills.health[strike.name] = _leaking(strike.effect.memory.leak_after, time.time())
-        self._apply_health(host)
+        self.apply_health(host)
 
     def _leak_no_more(self, host: str, ills: Ills, strike: Strike) -> None:
         ills.leaks.pop(strike.name, None)
@@ -200,17 +220,23 @@ class DockerFaults:
             ills.health[name] = {"status": WARMING, "everywhere": True, **warm}
         if since is not None:
             ills.health |= {name: _leaking(after, since) for name, after in ills.leaks.items()}
-        self._apply_health(host)
+        self.apply_health(host)
 
     def _back(self, host: str) -> None:
         """A host came back: netfilter forgets its rules when a container stops."""
-        if self._ills[host].health:
-            self._apply_health(host)
+        ills = self._ills[host]
+        if ills.health:
+            self.apply_health(host)
+        if ills.network:
+            outages.apply_network(self, host, ills)
+        if ills.clock:
+            outages.apply_clock(self, host, ills)
 
-    def _apply_health(self, host: str) -> None:
+    def apply_health(self, host: str) -> None:
+        """Have the proxy before the host's application agree with its faults."""
         if not self._ills[host].reachable:
             return
-        assert self._balancer is not None, "a scenario with a health fault and no balancer is refused"
+        assert self._balancer is not None, "what a balancer meets needs one: such a scenario is refused without"
         state = {"path": self._balancer.health_check.path, "faults": self._ills[host].health}
         port = str(self._balancer.port)
         self._machines.run(host, ["python3", "-m", "hostside.health_fault", port, json.dumps(state)])
@@ -308,6 +334,12 @@ _KINDS: Final[dict[str, _Kind]] = {
     "bundle access-denied": _Kind(DockerFaults._deny, DockerFaults._allow),
     "slow_start": _Kind(DockerFaults._slow_start, DockerFaults._start_again),
     "memory": _Kind(DockerFaults._leak, DockerFaults._leak_no_more),
+    "host terminate": _Kind(outages.terminate, _over),
+    "network cut": _Kind(outages.network, outages.network_again),
+    "network loss": _Kind(outages.network, outages.network_again),
+    "network latency": _Kind(outages.latency, outages.latency_again),
+    "disk": _Kind(outages.disk, outages.disk_again),
+    "clock": _Kind(outages.clock, outages.clock_again),
     "file": _Kind(DockerFaults._file, DockerFaults._no_file),
 }
 """By `Effect.case`."""

@@ -25,12 +25,13 @@ from fleet.docker.bundles import Bundle, from_bucket, pack_all
 from fleet.docker.cleanup import remove_dead, remove_run
 from fleet.docker.disks import DiskBook
 from fleet.docker.engine import at_once, connect
-from fleet.docker.faults import REDIRECTED, DockerFaults
+from fleet.docker.faults import DockerFaults
 from fleet.docker.hosts import Hosts, Service, bundles_tar
 from fleet.docker.images import current_image
 from fleet.docker.labels import Run
 from fleet.docker.lanes import Lanes
 from fleet.docker.mailbox import Completion, HostCommand, HostCommands
+from fleet.docker.needs import Needs
 from fleet.docker.network import Network, balancer_container, create_network, listening_address
 from fleet.docker.refusals import refuse
 from fleet.docker.reports import Reports
@@ -104,8 +105,7 @@ class DockerFleet(Fleet):
     async def _start(self, scenario: Scenario) -> None:
         names = self._roster.names
         client, image, network, bundles = await self._in_thread(partial(self._lay_ground, scenario))
-        self._network = network
-        self._bundles: dict[str, Bundle] = bundles
+        self._network, self._bundles = network, bundles
         self._reports.starts = {name: bundle.starts for name, bundle in bundles.items()}
         if len(names) > network.hosts_max:
             raise FleetError(f"the run's network {network.subnet} has no room for {len(names)} hosts")
@@ -115,8 +115,9 @@ class DockerFleet(Fleet):
             self._commands.register(name)
         for bundle in bundles.values():
             self._commands.bundles.put(bundle.key, bundle.content)
-        self._hosts = hosts = Hosts(client, self.run, image, network)
-        self._faults = DockerFaults(names, hosts, self._commands.bundles, scenario.balancer)
+        needs = Needs.of(scenario, (len(bundle.content) for bundle in bundles.values()))
+        self._hosts = hosts = Hosts(client, self.run, image, network, needs)
+        self._faults = DockerFaults(names, hosts, self._commands.bundles, scenario.balancer, network.balancer)
         self._lanes = Lanes(self._break)
         self._disks = DiskBook(scenario, hosts, self._lanes)
         boots: list[Callable[[], None]] = []
@@ -130,7 +131,6 @@ class DockerFleet(Fleet):
             users=scenario.fleet.users,
             bundles=bundles_tar(bundles.values()),
             service=Service(listening, port, self._commands, from_bucket(scenario)),
-            faults=any(fault.do.kind in REDIRECTED for fault in scenario.faults),
         )
         self._service_faults = ServiceFaults(self._balancer, self._commands, self._lanes.beside)
         boots += [partial(self._boot, plan) for plan in self._roster.plans]
@@ -248,12 +248,12 @@ class DockerFleet(Fleet):
         self._roster.join(command.host)
         said = await self._the_balancer().register(command.host, command.id)
         if said is not None:
-            self._reports.refused(command, said)
+            self._reports.not_registered(command, said)
 
     async def _offer(self, command: RunLifecycleEvent) -> None:
         specification, bundle = self._deployments[command.deployment_id]
         if self._faults.needs_preparation(command.host, command.name, bundle):
-            await self._in_a_thread(self._faults.prepare, command.host, command.name, specification, bundle)
+            await asyncio.to_thread(self._faults.prepare, command.host, command.name, specification, bundle)
         self._commands.offer(HostCommand(command.id, command.deployment_id, command.host, command.name))
 
     async def _block(self, command: BlockTraffic) -> None:
@@ -307,10 +307,6 @@ class DockerFleet(Fleet):
         await self._the_balancer().shift(command.hosts, command.percent)
         self._emit(lambda id, at_ms: TrafficShifted(id, at_ms, command.id, command.deployment_id))
 
-    @staticmethod
-    async def _in_a_thread(work: Callable[..., None], *arguments: Any) -> None:
-        await asyncio.to_thread(work, *arguments)
-
     # -- faults -------------------------------------------------------------------------------------------------------
 
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
@@ -318,14 +314,14 @@ class DockerFleet(Fleet):
         if effect.at_no_host:
             self._service_faults.inject(name, effect)
         for host in hosts:
-            self._lane(host, partial(self._in_a_thread, self._faults.inject, host, name, effect, event))
+            self._lane(host, partial(asyncio.to_thread, self._faults.inject, host, name, effect, event))
 
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
         """Undo `inject`."""
         if effect.at_no_host:
             self._service_faults.heal(name, effect)
         for host in hosts:
-            self._lane(host, partial(self._in_a_thread, self._faults.heal, host, name, effect))
+            self._lane(host, partial(asyncio.to_thread, self._faults.heal, host, name, effect))
 
     def at_request(self, number: int, call: Callable[[], None]) -> None:
         """Call this as users make so many requests since `open`."""
@@ -358,8 +354,12 @@ class DockerFleet(Fleet):
         """An agent ended a command. The disk is put right before the host gets its next one."""
         host, bundle = command.host, self._deployments[command.deployment_id][1]
         if self._faults.needs_restoring(host, command.name, bundle):
-            self._lane(host, partial(self._in_a_thread, self._faults.restore, host, command.name, bundle))
+            self._lane(host, partial(asyncio.to_thread, self._faults.restore, host, command.name, bundle))
         self._reports.completed(command, completion)
+
+    def refused(self, command: HostCommand, ahead_ms: int) -> None:
+        """An agent has something to do, and is not believed: its clock is wrong."""
+        self._reports.refused(command, ahead_ms)
 
     # -- measuring ----------------------------------------------------------------------------------------------------
 

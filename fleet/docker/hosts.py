@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet.agent.layout import ROOT_DIR
 from fleet.base import FleetError
 from fleet.docker.bundles import Bundle
 from fleet.docker.cleanup import remove_container
 from fleet.docker.engine import telling
 from fleet.docker.labels import Run
 from fleet.docker.mailbox import REGION, HostCommands, host_identifier
+from fleet.docker.needs import Needs
 from fleet.docker.network import CONTROLLER, Network, endpoint, extra_hosts
 from fleet.docker.sources import HOME, tar_of
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 BOOT: Final = f"{HOME}/boot"
-ROOT_DIR: Final = "/opt/codedeploy-agent/deployment-root"
 PIDS_MAX: Final = 2048
 """A script that forks for ever strikes its own host, not the laptop."""
 LOG_MAX: Final = {"max-size": "4m", "max-file": "1"}
@@ -40,9 +41,9 @@ CAPABILITIES: Final = (
     "SYS_CHROOT",  # daemons that lock themselves in, as nginx and sshd do
 )
 FAULT_CAPABILITY: Final = "NET_ADMIN"
-"""Only in runs with a fault of what the application answers.
+"""Only in runs with a fault of what the application answers, or of the network.
 
-To redirect the application's port, within the container's own network.
+To redirect the application's port and to drop packets, within the container's own network.
 """
 
 _PRIVATE: Final = frozenset({f"{BOOT}/agent.yml"})
@@ -75,21 +76,22 @@ class Hosts:
     Every method but the constructor waits for the engine: call it in a thread.
     """
 
-    def __init__(self, client: DockerClient, run: Run, image: str, network: Network) -> None:
+    def __init__(self, client: DockerClient, run: Run, image: str, network: Network, needs: Needs) -> None:
         self._client = client
         self._run = run
         self._image = image
         self._network = network
+        self._needs = needs
         self._containers: dict[str, str] = {}
 
     def container(self, host: str) -> str:
         """The id of a host's container."""
         return self._containers[host]
 
-    def boot(self, plan: HostPlan, users: Iterable[str], bundles: bytes, service: Service, *, faults: bool) -> None:
+    def boot(self, plan: HostPlan, users: Iterable[str], bundles: bytes, service: Service) -> None:
         """Make a host's container and start it.
 
-        `bundles` is a tar; `faults`: whether its network may be tampered with.
+        `bundles` is a tar.
         """
         from docker.types import LogConfig
 
@@ -106,15 +108,16 @@ class Hosts:
                 host_config=api.create_host_config(
                     init=True,
                     cap_drop=["ALL"],
-                    cap_add=[*CAPABILITIES, *((FAULT_CAPABILITY,) if faults else ())],
+                    cap_add=[*CAPABILITIES, *((FAULT_CAPABILITY,) if self._needs.network else ())],
                     extra_hosts=extra_hosts(self._network, service.listening),
                     network_mode=self._network.name,
                     pids_limit=PIDS_MAX,
+                    tmpfs=self._needs.tmpfs,
                     log_config=LogConfig(type=LogConfig.types.JSON, config=dict(LOG_MAX)),
                 ),
             )["Id"]
             self._containers[plan.name] = container
-            boot = tar_of(_boot_files(plan, users, service), private=_PRIVATE, ended=False).getvalue()
+            boot = tar_of(_boot_files(plan, users, service, self._needs), private=_PRIVATE, ended=False).getvalue()
             # One upload instead of two, and no copy of the bundles for each host.
             upload: Any = iter((boot, bundles))
             api.put_archive(container, "/", upload)
@@ -180,7 +183,7 @@ def bundles_tar(bundles: Iterable[Bundle]) -> bytes:
     return tar_of({bundle.location: bundle.content for bundle in bundles}).getvalue()
 
 
-def _boot_files(plan: HostPlan, users: Iterable[str], service: Service) -> dict[str, bytes]:
+def _boot_files(plan: HostPlan, users: Iterable[str], service: Service, needs: Needs) -> dict[str, bytes]:
     """What the supervisor reads on the first boot. JSON is YAML."""
     address = f"http://{CONTROLLER}:{service.port}"
     agent = {
@@ -199,5 +202,6 @@ def _boot_files(plan: HostPlan, users: Iterable[str], service: Service) -> dict[
         f"{BOOT}/signer.pem": service.commands.certificate_pem,
         f"{BOOT}/users": "".join(f"{user}\n" for user in users).encode(),
         f"{BOOT}/files/.keep": b"",
+        **({f"{BOOT}/clock": b""} if needs.clock else {}),
         **{f"{BOOT}/files{path}": content.encode() for path, content in plan.files.items()},
     }

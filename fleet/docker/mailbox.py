@@ -58,6 +58,9 @@ class Listener(Protocol):
     def completed(self, command: HostCommand, completion: Completion) -> None:
         """An agent ended a command; told as often as agents say so, the first counts."""
 
+    def refused(self, command: HostCommand, ahead_ms: int) -> None:
+        """What an agent says, or asks for, about a command is refused, because of its clock; told as often as that."""
+
 
 class Bundles(Protocol):
     """The bucket of a run, where a scenario takes the right to read it away."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from fleet.docker.bundles import pack
 from fleet.docker.hosts import USER_NAME
+from fleet.docker.needs import DISKS_MAX_BYTES, Needs
 from fleet.docker.roster import HOSTS_MAX
 from scenarios.model import Scenario
 from scenarios.platforms import SERVER
@@ -69,6 +71,34 @@ def _bundles(scenario: Scenario) -> list[str]:
     ]
 
 
+def _network_without_balancer(scenario: Scenario) -> list[str]:
+    return [
+        f"faults[{number}].do.network: {fault.do.network} is met by a balancer, and the scenario has none"
+        for number, fault in enumerate(scenario.faults)
+        if fault.do.network is not None and not fault.do.network.only_controller and scenario.balancer is None
+    ]
+
+
+def _full_disks(scenario: Scenario) -> list[str]:
+    """A disk that can be filled is memory: it must not be too much, and does not outlast a loss of power."""
+    if not any(fault.do.disk is not None for fault in scenario.faults):
+        return []
+    hosts = len(scenario.fleet.named_hosts()) + _replaced(scenario)
+    archives = [len(pack(name, revision.bundle).content) for name, revision in scenario.revisions.items()]
+    size = hosts * Needs.of(scenario, archives).disk_bytes
+    too_large = [
+        f"faults.do.disk: {hosts} hosts with these bundles would take {size >> 20:,} MiB of memory for disks that can "
+        f"be filled, and {DISKS_MAX_BYTES >> 20:,} MiB is the most (use --fleet virtual)"
+    ]
+    back = [
+        f"faults[{number}].do.host: crash, and the host comes back: its disk is memory where a disk is to be full, and "
+        "would come back empty (use --fleet virtual)"
+        for number, fault in enumerate(scenario.faults)
+        if fault.do.host == "crash" and (fault.lasts is not None or fault.where.revision is not None)
+    ]
+    return too_large * (size > DISKS_MAX_BYTES) + back
+
+
 def _users(scenario: Scenario) -> list[str]:
     return [
         f"fleet.users: `{user}` is not a name that Linux takes for a user"
@@ -112,7 +142,9 @@ def _without_code(scenario: Scenario) -> list[str]:
 _CHECKS: Final[tuple[Callable[[Scenario], list[str]], ...]] = (
     _too_many_hosts,
     _without_balancer,
+    _network_without_balancer,
     _bundles,
+    _full_disks,
     _users,
     _files,
     _same_name,

@@ -28,6 +28,7 @@ from fleet.docker.hostside.function_runner import CODEDEPLOY, PING
 from fleet.docker.images import current_image
 from fleet.docker.lanes import Lanes
 from fleet.docker.mailbox import REGION
+from fleet.docker.needs import Needs
 from fleet.docker.network import CONTROLLER, Network, balancer_container, create_network, listening_address
 from fleet.docker.service_faults import ServiceFaults
 from fleet.docker.tasks import (
@@ -101,7 +102,7 @@ class DockerServices(DockerFleet):
         if problem := self._revisions[running].problem:
             raise cannot_run(running, problem)
         self._listening = listening_address(network)
-        self._hosts = self._containers = Tasks(client, self.run, image, network)
+        self._hosts = self._containers = Tasks(client, self.run, image, network, Needs())
         self._functions = Functions(scenario, self._containers, self._reported)
         self._commands.hear_hooks(self._functions.reported)
         self._port = await self._commands.listen(self._listening, self)

@@ -3,61 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol, cast
+from typing import Final, NamedTuple, cast
 
-from fleet.balancer.virtual import Schedule, VirtualBalancer
-from fleet.virtual import service_faults
-from fleet.virtual.disk import Disks
+from fleet.virtual import outages, service_faults
 from fleet.virtual.host import VirtualHost
-from fleet.virtual.residue import VirtualDiskBook
+from fleet.virtual.ward import Answering, Strike, Ward
 from scenarios.model import Effect, HealthFault
 
 _RESTART_MS = 1_000
-
-
-class Ward(Protocol):
-    """The fleet, as far as faults need it; see `fleet.virtual.fleet.VirtualFleet`."""
-
-    now_ms: int
-    hosts: dict[str, VirtualHost]
-    schedule: Schedule
-    disks: Disks
-    book: VirtualDiskBook
-    balancer: VirtualBalancer | None
-    service: service_faults.ServiceIlls
-
-    def at(self, now_ms: int) -> None:
-        """The loop's time is now this."""
-
-    def answers_changed(self, host: VirtualHost) -> None:
-        """Tell the balancer what the host answers now."""
-
-    def wake(self, host: VirtualHost) -> None:
-        """The agent is there again."""
-
-    def resume(self, host: VirtualHost) -> None:
-        """The host goes on after a pause."""
-
-
-class Answering(Protocol):
-    """A fleet whose hosts a balancer checks; see `fleet.virtual.services.VirtualServices`."""
-
-    now_ms: int
-    schedule: Schedule
-
-    def at(self, now_ms: int) -> None:
-        """The loop's time is now this."""
-
-    def answers_changed(self, host: VirtualHost) -> None:
-        """Tell the balancer what the host answers now."""
-
-
-class Strike(NamedTuple):
-    """One fault that strikes: its name, what it does, and the lifecycle event whose scripts a script fault strikes."""
-
-    name: str
-    effect: Effect
-    event: str | None
 
 
 def inject(ward: Ward, name: str, effect: Effect, hosts: Sequence[str], event: str | None) -> None:
@@ -121,7 +74,7 @@ def _stop_agent(_ward: Ward, host: VirtualHost, _: Strike) -> None:
 def _restart_agent(ward: Ward, host: VirtualHost, _: Strike) -> None:
     """It gives up what it has in hand."""
     host.agent_runs = False
-    host.generation += 1
+    host.drop()
 
     def back(_: int, now_ms: int) -> None:
         ward.at(now_ms)
@@ -136,17 +89,15 @@ def _start_agent(ward: Ward, host: VirtualHost, _: Strike) -> None:
     ward.wake(host)
 
 
-def crash(ward: Ward, host: VirtualHost, _: Strike | None = None) -> None:
-    """Every process of a host dies."""
-    host.alive = False
-    host.serves = None
-    host.generation += 1
-    ward.answers_changed(host)
+def _crash(ward: Ward, host: VirtualHost, _: Strike) -> None:
+    ward.crash(host)
 
 
 def _boot(ward: Ward, host: VirtualHost, _: Strike) -> None:
-    host.alive = True
-    ward.wake(host)
+    if not host.gone:
+        host.alive = True
+        ward.answers_changed(host)
+        ward.wake(host)
 
 
 def _pause(ward: Ward, host: VirtualHost, _: Strike) -> None:
@@ -221,9 +172,13 @@ _KINDS: Final[dict[str, _Kind]] = {
     "script": _Kind(_script, _over),
     "agent stop": _Kind(_stop_agent, _start_agent),
     "agent restart": _Kind(_restart_agent, _start_agent),
-    "host crash": _Kind(crash, _boot),
+    "host crash": _Kind(_crash, _boot),
     "host pause": _Kind(_pause, _resume),
     **{f"bundle {word}": _Kind(_bundle, _bundle_again) for word in ("missing", "corrupt", "access-denied")},
+    "host terminate": _Kind(outages.terminate, _over),
+    **dict.fromkeys(("network cut", "network latency", "network loss"), _Kind(outages.network, outages.network_again)),
+    "disk": _Kind(outages.disk, outages.disk_again),
+    "clock": _Kind(outages.clock, outages.clock_again),
     "file": _Kind(_file, _no_file),
     "slow_start": _Kind(_slow_start, _start_again),
     "memory": _Kind(_leak, _leak_no_more),

@@ -14,14 +14,14 @@ from typing_extensions import override
 
 from fleet.balancer.virtual import Answer, Schedule, VirtualBalancer
 from fleet.balancer.words import registration_refused
-from fleet.base import Fleet, MakeEvent, stands_already
+from fleet.base import INVALID_SIGNATURE, Fleet, MakeEvent, stands_already
 from fleet.figures import Figures
 from fleet.virtual import faults, service_faults
 from fleet.virtual.answer_times import AnswerTimes, figures_of
 from fleet.virtual.answers import answer_of
 from fleet.virtual.draws import mix, stream
 from fleet.virtual.ground import Ground
-from fleet.virtual.host import Outcome, VirtualHost
+from fleet.virtual.host import Outcome, Unreported, VirtualHost
 from fleet.virtual.residue import VirtualDiskBook
 from fleet.virtual.revision import VirtualRevision
 from fleet.virtual.service_faults import ServiceIlls
@@ -39,6 +39,7 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
+    AgentRefused,
     Diagnostics,
     Event,
     HostProvisioned,
@@ -83,7 +84,7 @@ class VirtualFleet(Fleet):
         self._called_off: set[str] = set()
         """Hosts that were asked for, and then were not wanted any more before they came."""
         self.service = ServiceIlls()
-        self.balancer = VirtualBalancer(scenario.balancer, schedule) if scenario.balancer else None
+        self.balancer = VirtualBalancer(scenario.balancer, schedule, seed) if scenario.balancer else None
         for host, disk, installed, serves, in_group in ground.hosts:
             self.hosts[host.name] = virtual = VirtualHost(host.name, seed, disk, installed, serves)
             if self.balancer:
@@ -110,9 +111,11 @@ class VirtualFleet(Fleet):
     def perform(self, command: Command) -> None:
         if type(command) is RunLifecycleEvent:
             host = self.hosts[command.host]
-            host.command, host.taken_up = command, False
-            if host.alive and host.agent_runs and not host.paused:
+            host.command, host.taken_up, host.lost = command, False, False
+            if host.works:
                 self._take_up(host, command)
+            elif not host.reaches:
+                self._refuse(host, command)
         elif type(command) is BlockTraffic:
             self._block(command)
         elif type(command) is AllowTraffic:
@@ -159,7 +162,7 @@ class VirtualFleet(Fleet):
         if name in self.hosts:
             host = self.hosts.pop(name)
             host.health_faults.clear()
-            faults.crash(self, host)
+            self.crash(host)
             if self.balancer:
                 self.balancer.remove(name, now_ms)
 
@@ -225,14 +228,30 @@ class VirtualFleet(Fleet):
         if host.paused:
             host.frozen = (began_ms, now_ms - host.paused_ms, outcome)
             return None
-        if host.command is command:
-            host.command = None
         name, (diagnostics, disk) = command.name, outcome
-        status = _SUCCEEDED if diagnostics is None else EventStatus.FAILED
         if diagnostics is None and name in _CHANGES_A_HOST:
             self._succeeded(host, command)
         if disk is not None:
             host.disk = disk
+        if not host.reaches:
+            host.unreported.append(Unreported(command, outcome, began_ms))
+            self._refuse(host, command)
+            return None
+        return self._report(host, command, diagnostics, began_ms, event_id, now_ms)
+
+    def _report(
+        self,
+        host: VirtualHost,
+        command: RunLifecycleEvent,
+        diagnostics: Diagnostics | None,
+        began_ms: int,
+        event_id: int,
+        now_ms: int,
+    ) -> Event:
+        """The service hears how a command ended."""
+        if host.command is command:
+            host.command = None
+        name, status = command.name, _SUCCEEDED if diagnostics is None else EventStatus.FAILED
         return _lifecycle_event_completed(
             event_id, now_ms, command.id, command.deployment_id, host.name, name, status, began_ms, diagnostics
         )
@@ -293,26 +312,59 @@ class VirtualFleet(Fleet):
         faults.heal(self, name, effect, hosts)
 
     def wake(self, host: VirtualHost) -> None:
-        """The agent is there again: it reports what it was at as lost (code 7), and takes up what it was not at yet."""
-        if host.command is None or not host.works:
+        """The agent is there again, or is heard again.
+
+        It reports what it has done, and as lost what it was at when it died (code 7); it takes up what is still to do.
+        """
+        if not (host.alive and host.reaches) or host.paused:
             return
-        if host.taken_up:
-            self._report(host, restarted())
-        else:
-            self._take_up(host, host.command)
+        unreported, host.unreported = host.unreported, []
+        for late in unreported:
+            self.schedule(self.now_ms, partial(self._report_late, host, host.generation, late))
+        command = host.command
+        if command is None or not host.agent_runs:
+            return
+        if host.lost:
+            host.lost = False
+            host.generation += 1
+            self._complete_at(self.now_ms, host, command, Outcome(restarted()), self.now_ms)
+        elif not host.taken_up:
+            self._take_up(host, command)
+
+    def _report_late(
+        self, host: VirtualHost, generation: int, late: Unreported, event_id: int, now_ms: int
+    ) -> Event | None:
+        if host.generation != generation:
+            return None
+        if not host.reaches or host.paused:
+            host.unreported.append(late)
+            return None
+        return self._report(host, late.command, late.outcome.diagnostics, late.began_ms, event_id, now_ms)
+
+    def _refuse(self, host: VirtualHost, command: RunLifecycleEvent) -> None:
+        """The service hears the agent ask for a command, or tell of one, and does not believe it."""
+        if host.alive and host.agent_runs and not host.paused and host.not_believed:
+            ahead_ms = sum(host.clock.values())
+            self.schedule(
+                self.now_ms,
+                lambda id, at: AgentRefused(
+                    id, at, command.id, command.deployment_id, host.name, INVALID_SIGNATURE, ahead_ms
+                ),
+            )
+
+    def crash(self, host: VirtualHost) -> None:
+        """Every process of the host dies."""
+        host.alive = host.paused = False
+        host.serves = host.frozen = None
+        host.drop()
+        self.answers_changed(host)
 
     def resume(self, host: VirtualHost) -> None:
         """The host goes on after a pause, where it stood."""
         if host.frozen is not None:
             (began_ms, left_ms, outcome), host.frozen = host.frozen, None
             self._complete_at(self.now_ms + left_ms, host, cast(RunLifecycleEvent, host.command), outcome, began_ms)
-        elif host.command is not None and not host.taken_up and host.works:
-            self._take_up(host, host.command)
-
-    def _report(self, host: VirtualHost, diagnostics: Diagnostics) -> None:
-        command = cast(RunLifecycleEvent, host.command)
-        host.generation += 1
-        self._complete_at(self.now_ms, host, command, Outcome(diagnostics), self.now_ms)
+        self.wake(host)
 
     # -- measuring ----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from fleet import bundle_store
 from fleet.agent import messages, protocol
+from fleet.agent.layout import ROOT_DIR
 from fleet.base import bundle_location
 from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
@@ -50,7 +51,10 @@ class Workshop:
 
     def work(self, host: VirtualHost, name: str) -> Work:
         """How long this lifecycle event takes on this host, now, and what it comes to."""
-        return _KINDS[name](self, host, name, mix(host.draws, self._draws[name]))
+        draw = mix(host.draws, self._draws[name])
+        if host.disk_full:
+            return _between(_AGENT_MS, draw), Outcome(_unknown(messages.not_noted(messages.DISK_FULL, ROOT_DIR)))
+        return _KINDS[name](self, host, name, draw)
 
     def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
         return self._leaving(host, name, self.revision, _run(host, name, self.revision, draw))
@@ -124,7 +128,7 @@ def _run(host: VirtualHost, name: str, revision: VirtualRevision | None, draw: i
         took_ms = _between(_SCRIPT_MS, mix(draw >> 16, number)) if script.lasts_ms is None else script.lasts_ms
         if fault == "hang" or script.hangs or took_ms > script.timeout_ms:
             return lasts_ms + script.timeout_ms, Outcome(_timed_out(script))
-        if fault is None and script.keeps_output_open:
+        if fault == "keeps-output-open" or (fault is None and script.keeps_output_open):
             return lasts_ms + script.timeout_ms, Outcome(_output_left_open(script))
         lasts_ms += took_ms
         status = fault.exit if isinstance(fault, ScriptExit) else script.exit

@@ -14,12 +14,15 @@ import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from aiohttp import web
 
+from fleet.base import INVALID_SIGNATURE
 from fleet.bundle_store import ACCOUNT
 from fleet.docker.mailbox import REGION, Completion, HookReported, HostCommand, Listener, host_identifier
+from scenarios.host_faults import SKEW_MAX_MS
 from simulator.api.bundle_store import PATH, BundleStore
 from simulator.api.host_envelope import FORMAT, EnvelopeSigner
 from simulator.api.host_mailbox import CommandStatus, Mailbox, Slip
@@ -34,6 +37,7 @@ API: Final = "CodeDeploy_20141006"
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 MESSAGE_DEFAULT: Final = {True: "Succeeded", False: "the agent gave no reason"}
 
+_STAMP = "%Y%m%dT%H%M%SZ"
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
 _EXECUTION = re.compile(r"^[^/]+/[^/]+/[^/]+/.+$")
 
@@ -156,6 +160,7 @@ class HostCommandEndpoint:
             operation = self._operation(request)
             self._check_caller(request)
             body = _object(await request.read())
+            self._check_clock(request, body)
             answer = await operation(body)
         except ClientError as error:
             return _json({"__type": error.code, "message": error.message}, status=400)
@@ -177,10 +182,30 @@ class HostCommandEndpoint:
     def _check_caller(self, request: web.Request) -> None:
         """Only agents of this run know its access keys.
 
-        It keeps strangers out; signatures are not verified.
+        It keeps strangers out; of a signature nothing but its date is looked at.
         """
         if self._caller(request) is None:
             raise ClientError("UnrecognizedClientException", "The security token included in the request is invalid.")
+
+    def _check_clock(self, request: web.Request, body: dict[str, Any]) -> None:
+        """A signature is good for five minutes before and after its date, as AWS has it."""
+        signed = _date(request.headers.get("X-Amz-Date", ""))
+        now = datetime.now(UTC)
+        ahead_ms = round((signed - now) / timedelta(milliseconds=1))
+        if abs(ahead_ms) <= SKEW_MAX_MS:
+            return
+        slip = self._slip(body) if "HostCommandIdentifier" in body else self._mailbox(body).outstanding
+        if slip is not None and not slip.ended:
+            self._told().refused(slip.command, ahead_ms)
+        margin = timedelta(milliseconds=SKEW_MAX_MS)
+        found, right = _stamp(signed), _stamp(now)
+        if ahead_ms > 0:
+            message = (
+                f"Signature not yet current: {found} is still later than {_stamp(now + margin)} ({right} + 5 min.)"
+            )
+        else:
+            message = f"Signature expired: {found} is now earlier than {_stamp(now - margin)} ({right} - 5 min.)"
+        raise ClientError(INVALID_SIGNATURE, message)
 
     def _mailbox(self, body: dict[str, Any]) -> Mailbox:
         identifier = _text(body, "HostIdentifier")
@@ -281,6 +306,19 @@ def execution_id(deployment_id: str) -> str:
     An agent takes its last part for the deployment's id.
     """
     return f"CodeDeploy/{REGION}/prod/drydeploy:public/arn:aws:sds:{REGION}:{ACCOUNT}:deployment/{deployment_id}"
+
+
+def _date(header: str) -> datetime:
+    """The time at which a request was signed."""
+    try:
+        return datetime.strptime(header, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        message = f"Authorization header requires existence of 'X-Amz-Date' as YYYYMMDDTHHMMSSZ; found {header!r}"
+        raise ClientError("IncompleteSignatureException", message) from None
+
+
+def _stamp(time: datetime) -> str:
+    return time.strftime(_STAMP)
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> web.Response:

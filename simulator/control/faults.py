@@ -15,6 +15,7 @@ from typing import Protocol
 
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
+from scenarios.host_faults import ClockFault, NetworkFault
 from scenarios.model import NO_REVISION, Effect, Fault, NamedHost
 from scenarios.words import duration_text
 from simulator.control.triggers import Trigger
@@ -257,6 +258,8 @@ def _words(effect: Effect) -> str:
     value = getattr(effect, effect.kind)
     if isinstance(value, int):
         return duration_text(value)
+    if isinstance(value, NetworkFault | ClockFault):
+        return str(value)
     if (words := getattr(value, "words", None)) is not None or isinstance(value, str):
         return str(words or value)
     if effect.file is not None:

@@ -21,6 +21,7 @@ from simulator.rollout.commands import (
     TerminateHost,
 )
 from simulator.rollout.events import (
+    AgentRefused,
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
@@ -44,6 +45,7 @@ from simulator.rollout.events import (
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC
 from simulator.rollout.machine import Rollout
+from simulator.rollout.messages import duration
 from simulator.rollout.stages import STAGE_TIMER
 from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, Trigger
 
@@ -156,6 +158,11 @@ def _completed(event: LifecycleEventCompleted, _: Rollout | None) -> Iterator[Li
     )
 
 
+def _refused(event: AgentRefused, _: Rollout | None) -> Iterator[Line]:
+    wrong = f"{duration(abs(event.ahead_ms))} {'ahead' if event.ahead_ms > 0 else 'behind'}"
+    yield event.host, words.WARNING, f"its agent is refused ({event.code}): the host's clock is {wrong}"
+
+
 def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Line]:
     answer = f"GET {event.path} answered {event.seen}"
     if event.healthy:
@@ -238,6 +245,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     GateAnswered: _gate_answered,
     LifecycleEventStarted: _started,
     LifecycleEventCompleted: _completed,
+    AgentRefused: _refused,
     HealthCheckReported: _health,
     OperatorSpoke: _spoke,
     HostProvisioned: _provisioned,

@@ -127,6 +127,18 @@ class LifecycleEventCompleted(DeploymentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class AgentRefused(DeploymentEvent):
+    """What a host's agent says of the command `cause`, or asks for about it, is refused by the service.
+
+    `code` is AWS's word for the error; `ahead_ms` is how far the host's clock is ahead, negative where it is behind.
+    """
+
+    host: str
+    code: str
+    ahead_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCheckReported(Event):
     """The balancer's opinion of a host changed, or what it sees at the host did.
 
@@ -263,6 +275,7 @@ EVENTS: dict[str, type[Event]] = {
         GateAnswered,
         LifecycleEventStarted,
         LifecycleEventCompleted,
+        AgentRefused,
         HealthCheckReported,
         TimerFired,
         StopRequested,

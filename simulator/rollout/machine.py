@@ -34,6 +34,7 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
+    AgentRefused,
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
@@ -166,6 +167,13 @@ class Rollout(StageWalk):
             raise self._astray(host, event.name)
         self._end_event(host, event, event.status, event.started_ms, event.diagnostics)
 
+    def _agent_refused(self, event: AgentRefused) -> None:
+        host = self._host(event.host)
+        if host.command == event.cause:
+            host.refused = event
+        else:
+            self.ignored += 1
+
     def _health_reported(self, event: HealthCheckReported) -> None:
         host = self.hosts.get(event.host)
         if host is None:
@@ -287,6 +295,7 @@ _END_TRIGGER = {
 _WORKING: dict[type[Event], Callable[..., None]] = {
     LifecycleEventStarted: Rollout._event_started,
     LifecycleEventCompleted: Rollout._event_completed,
+    AgentRefused: Rollout._agent_refused,
     HealthCheckReported: Rollout._health_reported,
     TimerFired: Rollout._timer_fired,
     HostProvisioned: Rollout._awaited_came,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment, Limits
-from simulator.rollout.events import HealthCheckReported
+from simulator.rollout.events import AgentRefused, HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
 from strategies.configuration import ComputePlatform
@@ -56,6 +56,8 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
         return f"{_seen(health)}; not healthy within {waited}"
     if host.event == lifecycle.BLOCK_TRAFFIC:
         return f"the balancer did not let go of the host within {waited}: requests were still under way"
+    if (refused := host.not_believed) is not None:
+        return _not_believed(host, refused, waited)
     if host.started_ms == NEVER:
         return (
             f"the agent did not begin {host.event} within {waited}, and no script ran: the agent is not running, or it "
@@ -65,6 +67,20 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
         f"{host.event} had begun and did not end within {duration(limits.event_ms)}: the agent or the host went "
         "away in the middle of it, or a script ran on"
     )
+
+
+def _not_believed(host: Host, refused: AgentRefused, waited: str) -> str:
+    """Why nothing was heard of a host whose clock is wrong."""
+    wrong = f"{duration(_whole_minutes(abs(refused.ahead_ms)))} {'ahead' if refused.ahead_ms > 0 else 'behind'}"
+    what = f"{host.event} did not begin" if host.started_ms == NEVER else f"nobody heard of the end of {host.event}"
+    return (
+        f"the host's clock is {wrong}, and a signature is good for five minutes: the service refuses what the agent "
+        f"says ({refused.code}), so {what} within {waited}. Set the clock; no script is to blame"
+    )
+
+
+def _whole_minutes(ms: int) -> int:
+    return round(ms / 60_000) * 60_000
 
 
 def target_timed_out(host: Host, _limits: Limits, now_ms: int) -> str:

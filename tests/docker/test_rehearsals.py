@@ -278,6 +278,7 @@ STRIKES = (
     ("BeforeInstall", {"script": "missing"}, None),
     ("ApplicationStart", {"script": {"exit": 3}}, None),
     ("ApplicationStart", {"script": "hang"}, None),
+    ("ApplicationStart", {"script": "keeps-output-open"}, None),
     ("ApplicationStart", {"agent": "restart"}, None),
     ("Install", {"host": "pause"}, "2s"),
 )
@@ -316,7 +317,7 @@ def test_faults_are_told_alike_on_both_fleets(engine: DockerClient, tmp_path: Pa
     )
     here, _ = assert_same(scenario, tmp_path / "journal.jsonl")
     failed = [rollout.status == "Failed" for rollout in here.result.rollouts]
-    assert failed == [True] * 4 + [False] + [True] * len(BUNDLES) + [False]
+    assert failed == [True] * 5 + [False] + [True] * len(BUNDLES) + [False]
 
 
 def write(directory: Path, files: dict[str, str]) -> None:

@@ -190,6 +190,10 @@ class Play:
         """The balancer's health check sees this at the host."""
         yield from self._tell(self.hand.health(host, seen))
 
+    def do_refused(self, host: str, minutes: str, cause: str | None = None) -> Iterator[str]:
+        """The agent is refused: its clock is so many minutes ahead, or behind where they are negative."""
+        yield from self._tell(self.hand.refuse(host, int(minutes) * 60_000, cause=cause))
+
     def do_timer(self, name: str) -> Iterator[str]:
         """The time of a timer comes: a host's, `deployment`, or `stage`."""
         yield from self._tell(self.hand.fire(name))

@@ -26,6 +26,7 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment, Limits, Success, Target
 from simulator.rollout.events import (
+    AgentRefused,
     DeploymentCreated,
     Diagnostics,
     Event,
@@ -181,6 +182,12 @@ class Hand:
         state = self.rollout.hosts.get(host)
         cause = state.command if state else ""
         return self.feed(HealthCheckReported(self.id(), self.now_ms, cause, host, seen == "200", "/", "200", seen))
+
+    def refuse(self, host: str, ahead_ms: int, *, cause: str | None = None) -> tuple[Command, ...]:
+        """The service does not believe the host's agent, whose clock is so far ahead."""
+        wanted, deployment = cause or self.rollout.hosts[host].command, self.rollout.deployment_id
+        event = AgentRefused(self.id(), self.now_ms, wanted, deployment, host, "InvalidSignatureException", ahead_ms)
+        return self.feed(event)
 
     def fire(self, timer: str) -> tuple[Command, ...]:
         """The time of a timer comes: a host's by its name, `deployment`, `stage` for the stage's own, or in full."""

@@ -1,4 +1,4 @@
-"""A proxy before a host's application: it answers the health check's path as a fault demands.
+"""A proxy before a host's application: it answers the health check's path as a fault demands, or makes all wait.
 
     python3 -m hostside.health_proxy PORT STATE_FILE
 
@@ -6,8 +6,9 @@ Connections to the application's port are redirected here by the host's own netf
 health check's path is handed on to where it was meant to go. The state file is read for every request::
 
     {"path": "/", "faults": {"name": {"status": 404, "slow_ms": 0, "up_ms": 0, "down_ms": 0, "since":
-    1700000000.0}}}
+    1700000000.0}, "other": {"latency_ms": 300}}}
 
+A request for any path waits for every `latency_ms`.
 A flapping fault has `down_ms` and `up_ms`: it fails for the one, from `since` on, then passes for the other. One that
 strikes `everywhere` strikes other paths too; one with `until` is over then; one with `after` begins once so many
 requests of users have been handed on since `since` (a time in seconds, which tells one count from another).
@@ -41,7 +42,7 @@ Served = Counter[tuple[str, float]]
 def verdict(state: dict[str, Any], target: str, now_s: float, served: Served) -> tuple[int | None, float]:
     """What a request for `target` meets: a status code instead of an answer or None, and seconds of delay."""
     checked = state["path"] in (target, target.partition("?")[0])
-    status, delay_s = None, 0.0
+    status, delay_s = None, sum(fault.get("latency_ms", 0) for fault in state["faults"].values()) / 1000
     for name, fault in state["faults"].items():
         if not (checked or fault.get("everywhere")) or not strikes(name, fault, now_s, served):
             continue

@@ -236,6 +236,18 @@ def test_a_refused_connection_is_a_service_that_is_away_and_no_refusal(idle_host
         client.complete("command-1", succeeded())
 
 
+@pytest.mark.parametrize(
+    "operation", ["GetDeploymentSpecification", "PutHostCommandAcknowledgement", "PutHostCommandComplete"]
+)
+def test_a_signature_that_is_not_believed_may_be_believed_once_the_clock_is_right(host: Host, operation: str) -> None:
+    expired = {"__type": "InvalidSignatureException", "message": "Signature expired"}
+    host.service.failures[operation] = [(400, expired)] * 3
+    command = host.send("DownloadBundle", host.announce(host.specification("d-1", host.bundle(APPSPEC))))
+    count = 4 if operation == "PutHostCommandComplete" else 1
+    calls = host.service.wait_for("PutHostCommandComplete", command=command, count=count)
+    assert {call.body["CommandStatus"] for call in calls} == {"Succeeded"}
+
+
 def test_a_service_that_refuses_the_acknowledgement_is_believed(host: Host) -> None:
     refusal = {"__type": "ClientException", "message": "no such command"}
     host.service.failures["PutHostCommandAcknowledgement"] = [(400, refusal)]

@@ -16,6 +16,7 @@ from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunStatus
 from simulator.rollout.events import (
     EVENTS,
+    AgentRefused,
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
@@ -85,6 +86,7 @@ SAMPLES: list[Event] = [
     GateAnswered(2, 5, "", "prod", "somebody", True),
     LifecycleEventStarted(2, 5, "1.2", "d-1", "h1", "Install"),
     LifecycleEventCompleted(3, 9, "1.2", "d-1", "h1", "Install", EventStatus.FAILED, 5, FAILED),
+    AgentRefused(4, 30, "3.0", "d-1", "h1", "InvalidSignatureException", -600_000),
     HealthCheckReported(4, 9, "", "h1", False, "/", "200", "404"),
     TimerFired(5, 9, "1.3", "d-1", "host:h1"),
     StopRequested(6, 9, "", "d-1", "somebody", True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -18,6 +20,7 @@ from fleet.docker.cleanup import remove_stale
 from fleet.docker.doctor import doctor
 from fleet.docker.engine import connect
 from fleet.docker.mailbox import Completion
+from fleet.docker.needs import DISK_BYTES, DISK_TIMES, Needs
 from fleet.docker.refusals import refuse
 from fleet.docker.reports import diagnostics_of
 from fleet.docker.roster import HOSTS_MAX, Roster
@@ -117,6 +120,8 @@ def test_only_the_tail_of_a_log_is_kept() -> None:
         ({"fleet": {"hosts": 1, "files": {"/a/../b": ""}}}, "fleet.files"),
         ({"fleet": {"hosts": [{"name": "a"}, {"name": "A"}]}}, "fleet.hosts"),
         ({"faults": [{"do": {"health": {"status": 500}}}]}, "faults[0].do.health"),
+        ({"faults": [{"do": {"network": {"cut": "both"}}}]}, "faults[0].do.network"),
+        ({"faults": [{"do": {"network": {"latency": "1s"}}}]}, "faults[0].do.network"),
     ],
 )
 def test_what_cannot_be_done_is_refused_by_name(more: dict[str, Any], word: str) -> None:
@@ -154,7 +159,35 @@ def test_bundles_are_in_a_bucket_only_where_somebody_is_not_let_into_it(tmp_path
     }
 
 
+@pytest.mark.parametrize("back", [{"for": "1s"}, {"where": {"revision": "v1"}}])
+def test_a_disk_in_memory_does_not_outlast_a_loss_of_power(tmp_path: Path, back: dict[str, Any]) -> None:
+    revisions = {"v1": str(directory(tmp_path, STARTS))}
+    full: dict[str, Any] = {"do": {"disk": "full"}}
+    (reason,) = refuse(scenario(revisions=revisions, faults=[full, {"do": {"host": "crash"}, **back}]))
+    assert reason.startswith("faults[1].do.host: crash")
+    assert refuse(scenario(revisions=revisions, faults=[full, {"do": {"host": "crash"}}])) == []
+
+
+def test_disks_that_take_too_much_memory_are_refused(tmp_path: Path) -> None:
+    large = directory(tmp_path, STARTS)
+    (large / "noise").write_bytes(random.Random(7).randbytes(1 << 20))
+    revisions, faults = {"v1": str(large)}, [{"do": {"disk": "full"}}]
+    assert refuse(scenario(revisions=revisions, faults=faults, fleet={"hosts": 20})) == []
+    (reason,) = refuse(scenario(revisions=revisions, faults=faults, fleet={"hosts": 40}))
+    assert re.match(r"faults\.do\.disk: 40 hosts .* 1,4\d\d MiB of memory .* 1,024 MiB is the most", reason)
+
+
+def test_a_host_has_no_more_than_its_faults_need() -> None:
+    none = Needs.of(scenario(), [1])
+    assert (none, none.tmpfs) == (Needs(), {})
+    faults = [{"do": do} for do in ({"network": {"cut": "controller"}}, {"clock": {"offset": "1h"}}, {"disk": "full"})]
+    needs = [Needs.of(scenario(faults=[fault]), [1]) for fault in faults]
+    assert needs == [Needs(network=True), Needs(clock=True), Needs(disk_bytes=DISK_BYTES + DISK_TIMES)]
+    assert list(needs[2].tmpfs) == ["/opt/codedeploy-agent/deployment-root"]
+
+
 def test_what_can_be_done_is_not_refused() -> None:
+    assert refuse(scenario(faults=[{"do": {"network": {"cut": "controller"}}}])) == []
     assert refuse(scenario(balancer={}, faults=[{"do": {"health": {"status": 500}}}])) == []
 
 

@@ -51,6 +51,13 @@ PROMISED = {
     "slow-start",
     "memory-leak",
     "alarm-flaps",
+    "host-cut-off-from-controller",
+    "host-cut-off-from-balancer",
+    "network-latency",
+    "network-loss",
+    "disk-full",
+    "clock-wrong",
+    "host-terminated-mid-deployment",
 }
 
 WARNED = {"canary-no-bake", "late-failure", "no-instances"}
