@@ -79,6 +79,16 @@ def test_it_is_read() -> None:
             "faults: [{when: {event: DownloadBundle}, do: {health: {status: 500}}}]\ndeploy:",
             *(12, "DownloadBundle never comes on ECS", "there is BeforeInstall"),
         ),
+        ("deploy:", "faults: [{do: {balancer: restart}}]\ndeploy:", 12, "a fault of balancer is for servers, and this is ECS", "controller"),
+        ("deploy:", "faults: [{do: {slow_start: 5s}}]\ndeploy:", 12, "a fault of slow_start is for servers", "health"),
+        ("deploy:", "faults: [{do: {memory: {leak_after: 9}}}]\ndeploy:", 12, "a fault of memory is for servers", "alarm"),
+        ("deploy:", "faults: [{do: {bundle: missing}}]\ndeploy:", 12, "a fault of bundle is for servers", "alarm"),
+        ("deploy:", "faults: [{do: {network: {latency: 1s}}}]\ndeploy:", 12, "a fault of network is for servers", "alarm"),
+        ("deploy:", "environments: {production: {}}\ndeploy:", 12, "environments are groups of servers: a run on ECS has one service", "a scenario for each"),
+        ("all-at-once", "all-at-once\n  ec2_tag_filters: [{key: a}]", 12, "ec2_tag_filters chooses hosts, and ECS has none", "take it away"),
+        ("all-at-once", "all-at-once\n  on_premises_tag_set: [[{key: a}]]", 12, "on_premises_tag_set chooses hosts, and ECS has none", "take it away"),
+        ("all-at-once", "all-at-once\n  deployment_option: WITHOUT_TRAFFIC_CONTROL", 12, "this group is WITHOUT_TRAFFIC_CONTROL", "take deployment_option away"),
+        ("{revision: v2}", "{revision: v2, when: {event: ApplicationStop}}", 13, "ApplicationStop never comes on ECS", "there is BeforeInstall"),
         ("deploy:", "expect: {in_service_min: 3}\ndeploy:", 12, "in_service_min: 3 is more than the 2 tasks", "at most 2"),
     ],
 )  # fmt: skip
@@ -86,6 +96,39 @@ def test_a_mistake_is_told_at_its_place(old: str, new: str, line: int, message: 
     assert old in GOOD
     found = mistakes(GOOD.replace(old, new, 1))
     assert any((at, True, True) == (line, message in text, remedy in cure) for at, text, cure in found), found
+
+
+def grouped(*groups: str) -> str:
+    """The same with a list of groups."""
+    before, _, after = GOOD.partition("group:\n")
+    written = "".join(f"  - {{{group}}}\n" for group in groups)
+    return before + "groups:\n" + written + after.partition("all-at-once\n")[2].replace("v2}", "v2, group: a}")
+
+
+def test_one_group_in_a_list_is_as_good() -> None:
+    text = grouped("name: a, compute_platform: ECS, application: shop, running: v1").replace(", running: v1}", "}", 1)
+    found = loads(text, name="f.yml", directory=BUNDLES)
+    assert found.fleet.running is None
+    assert [target.name for target in found.targets()] == ["shop"]
+    assert strategy_of(found, found.deploy[0])[0] == "ecs"
+
+
+@pytest.mark.parametrize("platform", ["ECS", "Lambda"])
+def test_a_run_has_one_service_or_function(platform: str) -> None:
+    text = grouped(f"name: a, compute_platform: {platform}", f"name: b, compute_platform: {platform}")
+    what = {"ECS": "service", "Lambda": "function"}[platform]
+    message = f"{platform}: a run has one {what}, and this is a second group"
+    assert (11, message, "keep one group, or make two scenarios of it") in mistakes(text)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Server", "ECS"), ("ECS", "Server"), ("Lambda", "ECS")], ids=lambda word: str(word)
+)
+def test_a_run_has_one_platform(first: str, second: str) -> None:
+    written = {word: "" if word == "Server" else f", compute_platform: {word}" for word in (first, second)}
+    message = f"compute_platform: this group is for {second}, the first for {first}, and a run has one"
+    found = mistakes(grouped(f"name: a{written[first]}", f"name: b{written[second]}"))
+    assert found[0] == (11, message, "make two scenarios of it")
 
 
 def test_lambda_has_one_version_and_waits_for_nobody() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fleet.base import FleetError
 from scenarios.model import Scenario
 from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunResult
-from simulator.rollout.events import RevisionRefused
+from simulator.rollout.events import HealthCheckReported, RevisionRefused
 from simulator.rollout.statuses import ErrorCode
 from tests.support.rehearsals import BUNDLES, Watcher, broken, run
 from tests.support.services import aws_lambda, ecs, revision
@@ -94,6 +95,50 @@ def test_a_fault_comes_with_the_nth_shift() -> None:
     }
     result = run(ecs(faults=[fault], group={"deployment_config": {"linear": {"percent": 50, "every": "5s"}}}))
     assert [change.active for change in result.faults] == [True]
+
+
+def test_a_fault_comes_with_a_share_of_the_traffic_or_with_a_request() -> None:
+    weight = {"when": {"weight": 100}, "where": {"revision": "v2"}, "do": {"health": {"status": 500}}}
+    request = {"when": {"request": 100}, "where": {"revision": "v1"}, "do": {"health": {"slow": "10ms"}}}
+    watcher = Watcher()
+    result = run(ecs(faults=[weight, request]), observers=[watcher])
+    struck = {change.fault: change.at_ms for change in result.faults}
+    shifted = [e.at_ms for e, commands in watcher.seen if any(type(c).__name__ == "ShiftTraffic" for c in commands)]
+    assert struck == {"health 500": shifted[-1], "health slow 10": 5_000}
+
+
+def test_a_health_check_that_flaps_is_seen_in_turn() -> None:
+    flapping = {"up": "3s", "down": "3s", "status": 503}
+    fault = {"when": {"at": "0s"}, "where": {"revision": "v2"}, "do": {"health": {"flapping": flapping}}}
+    watcher = Watcher()
+    result = run(ecs(faults=[fault]), observers=[watcher])
+    seen = [event.seen for event, _ in watcher.seen if isinstance(event, HealthCheckReported)]
+    assert seen[:3] == ["503", "200", "503"]  # not steady, steady, and sick in its bake
+    assert error(result)[0] is ErrorCode.ECS_UPDATE_ERROR
+    assert result.outcome is Outcome.ROLLED_BACK
+
+
+@pytest.mark.parametrize("made", [ecs, aws_lambda])
+@pytest.mark.parametrize(("event", "times"), [("BeforeAllowTraffic", 1), ("AllowTraffic", 2), ("AfterAllowTraffic", 1)])
+def test_a_controller_that_dies_ends_where_it_would_have_ended(
+    made: Callable[..., Scenario], event: str, times: int
+) -> None:
+    crash = {"when": {"event": event}, "do": {"controller": "crash"}, "for": "2s"}
+    well, again = run(made(), 3), run(made(faults=[crash]), 3)
+    assert [change.active for change in again.faults] == [True, False] * times  # as often as traffic is shifted
+    assert again.outcome is well.outcome is Outcome.SUCCEEDED
+    ended = [[record.name for record in host.records] for host in again.rollouts[0].hosts.values()]
+    assert ended == [[record.name for record in host.records] for host in well.rollouts[0].hosts.values()]
+    assert broken(again) == []
+
+
+def test_a_second_deployment_of_a_service_waits_for_the_first() -> None:
+    again = {"revision": "v3", "when": {"status": "Baking", "deployment": 1}, "if_active": "queue"}
+    revisions = {"v1": revision("ecs-v1"), "v2": revision("ecs-v2"), "v3": revision("ecs-v2")}
+    result = run(ecs(revisions=revisions, deploy=[{"revision": "v2"}, again]))
+    assert [str(rollout.status) for rollout in result.rollouts] == ["Succeeded", "Succeeded"]
+    assert [refused.queued for refused in result.not_created] == [True]
+    assert result.rollouts[-1].aftermath[0].revision == "v3"
 
 
 def test_nobody_asks_a_function_for_its_health() -> None:
