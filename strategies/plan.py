@@ -82,12 +82,14 @@ class Deploy:
         return max(min(self.fleet - self.required, len(self.hosts) - self.own_required), 0)
 
     def __str__(self) -> str:
-        hosts = len(self.hosts)
-        required = self.required
-        words = (
-            f"{_PART_WORDS[self.part]} {hosts} host{'s' * (hosts != 1)}, {self.at_once} at once, "
-            f"{required} stay{'s' * (required == 1)} healthy ({self.minimum_healthy_hosts})"
-        )
+        hosts, required = len(self.hosts), self.required
+        pace = "all at once" if hosts == self.at_once > 1 else f"{self.at_once} at once"
+        words = f"{_PART_WORDS[self.part]} {hosts} host{'s' * (hosts != 1)}, {pace}"
+        if required:
+            # Of hosts that are out of traffic none is healthy; the minimum says how many of them have to succeed.
+            stay = "must stay healthy" if self.part is Part.WHOLE else "must succeed"
+            share = self.minimum_healthy_hosts.type is MinimumHealthyHostsType.FLEET_PERCENT
+            words += f", {required} {stay}" + (f" ({self.minimum_healthy_hosts})" if share else "")
         return words + (f", {self.own_required} of these {hosts}" if self.own_required else "")
 
 
@@ -99,7 +101,7 @@ class Bake:
     lasts_ms: int
 
     def __str__(self) -> str:
-        return f"bake for {seconds(self.lasts_ms)}: a host that turns unhealthy fails the deployment"
+        return f"bake for {duration(self.lasts_ms)}: a host that turns unhealthy fails the deployment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Approve:
 
     def __str__(self) -> str:
         then = "goes on" if self.then_continue else "stops"
-        limit = "" if self.waits_ms is None else f"; without an answer within {seconds(self.waits_ms)} it {then}"
+        limit = "" if self.waits_ms is None else f"; without an answer within {duration(self.waits_ms)} it {then}"
         return f"wait until somebody says continue{limit}"
 
 
@@ -150,9 +152,9 @@ class Terminate:
     keep: bool = False
 
     def __str__(self) -> str:
-        wait = f"after {seconds(self.after_ms)}, " if self.after_ms else ""
-        what = "leave running" if self.keep else "terminate"
-        return f"{wait}{what} {len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        wait = f"after {duration(self.after_ms)}, " if self.after_ms else ""
+        hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        return f"{wait}let {hosts} leave the group, and run on" if self.keep else f"{wait}terminate {hosts}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class Analyse:
     lasts_ms: int
 
     def __str__(self) -> str:
-        return f"analyse by {self.analysis} for {seconds(self.lasts_ms)}"
+        return f"analyse by {self.analysis} for {duration(self.lasts_ms)}"
 
 
 Stage = Deploy | Bake | Approve | Provision | Shift | Terminate | Analyse
@@ -205,6 +207,12 @@ class Strategy(Protocol):
         ...
 
 
-def seconds(ms: int) -> str:
-    """A duration in a stage's description: `90s`, `1.5s`."""
-    return f"{ms / 1000:g}s"
+def duration(ms: int) -> str:
+    """Milliseconds as a person writes them: `800ms`, `12s`, `1.5s`, `5m`, `1h 10m`."""
+    if ms < 1000:
+        return f"{ms}ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f}s".replace(".0s", "s")
+    hours, rest = divmod(round(ms / 1000), 3600)
+    minutes, seconds = divmod(rest, 60)
+    return " ".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)

@@ -127,9 +127,7 @@ class Rollout(StageWalk):
         members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
         self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
         self._label_hosts()
-        hosts = f"{len(deployment.targets)} host{'s' * (len(deployment.targets) != 1)}"
-        why = f"deploy {deployment.revision} to {hosts}, {deployment.strategy}, {deployment.config.name}"
-        self._notify(Trigger.DEPLOYMENT_START, why)
+        self._notify(Trigger.DEPLOYMENT_START, messages.begins(deployment, self.hosts.values()))
         self._start_timer(
             DEPLOYMENT_TIMER,
             event.at_ms + deployment.limits.deployment_ms,
@@ -223,8 +221,7 @@ class Rollout(StageWalk):
     # -- the deployment's end -----------------------------------------------------------------------------------
 
     def _out_of_time(self, event: TimerFired) -> None:
-        limit = messages.duration(self.deployment.limits.deployment_ms)
-        message = f"the deployment did not end within {limit}"
+        message = messages.out_of_time(self.stages[self.stage], self.deployment.limits, paused=self.paused)
         for host in self.hosts.values():
             if host.status is TargetStatus.IN_PROGRESS:
                 host.records.append(
@@ -259,7 +256,7 @@ class Rollout(StageWalk):
             for host in self.hosts.values():
                 if host.status is TargetStatus.PENDING:
                     self._move(host, TargetStatus.SKIPPED)
-        why = message or f"{messages.of_hosts(self.counts[TargetStatus.SUCCEEDED], len(self.hosts))} succeeded"
+        why = message or messages.succeeded(self.hosts.values())
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None

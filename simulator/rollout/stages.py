@@ -136,10 +136,12 @@ class StageWalk(HostWalk):
         """Take as many hosts as the budget gives; where it gives none and none is under way, the stage has ended."""
         if self.paused:
             return
-        budget = self.budget
+        budget, stage = self.budget, self.stages[self.stage]
+        part = stage.part if isinstance(stage, Deploy) else Part.WHOLE
         while taken := budget.take():
             name, why = taken
             host = self.hosts[name]
+            why = messages.taken(part, host.label, why)
             if host.status is TargetStatus.PENDING:
                 self._notify(Trigger.INSTANCE_START, why, name)
             self._move(host, TargetStatus.IN_PROGRESS)
@@ -261,7 +263,7 @@ class StageWalk(HostWalk):
         if event.timer != f"{STAGE_TIMER}{self.stage}" or self.stage_over:
             self.ignored += 1
         elif isinstance(stage, Approve) and not stage.then_continue:
-            message = f"nobody said continue: {stage}"
+            message = f"nobody said continue within {messages.duration(stage.waits_ms or 0)}"
             self._finish(event, DeploymentStatus.STOPPED, ErrorCode.TIMEOUT, message)
         elif self.awaited:
             message = messages.never_came(stage, list(self.awaited.values()), self.deployment.limits)

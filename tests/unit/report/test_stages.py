@@ -57,7 +57,7 @@ def judged(result: RunResult) -> str:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("canary-good", "◌ wave 01, stage 1 of 3: deploy to 1 host, 1 at once, 3 stay healthy (1 at a time)"),
+        ("canary-good", "◌ wave 01, stage 1 of 3: deploy to 1 host, 1 at once, 3 must stay healthy"),
         ("canary-good", "◌ Baking, stage 2 of 3: bake for 4s: a host that turns unhealthy fails the deployment"),
         ("canary-good", "◌ wave 02, stage 3 of 3: deploy to 3 hosts"),
         (
