@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from simulator.report import words
+from simulator.report.hosts import fate
 from simulator.report.stages import heard, passed, refusal, stop_word
 from simulator.rollout.commands import (
     AskAtGate,
@@ -15,6 +16,7 @@ from simulator.rollout.commands import (
     Finish,
     Notify,
     ProvisionHost,
+    RunLifecycleEvent,
     ShiftTraffic,
     StartGateTimer,
     StartTimer,
@@ -47,6 +49,7 @@ from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import duration
 from simulator.rollout.stages import STAGE_TIMER
 from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, Trigger
+from strategies.plan import Deploy, Part
 
 RESIDUE_TOLD_MAX: Final = 20
 SUBJECT_WIDTH: Final = 12
@@ -83,9 +86,11 @@ class Lines:
         """The decisions; a stage that begins is told before what is done in it."""
         stages = [*self._begun(rollout, now_ms)] if rollout is not None else []
         for command in commands:
-            if stages and _is_of_stage(command):
+            taken = [*_taken(command, rollout)] if rollout is not None else []
+            if stages and (taken or _is_of_stage(command)):
                 yield from stages
                 stages = []
+            yield from taken
             yield from self._decision(command)
         yield from stages
 
@@ -196,8 +201,8 @@ def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
     yield event.host, words.SUCCEEDED, "is there, out of traffic"
 
 
-def _terminated(event: HostTerminated, _: Rollout | None) -> Iterator[Line]:
-    yield event.host, words.STOPPED, "is gone, or has left the group"
+def _terminated(event: HostTerminated, rollout: Rollout | None) -> Iterator[Line]:
+    yield event.host, words.STOPPED, (fate(rollout, event.host) if rollout is not None else "") or "is gone"
 
 
 def _shifted(event: TrafficShifted, _: Rollout | None) -> Iterator[Line]:
@@ -259,7 +264,6 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
 
 _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
     Trigger.DEPLOYMENT_START: (words.RUNNING, "begins: "),
-    Trigger.INSTANCE_START: (words.RUNNING, "taken: "),
     Trigger.INSTANCE_READY: (words.STOPPED, "Ready: "),
     Trigger.INSTANCE_SUCCESS: (words.SUCCEEDED, "Succeeded: "),
     Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),
@@ -267,11 +271,28 @@ _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
 """The notifications that are told as decisions; the others double a Finish or a CreateDeployment."""
 
 
+_TAKEN: Final = {
+    Part.WHOLE: "taken",
+    Part.INSTALL: "taken",
+    Part.ALLOW: "let in",
+    Part.BLOCK: "taken out",
+}
+"""What is said of a host that is about to go through a part of its lifecycle."""
+
+
+def _taken(command: Command, rollout: Rollout) -> Iterator[Line]:
+    """The decision that it is a host's turn, which is its first command in a stage."""
+    if isinstance(command, RunLifecycleEvent) and command.name == rollout.sequence[0]:
+        stage = rollout.stages[rollout.stage]
+        part = stage.part if isinstance(stage, Deploy) else Part.WHOLE
+        yield command.host, words.RUNNING, f"{_TAKEN[part]}: {command.why}"
+
+
 def _is_of_stage(command: Command) -> bool:
     """Whether a command is the first that a new stage may bring, or what it ends with."""
     match command:
         case Notify(trigger=trigger):
-            return trigger in (Trigger.INSTANCE_START, Trigger.DEPLOYMENT_READY)
+            return trigger is Trigger.DEPLOYMENT_READY
         case StartTimer(timer=timer):
             return timer.startswith(STAGE_TIMER)
         case _:
