@@ -176,8 +176,6 @@ class _Checker:
     def faults(self) -> None:
         names: dict[str, int] = {}
         for fault in self._tree.each("faults"):
-            if "lasts" in fault.keys:
-                self._report(fault.keys["lasts"], "unknown key lasts in faults", "did you mean for?")
             if (name := fault.get("name")) is not None and name.text:
                 if name.text in names:
                     message = f"a second fault named {name.text}; the first is at line {names[name.text]}"

@@ -47,8 +47,8 @@ def _failed(rollout: Rollout) -> Iterator[str]:
     if failed := sum(rollout.hosts[name].status is TargetStatus.FAILED for name in stage.among):
         config, side = rollout.deployment.config.name, rollout.hosts[stage.hosts[0]].label
         yield (
-            f"{rollout.deployment_id} Succeeded although {failed} of {count(stage.fleet, side)} failed: CodeDeploy asks "
-            f"for {max(stage.required, 1)} that succeed ({config}); --strict asks for all of them"
+            f"{rollout.deployment_id} Succeeded although {failed} of {count(stage.fleet, side)} failed: CodeDeploy "
+            f"asks for {max(stage.required, 1)} that succeed ({config}); --strict asks for all of them"
         )
 
 

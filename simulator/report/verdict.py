@@ -33,7 +33,6 @@ Line = tuple[int, Text]
 """A line and its indent."""
 
 
-
 def verdict(result: RunResult, *, journal: Path | None = None, every: bool = False) -> Iterator[Line]:
     """The lines of the verdict. `journal`: where it was kept. `every`: also the invariants that held, one by one."""
     sign, sentence = words.headline(result)
@@ -88,7 +87,7 @@ def _history(result: RunResult) -> Iterator[Line]:
     """Every deployment; among those of several groups each with its group's name."""
     several = len(result.scenario.all_groups) > 1
     for rollout in result.rollouts:
-        yield from _told(rollout, several=several)
+        yield from _told(rollout, result.duration_ms, several=several)
     for promotion in result.promotions:
         for name, passage in promotion.passage.items():
             why = f": {promotion.why[name]}" if name in promotion.why else ""
@@ -99,12 +98,12 @@ def _history(result: RunResult) -> Iterator[Line]:
         yield 2, Text.assemble(_signed(sign), f" {words.clock(event.at_ms)} {words.not_created(event)}")
 
 
-def _told(rollout: Rollout, *, several: bool) -> Iterator[Line]:
+def _told(rollout: Rollout, now_ms: int, *, several: bool) -> Iterator[Line]:
     yield _happened(rollout, several=several)
     began = passed(rollout)
     if len(rollout.stages) > 1 and began:
-        lasting = [stage for stage in began if not (isinstance(stage.stage, Shift) and stage.ended_ms == stage.began_ms)]
-        shown = [f"{stage.stage.name} {stage.lasted(stage.began_ms)}" for stage in lasting[:STAGES_MAX]]
+        lasting = [one for one in began if not (isinstance(one.stage, Shift) and one.ended_ms == one.began_ms)]
+        shown = [f"{stage.stage.name} {stage.lasted(now_ms)}" for stage in lasting[:STAGES_MAX]]
         if len(lasting) > STAGES_MAX:
             shown.append(f"{len(lasting) - STAGES_MAX} more")
         left = len(rollout.stages) - len(began)
@@ -153,7 +152,8 @@ def _reasons(result: RunResult) -> Iterator[Line]:
 def _error(rollout: Rollout, *, told: bool) -> Iterator[Line]:
     if rollout.error is not None:
         sign = words.SIGNS[rollout.status]
-        yield 2, Text.assemble(_signed(sign), f" {rollout.deployment_id}: {rollout.error.code}: {rule(rollout.error, told=told)}")
+        why = f"{rollout.error.code}: {rule(rollout.error, told=told)}"
+        yield 2, Text.assemble(_signed(sign), f" {rollout.deployment_id}: {why}")
 
 
 def _cost(result: RunResult) -> Iterator[Line]:

@@ -109,7 +109,9 @@ def test_the_final_tree_says_why_and_cuts_nothing_off() -> None:
     result = run(
         scenario(
             fleet={"hosts": 4, "running": "v1", "zones": ["eu-west-1a", "eu-west-1b"]},
-            faults=[{"when": {"event": "AllowTraffic"}, "where": {"revision": "v2"}, "do": {"health": {"status": 404}}}],
+            faults=[
+                {"when": {"event": "AllowTraffic"}, "where": {"revision": "v2"}, "do": {"health": {"status": 404}}}
+            ],
         )
     )
     tree = drawn(final_tree("play", result), width=60)
