@@ -6,7 +6,6 @@ The page is built as elements and escaped by the serializer, so whatever a scrip
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
 from typing import Final
 
 from simulator.control.result import Finding, RunResult, RunStatus
@@ -14,7 +13,6 @@ from simulator.report import words
 from simulator.report.causes import causes
 from simulator.report.html_timeline import fault_story, legend, timeline
 from simulator.report.stages import passed, said
-from simulator.rollout.events import FaultChanged
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import DeploymentStatus
 
