@@ -19,6 +19,7 @@ from scenarios.checks_people import check_people
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
 from scenarios.commits import FULL_ID, CommitError, archive_of
+from scenarios.checks_waits import check_waits
 from scenarios.facts import (
     ADD_BALANCER,
     Facts,
@@ -193,7 +194,8 @@ class _Checker:
             if (when := action.get("when")) is not None:
                 self._when(when)
         planned = check_strategies(self._facts, self._report, self._warn)
-        check_people(self._facts, planned, self._report, self._warn)
+        check_people(self._facts, planned, self._report)
+        check_waits(self._facts, planned, self._report, self._warn)
 
     def _when(self, when: Tree) -> None:
         exactly_one(self._report, when, TRIGGERS, "when")

@@ -81,7 +81,7 @@ def test_a_canary_is_watched_before_the_others_follow() -> None:
 
 @pytest.mark.parametrize(("hosts", "share"), [(1, Share(hosts=1)), (3, Share(hosts=3)), (3, Share(percent=99))])
 def test_a_canary_that_is_the_whole_fleet_is_none(hosts: int, share: Share) -> None:
-    with pytest.raises(ValueError, match=f"a canary of {hosts} of {hosts} hosts leaves nobody"):
+    with pytest.raises(ValueError, match=f"is the whole fleet of {hosts}, and leaves nobody"):
         plan("canary", hosts, share=share)
 
 
