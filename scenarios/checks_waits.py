@@ -149,7 +149,7 @@ def _too_few(planned: tuple[Planned, ...], answers: int, warn: Report) -> None:
     places = [place for plan in planned for place in _pauses(plan)[: len(plan.approvals)]]
     if len(places) > answers:
         message = f"{len(places)} waits for a person and {answers} to answer: an action of `operator` is said once"
-        remedy = "add an action for each wait, with when.deployment or another moment, or say promote-full"
+        remedy = "write the action once for each wait, or say promote-full"
         warn(places[answers], message, remedy)
 
 

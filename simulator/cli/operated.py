@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simulator.rollout.machine import Rollout
 
 ANSWERS: Final = frozenset({"continue", "promote", "promote-full", "stop", "abort"})
-"""What answers an approval. A scenario that scripts one of these is not asked about."""
+"""What answers an approval."""
 _KEYS: Final = {"c": "continue", "a": "abort"}
 
 
@@ -64,8 +64,8 @@ def operated(
         except OSError as error:
             reachable = False
             tell(f"this run cannot be operated from elsewhere: {error}")
-        if not any(action.do in ANSWERS for action in scenario.operator):
-            operations.asking = stack.enter_context(Asking(operations, ask, reachable=reachable))
+        at_once = sum(action.do in ANSWERS and action.when.status == "Ready" for action in scenario.operator)
+        operations.asking = stack.enter_context(Asking(operations, ask, reachable=reachable, answered=at_once))
         yield run
 
 
@@ -79,12 +79,16 @@ def _lines(event: Event, commands: Sequence[Command], rollout: Rollout | None) -
 
 
 class Asking:
-    """An observer that asks while a deployment waits for a yes: at the keyboard where there is one."""
+    """An observer that asks while a deployment waits for a yes: at the keyboard where there is one.
 
-    def __init__(self, operations: Operations, ask: Callable[[str], None], *, reachable: bool) -> None:
+    `answered`: so many waits the scenario answers itself, as they begin. About these nobody is asked.
+    """
+
+    def __init__(self, operations: Operations, ask: Callable[[str], None], *, reachable: bool, answered: int) -> None:
         self._operations = operations
         self._ask = ask
         self._reachable = reachable
+        self._answered = answered
         self._asked: tuple[str, int] | None = None
         self._keyboard: Keyboard | None = None
 
@@ -105,17 +109,21 @@ class Asking:
             return
         self._withdraw()
         self._asked = waiting
-        if waiting is not None:
-            self._begin(rollout.deployment.revision)
+        if waiting is None or wait is None:
+            return
+        if self._answered:
+            self._answered -= 1
+        else:
+            self._begin(rollout.deployment.revision, f"; {wait.scripted}" if wait.scripted else "")
 
-    def _begin(self, revision: str) -> None:
+    def _begin(self, revision: str, scripted: str) -> None:
         if at_the_keyboard():
             self._keyboard = Keyboard(self._pressed)
             self._keyboard.start()
-            self._ask(f"{revision} waits for your yes: [c]ontinue, [a]bort")
+            self._ask(f"{revision} waits for your yes: [c]ontinue, [a]bort{scripted}")
         elif self._reachable:
             run = self._operations.run_id
-            self._ask(f"{revision} waits for a yes: drydeploy continue {run}, or drydeploy abort {run}")
+            self._ask(f"{revision} waits for a yes: drydeploy continue {run}, or drydeploy abort {run}{scripted}")
 
     def _withdraw(self) -> None:
         if self._keyboard is not None:

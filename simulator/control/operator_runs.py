@@ -90,8 +90,15 @@ def sockets() -> list[Path]:
         for directory in directories()
         if directory.is_dir() and _is_mine(directory)
         for path in directory.glob(f"*{SUFFIX}")
-        if stat.S_ISSOCK(path.lstat().st_mode)
+        if _is_socket(path)
     )
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False  # its run has just ended
 
 
 def _is_mine(directory: Path) -> bool:

@@ -54,9 +54,14 @@ class People:
                 fleet.at_request(request, partial(self._later, 0, partial(self._say, line)))
 
     def hear(self, brings: Callable[[Trigger], bool], about: Rollout | None = None) -> None:
-        """Something has happened, in this deployment where it is `about` one."""
+        """Something has happened, in this deployment where it is `about` one.
+
+        Of several actions alike it is the moment of the next one, so that two can answer one wait each.
+        """
+        due: list[OperatorAction] = []
         for line in self._lines:
-            if brings(line.trigger):
+            if line.action not in due and brings(line.trigger) and not line.said:
+                due.append(line.action)
                 self._say(line, about)
 
     def asked(self, environment: str) -> None:
@@ -85,8 +90,9 @@ class People:
         line.said = True
         deployment = rollout.deployment_id
         if action.do in ("stop", "abort"):
-            wanted = True if action.do == "abort" else action.auto_rollback
-            self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, OPERATOR, wanted))
+            aborts = action.do == "abort"
+            wanted = True if aborts else action.auto_rollback
+            self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, OPERATOR, wanted, aborts))
         else:
             verb = OperatorVerb(action.do)
             self._emit(lambda event_id, at_ms: OperatorSpoke(event_id, at_ms, "", deployment, verb, OPERATOR))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from simulator.report import words
 from simulator.report.hosts import fate
-from simulator.report.stages import heard, passed, refusal, stop_word
+from simulator.report.stages import heard, passed, refusal
 from simulator.rollout.commands import (
     AskAtGate,
     Command,
@@ -187,11 +187,7 @@ def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Lin
         )
 
 
-def _stop(event: StopRequested, _: Rollout | None) -> Iterator[Line]:
-    yield event.deployment_id, words.STOPPED, f"{event.by} said {stop_word(event)}"
-
-
-def _spoke(event: OperatorSpoke, rollout: Rollout | None) -> Iterator[Line]:
+def _spoke(event: OperatorSpoke | StopRequested, rollout: Rollout | None) -> Iterator[Line]:
     assert rollout is not None, "a word is said to a deployment"
     word = heard(event, rollout, refusal(event, rollout))
     yield event.deployment_id, word.sign, str(word)
@@ -255,7 +251,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     TrafficShifted: _shifted,
     AlarmChanged: _alarm,
     AnalysisEnded: _analysed,
-    StopRequested: _stop,
+    StopRequested: _spoke,
     FaultChanged: _fault,
     DisksCompared: _disks,
     TrafficMeasured: _traffic,

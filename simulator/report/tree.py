@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from rich.tree import Tree
 
+from simulator.control.operator_picture import required, standing
 from simulator.control.result import RunResult
 from simulator.report import words
 from simulator.report.causes import failed_record, reason, rule
@@ -116,9 +117,8 @@ class LiveTree:
         parts = []
         if rollouts and rollouts[-1].deployment.with_balancer:
             last = rollouts[-1]
-            parts.append(
-                f"in service {len(self._in_service):,} of {len(last.hosts):,}, {last.budget.minimum:,} required"
-            )
+            service = f"in service {len(self._in_service):,} of {len(standing(last)):,}"
+            parts.append(f"{service}, {required(last):,} required")
         if self._traffic is not None:
             parts.append(f"{self._traffic.failed:,} of {self._traffic.total:,} requests failed")
         if parts:

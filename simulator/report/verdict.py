@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +54,13 @@ def verdict(result: RunResult, *, journal: Path | None = None, every: bool = Fal
     yield 0, Text()
     if journal is not None:
         yield 0, Text.assemble(("journal: ", "dim"), str(journal), no_wrap=True)
+    if result.by_hand and journal is not None:
+        yield 0, Text("people had a part in this run: without them it goes otherwise", style="dim")
+        yield (
+            0,
+            Text.assemble(("play it again: ", "dim"), f"drydeploy replay {shlex.quote(str(journal))}", no_wrap=True),
+        )
+        return
     yield 0, Text.assemble(("run again: ", "dim"), result.replay, no_wrap=True)
 
 
@@ -118,6 +126,8 @@ def _happened(rollout: Rollout, *, several: bool) -> Line:
     hosts = f": {told}" if (told := counted(rollout)) else ""
     lasted = "" if rollout.ended_ms == NEVER else f" after {words.took(rollout.ended_ms - rollout.started_ms)}"
     how = f"{deployment.strategy}, {deployment.config.name}"
+    if deployment.description and not deployment.rollback_of:
+        how += f"; {deployment.description}"
     if deployment.rollback_of:
         how = f"rollback of {deployment.rollback_of}"
     return 2, Text.assemble(

@@ -297,7 +297,7 @@ _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
         OperatorSpoke: Rollout._operator_spoke,
         StopRequested: Rollout._stop_requested,
     },
-    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse},
+    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse, StopRequested: Rollout._refuse},
     Phase.ENDED: {},
 }
 

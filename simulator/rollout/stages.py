@@ -20,6 +20,7 @@ from simulator.rollout.events import (
     HostProvisioned,
     HostTerminated,
     OperatorSpoke,
+    StopRequested,
     TimerFired,
     TrafficShifted,
 )
@@ -299,8 +300,11 @@ class StageWalk(HostWalk):
                 return None
             case OperatorVerb.CONTINUE if not isinstance(stage, Approve) or self.stage_over:
                 return f"the deployment waits for nobody: it is {self.status}"
-            case OperatorVerb.PROMOTE if self.waits_to_terminate:
+            case OperatorVerb.PROMOTE | OperatorVerb.SKIP_WAIT if self.waits_to_terminate:
                 return None
+            case OperatorVerb.SKIP_WAIT if not isinstance(stage, Bake) or self.stage_over:
+                none = f"there is no wait to cut short: the deployment is {self.status}"
+                return none if self.stage_over else _NO_WAIT.get(type(stage), none)
             case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake | Analyse) or self.stage_over:
                 return f"there is no wait to cut short: the deployment is {self.status}"
             case OperatorVerb.PAUSE if self.paused:
@@ -309,9 +313,10 @@ class StageWalk(HostWalk):
                 return "the deployment is not paused"
         return None
 
-    def _refuse(self, event: OperatorSpoke) -> None:
+    def _refuse(self, event: OperatorSpoke | StopRequested) -> None:
         """A word that is impossible now: it is kept with its reason, and changes nothing."""
-        self.spoken.append((event, self.refusal(event.verb)))
+        why = self.deaf if isinstance(event, StopRequested) else self.refusal(event.verb)
+        self.spoken.append((event, why))
         self.ignored += 1
 
     def _operator_spoke(self, event: OperatorSpoke) -> None:
@@ -345,6 +350,12 @@ class StageWalk(HostWalk):
         elif isinstance(stage, Deploy):
             self._fill(event)
 
+
+_NO_WAIT: Mapping[type, str] = {
+    Approve: "the deployment waits for a person's yes, and not for a time to pass: say continue",
+    Analyse: "the new version is being judged, and not only a time to pass: promote does without the verdict",
+}
+"""Why a stage is no wait that could be skipped."""
 
 _ANALYSIS_ENDS = {
     AnalysisOutcome.FAILED: (DeploymentStatus.FAILED, ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY),

@@ -25,7 +25,7 @@ def test_what_was_stopped_is_retried_and_what_succeeded_is_undone(tmp_path: Path
         assert set(run.stays().possible) == {"retry", "undo", "end"}
         again = run.say("retry")
         assert again.returncode == 0, again.stderr
-        assert " deploys v2: d-" in again.stdout
+        assert " deploys v2: alice said retry: d-" in again.stdout
         assert " once more, which Stopped" in again.stdout
         run.is_in("Ready", 2)
         run.say("continue")

@@ -156,7 +156,7 @@ def test_junit_has_them_as_properties() -> None:
     properties = {p.attrib["name"]: p.attrib["value"] for p in root[0].iter("property")}
     assert properties["stage 2"].startswith("step 02 waits: wait until somebody says continue, ")
     assert next(value for name, value in properties.items() if name.startswith("said at")) == (
-        "the operator said stop, with a rollback"
+        "the operator said abort"
     )
 
 

@@ -18,7 +18,6 @@ from simulator.rollout.events import (
     Event,
     FaultChanged,
     HealthCheckReported,
-    StopRequested,
     TrafficMeasured,
 )
 from simulator.rollout.statuses import LifecycleErrorCode
@@ -94,7 +93,6 @@ def test_every_command_is_told_on_demand() -> None:
     [
         (FaultChanged(1, 5, "", "full disk", ("h1", "h2"), True), "⚠ full disk begins at h1 and h2"),
         (FaultChanged(1, 5, "", "full disk", (), False), "✔ full disk is healed"),
-        (StopRequested(1, 5, "", "d-1", "ann", False), "॥ ann said stop, without a rollback"),
         (HealthCheckReported(1, 5, "", "h1", False, "/", "200", "404"), "GET / answered 404, wanted 200"),
         (HealthCheckReported(1, 5, "", "h1", False, "/", "200", "200"), "not yet healthy"),
         (TrafficMeasured(1, 5, "", 10, 1, (("v1", 9),), 3, 0), "1 of 10 requests failed so far; answered by v1 9"),
