@@ -238,16 +238,17 @@ class _Checker:
         wanted = {host.text for host in where.each("hosts")} if where.get("hosts") is not None else None
         selected = [
             host
-            for host in facts.hosts
+            for host in (*facts.hosts, *facts.new_hosts)
             if (wanted is None or host.name in wanted)
             and (zone is None or host.zone == zone.text)
             and tags.items() <= host.tags.items()
         ]
         random = where.get("random")
+        there = [host for host in selected if host in facts.hosts] or selected
         if not selected:
             self._report(where.place, "where selects no host: no host is all of that", "take a condition away")
-        elif random is not None and random.number is not None and random.number > len(selected):
-            message = f"random: {random.number} is more than the {len(selected)} hosts that it can draw from"
+        elif random is not None and random.number is not None and random.number > len(there):
+            message = f"random: {random.number} is more than the {len(there)} hosts that it can draw from"
             self._report(random.place, message, f"write at most {len(selected)}")
 
     def _tag(self, where: Tree, key: str, value: str) -> bool:

@@ -139,7 +139,7 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
         message = "target_instances are for hosts that exist already, and here new ones are provisioned"
         report(node.keys["target_instances"], message, "add green_fleet_provisioning: DISCOVER_EXISTING")
     for host in node.each("target_instances"):
-        known_host(facts, report, host)
+        known_host(facts, report, host, new=False)
 
 
 # -- the plan -------------------------------------------------------------------------------------------------------

@@ -68,9 +68,9 @@ class Played:
         end_s = time.monotonic() + LIMIT_S
         while time.monotonic() < end_s:
             answer = self.ask(words.Describe())
-            assert isinstance(answer, words.Described)
-            if {each.group: each.status for each in answer.run.deployments} == statuses:
-                return answer.run
+            run = answer.run if isinstance(answer, words.Described) else None
+            if run is not None and {each.group: each.status for each in run.deployments} == statuses:
+                return run
         raise AssertionError(f"never {statuses}")
 
     def end(self) -> RunResult:
