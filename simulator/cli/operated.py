@@ -15,8 +15,11 @@ from typing_extensions import override
 from simulator.cli.errors import tell
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scenarios.model import Scenario
     from simulator.control.operator import Operations
+    from simulator.control.operator_desk import Desk
     from simulator.control.result import RunResult
     from simulator.rollout.commands import Command
     from simulator.rollout.events import Event
@@ -30,37 +33,44 @@ _KEYS: Final = {"c": "continue", "a": "abort"}
 class Operated:
     """A run with a desk. `finish` says what came of it to those who watch."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, journal: Path | None) -> None:
         self.operations = operations
-        self.farewell: Callable[[str, str, str], None] = lambda *_: None
+        self.desk: Desk | None = None
+        """Where it is reached; None where it is not."""
+        self._journal = journal
 
     def finish(self, result: RunResult) -> None:
         """The run has ended."""
+        if self.desk is None:
+            return
+        from simulator.control import operator_runs
+        from simulator.control.operator_words import Ended
         from simulator.report.words import headline
 
         sign, sentence = headline(result)
-        self.farewell(result.status.value, result.outcome.value, f"{sign} {sentence}")
+        self.desk.farewell(Ended(result.status.value, result.outcome.value, f"{sign} {sentence}"))
+        with suppress(OSError):  # it is a courtesy to those who ask late
+            kept = f"; its journal: {self._journal.absolute()}" if self._journal is not None else ""
+            operator_runs.remember(self.desk.path, f"{sign} {sentence}{kept}")
 
 
 @contextmanager
 def operated(
-    scenario: Scenario, *, fleet: str, seed: int, stay: bool, ask: Callable[[str], None]
+    scenario: Scenario, *, fleet: str, seed: int, stay: bool, ask: Callable[[str], None], journal: Path | None = None
 ) -> Iterator[Operated]:
     """Have a run operated. `ask` shows a question, and withdraws it when it is called with an empty one.
 
-    Where no socket can be made the run goes on without, and that is said.
+    `journal`: where the run's is kept, if it is. Where no socket can be made the run goes on without, and that is said.
     """
     from simulator.control.operator import Operations
     from simulator.control.operator_desk import Desk
-    from simulator.control.operator_words import Ended
 
     operations = Operations(scenario, fleet=fleet, seed=seed, tell=_lines, stay=stay)
-    run = Operated(operations)
+    run = Operated(operations, journal)
     with ExitStack() as stack:
         reachable = True
         try:
-            desk = stack.enter_context(Desk(operations))
-            run.farewell = lambda status, outcome, words: desk.farewell(Ended(status, outcome, words))
+            run.desk = stack.enter_context(Desk(operations))
         except OSError as error:
             reachable = False
             tell(f"this run cannot be operated from elsewhere: {error}")

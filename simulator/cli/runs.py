@@ -42,10 +42,11 @@ _NONE = (
 def find(word: str | None) -> Found:
     """The one run that `word` means. Raises UsageError where there is none, or more than one."""
     from simulator.control.operator_client import all_runs
+    from simulator.control.operator_runs import ended
 
     going = all_runs()
     if not going:
-        raise UsageError(_NONE)
+        raise UsageError((ended(word) if word else None) or _NONE)
     if word is None:
         meant = going
     else:
@@ -57,7 +58,8 @@ def find(word: str | None) -> Found:
         return meant[0]
     listed = "; ".join(f"{each.id} ({each.run.scenario if each.run else 'does not answer'})" for each in meant or going)
     if not meant:
-        raise UsageError(f"there is no run {word}; what goes on: {listed}")
+        told = ended(word) if word else None
+        raise UsageError(f"{told or f'there is no run {word}'}; what goes on: {listed}")
     raise UsageError(f"{'more than one run goes on' if word is None else f'{word} may be'}: name one: {listed}")
 
 

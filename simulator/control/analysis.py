@@ -87,7 +87,7 @@ def _by_comparison(compare: Compare, new: Tally, old: Tally, wanted: int) -> Ver
     probability = worse(thinned(ones, size), thinned(others, size))
     allowed = Fraction(str(compare.minimum_effect))
     unit = "percentage points" if compare.metric == ERROR_RATE else "%"
-    more = f"{float(effect) * 100:+.3g} {unit}, {float(allowed) * 100:.3g} were allowed"
+    more = f"{float(effect) * 100:+.3g} {unit}, {float(allowed) * 100:.3g} {unit} were allowed"
     significant = "<" if probability < compare.significance else "≥"
     found = f"{words}: {more}; p = {probability:.3g} {significant} {compare.significance:g} ({size} requests of each)"
     if probability < compare.significance and effect >= allowed:

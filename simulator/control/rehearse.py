@@ -223,6 +223,7 @@ def virtual(
             sha256 = book.close()
             loop.forget()
         if status is not RunStatus.COMPLETED:
+            fleet.at(loop.now_ms())
             verdict.break_off(rehearsal, fleet, loop.now_ms())
         return verdict.result(
             header,

@@ -67,7 +67,7 @@ def test_only_the_user_can_open_the_socket(approval: Going) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert approval.say("continue").returncode == 0
     assert approval.end() == 0
-    assert list(path.parent.iterdir()) == []
+    assert list(path.parent.glob("*.sock")) == []
 
 
 def test_a_directory_that_others_may_enter_is_closed_to_them(tmp_path: Path) -> None:
@@ -160,6 +160,18 @@ def test_a_refused_word_is_in_the_journal_and_in_the_report(tmp_path: Path) -> N
     assert printed.count(refused) == 2  # as it was said, and in the verdict
     assert f"play it again: drydeploy replay {journal}" in printed
     assert refused in drydeploy("replay", str(journal), state=tmp_path).stdout
+
+
+def test_who_asks_late_is_told_how_it_has_ended_and_where_its_journal_is(tmp_path: Path) -> None:
+    journal = tmp_path / "j.jsonl"
+    with going(tmp_path, "--journal", str(journal)) as run:
+        run.is_in("Ready")
+        name = run.path.stem
+        run.say("continue")
+        assert run.end() == 0
+        late = run.say("status", name)
+    assert (late.returncode, late.stdout) == (2, "")
+    assert f"{name} has ended: ✔ v2 was deployed; its journal: {journal}" in late.stderr
 
 
 def test_a_run_is_known_by_the_id_of_a_deployment_of_it(approval: Going) -> None:
