@@ -18,8 +18,8 @@ from scenarios.checks_notifications import check_notifications
 from scenarios.checks_people import check_people
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
-from scenarios.commits import FULL_ID, CommitError, archive_of
 from scenarios.checks_waits import check_waits
+from scenarios.commits import FULL_ID, CommitError, archive_of
 from scenarios.facts import (
     ADD_BALANCER,
     Facts,

@@ -86,11 +86,10 @@ class Faults:
         later: Later,
     ) -> None:
         self._seed = seed
-        self._drawn: dict[str, list[frozenset[str]]] = {}
+        self._among_new: dict[str, list[frozenset[str]]] = {}
         """Which of a deployment's new hosts each fault selects, by the deployment's id."""
         self._fleet = fleet
         self._controllers = controllers
-        self._seed = seed
         self._emit = emit
         self._later = later
         self._carries: dict[str, str] = {host.name: running or NO_REVISION for host in hosts} if faults else {}
@@ -118,12 +117,12 @@ class Faults:
         if not self._scripted:
             return
         self._carries[host] = NO_REVISION
-        drawn = self._drawn.get(rollout.deployment_id)
+        drawn = self._among_new.get(rollout.deployment_id)
         if drawn is None:
             stages = [stage for stage in rollout.stages if isinstance(stage, Provision)]
             new = [NamedHost(member.name, member.zone, tags, {}) for stage in stages for member in stage.hosts]
             drawn = [_select(each.fault, new, self._seed, number) for number, each in enumerate(self._scripted)]
-            self._drawn[rollout.deployment_id] = drawn
+            self._among_new[rollout.deployment_id] = drawn
         for scripted, chosen in zip(self._scripted, drawn, strict=True):
             if host in chosen:
                 scripted.selected |= {host}

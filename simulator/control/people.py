@@ -60,7 +60,7 @@ class People:
         """
         due: list[OperatorAction] = []
         for line in self._lines:
-            if line.action not in due and brings(line.trigger) and not line.said:
+            if brings(line.trigger) and not line.said and line.action not in due:
                 due.append(line.action)
                 self._say(line, about)
 
