@@ -103,6 +103,9 @@ def picture(run: words.Run) -> Iterator[str]:
     several = len({deployment.group for deployment in run.deployments}) > 1
     for deployment in run.deployments:
         yield from _deployment(deployment, run.run, several=several)
+    for gate in run.gates:
+        yield f"the gate before {gate} waits for somebody's yes"
+        yield f"  answer: drydeploy continue {run.run} --group {gate}, or drydeploy stop {run.run} --group {gate}"
     if (service := run.in_service) is not None:
         yield f"in service {service.now:,} of {service.hosts:,}, {service.required:,} required"
     if run.possible:

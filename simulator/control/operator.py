@@ -22,11 +22,12 @@ from simulator.control import operator_words as words
 from simulator.control.agenda import Driver
 from simulator.control.operator_picture import Picture
 from simulator.control.operator_words import Word
+from simulator.control.promotions import AT_A_GATE
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer
 from simulator.rollout.commands import Command
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import Event, OperatorSpoke, StopRequested
+from simulator.rollout.events import Event, GateAnswered, OperatorSpoke, StopRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import OperatorVerb
 
@@ -88,7 +89,10 @@ class Operations:
             self.asking(event, commands, rollout)
         if self._heard and (heard := self._heard.pop(event.id, None)) is not None:
             say, answer = heard
-            assert rollout is not None, "a word is said to a deployment"
+            if isinstance(event, GateAnswered):
+                self._answer(answer, words.Done(f"{say.word}: the gate before {event.environment}", self._drawn()))
+                return
+            assert rollout is not None, "any other word is said to a deployment"
             refused = next((why for spoken, why in reversed(rollout.spoken) if spoken.id == event.id), None)
             run = self._drawn()
             self._answer(answer, words.Refused(refused, run) if refused else words.Done(_said(say, rollout), run))
@@ -145,6 +149,9 @@ class Operations:
         """The word as an event, if there is a deployment that could hear it when its turn has come."""
 
         def make(event_id: int, at_ms: int) -> Event | None:
+            if (environment := self._gate(say)) is not None:
+                self._heard[event_id] = say, answer
+                return GateAnswered(event_id, at_ms, "", environment, say.by, AT_A_GATE[say.word])
             rollout = self._meant(say)
             if rollout is None:
                 self._answer(answer, words.Refused(self.refusal(say) or _OVER, self._drawn()))
@@ -170,6 +177,8 @@ class Operations:
         if say.word is Word.END:
             return None if rehearsal.stays else "the run ends by itself, when its last deployment does"
         rollout = self._meant(say)
+        if self._gate(say) is not None:
+            return None
         if rollout is None:
             return _nobody_hears(rehearsal, say.group)
         return rollout.deaf if say.word in _STOPS else rollout.refusal(OperatorVerb(say.word.value))
@@ -194,6 +203,12 @@ class Operations:
         else:
             deployment = operator_again.undo(rollouts, scenario.running_in(group) if group else None, say.revision)
         return replace(deployment, description=f"{say.by} said {say.word}: {deployment.description}")
+
+    def _gate(self, say: words.Say) -> str | None:
+        """The environment at whose gate a word is an answer: where no deployment that is meant is under way."""
+        if self._rehearsal is None or say.word not in AT_A_GATE or self._meant(say) is not None:
+            return None
+        return self._rehearsal.promotions.gate_of(say.group)
 
     def _meant(self, say: words.Say) -> Rollout | None:
         """The deployment that is spoken to: the one under way in the group that is named, or the newest."""

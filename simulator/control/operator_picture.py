@@ -75,6 +75,7 @@ class Picture:
             in_service=self._service(rollouts),
             deployments=[self._deployment(rollout, at_ms) for rollout in rollouts],
             possible=possible,
+            gates=rehearsal.promotions.last.open_gates() if rehearsal and rehearsal.promotions.last else [],
         )
 
     def wait(self, rollout: Rollout, at_ms: int) -> words.Wait | None:

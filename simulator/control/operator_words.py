@@ -123,6 +123,8 @@ class Run(Struct, frozen=True):
     in_service: InService | None
     deployments: list[Deployment]
     possible: list[Word]
+    gates: list[str] = []
+    """The environments before which a person is asked."""
 
 
 class Described(Struct, frozen=True, tag_field="answer", tag="described"):

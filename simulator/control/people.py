@@ -10,14 +10,11 @@ from fleet.base import Emit, Fleet
 from scenarios.model import OperatorAction
 from simulator.control.groups import Groups
 from simulator.control.happened import OPERATOR
-from simulator.control.promotions import Promotions
+from simulator.control.promotions import AT_A_GATE, Promotions
 from simulator.control.triggers import Trigger
 from simulator.rollout.events import OperatorSpoke, StopRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import OperatorVerb
-
-ANSWERS = {"continue": True, "promote": True, "promote-full": True, "stop": False, "abort": False}
-"""What is said at a gate, and whether it is a yes."""
 
 
 @dataclass(slots=True)
@@ -72,7 +69,7 @@ class People:
 
     def _answer(self, line: _Line, environment: str) -> None:
         """Say yes or no at a gate."""
-        if not line.said and (yes := ANSWERS.get(line.action.do)) is not None:
+        if not line.said and (yes := AT_A_GATE.get(line.action.do)) is not None:
             line.said = True
             self._promotions.answer(environment, OPERATOR, yes=yes)
 
