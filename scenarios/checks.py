@@ -19,6 +19,7 @@ from scenarios.checks_people import check_people
 from scenarios.checks_platforms import check_platform
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
+from scenarios.checks_waits import check_waits
 from scenarios.commits import FULL_ID, CommitError, archive_of
 from scenarios.facts import (
     ADD_BALANCER,
@@ -182,8 +183,6 @@ class _Checker:
     def faults(self) -> None:
         names: dict[str, int] = {}
         for fault in self._tree.each("faults"):
-            if "lasts" in fault.keys:
-                self._report(fault.keys["lasts"], "unknown key lasts in faults", "did you mean for?")
             if (name := fault.get("name")) is not None and name.text:
                 if name.text in names:
                     message = f"a second fault named {name.text}; the first is at line {names[name.text]}"
@@ -201,7 +200,8 @@ class _Checker:
             if (when := action.get("when")) is not None:
                 self._when(when)
         planned = check_strategies(self._facts, self._report, self._warn)
-        check_people(self._facts, planned, self._report, self._warn)
+        check_people(self._facts, planned, self._report)
+        check_waits(self._facts, planned, self._report, self._warn)
 
     def _when(self, when: Tree) -> None:
         exactly_one(self._report, when, TRIGGERS, "when")
@@ -245,16 +245,17 @@ class _Checker:
         wanted = {host.text for host in where.each("hosts")} if where.get("hosts") is not None else None
         selected = [
             host
-            for host in facts.hosts
+            for host in (*facts.hosts, *facts.new_hosts)
             if (wanted is None or host.name in wanted)
             and (zone is None or host.zone == zone.text)
             and tags.items() <= host.tags.items()
         ]
         random = where.get("random")
+        there = [host for host in selected if host in facts.hosts] or selected
         if not selected:
             self._report(where.place, "where selects no host: no host is all of that", "take a condition away")
-        elif random is not None and random.number is not None and random.number > len(selected):
-            message = f"random: {random.number} is more than the {len(selected)} hosts that it can draw from"
+        elif random is not None and random.number is not None and random.number > len(there):
+            message = f"random: {random.number} is more than the {len(there)} hosts that it can draw from"
             self._report(random.place, message, f"write at most {len(selected)}")
 
     def _tag(self, where: Tree, key: str, value: str) -> bool:

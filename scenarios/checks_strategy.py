@@ -11,11 +11,10 @@ from itertools import pairwise
 
 from pydantic import ValidationError
 
-from scenarios.checks_platforms import sound
+from scenarios.checks_platforms import plan_of_platform
 from scenarios.facts import Facts, exactly_one, known_host
-from scenarios.model import Group, HealthCheck, Limits
+from scenarios.model import HealthCheck
 from scenarios.platforms import SERVER
-from scenarios.platforms import STRATEGIES as PLATFORM_STRATEGIES
 from scenarios.strategies import (
     NEEDS_OPTIONS,
     STRATEGIES_WITH_OPTIONS,
@@ -25,7 +24,7 @@ from scenarios.strategies import (
     StrategyOptions,
     key_of,
 )
-from scenarios.told import minimum, told, told_of_traffic
+from scenarios.told import minimum, told
 from scenarios.tree import Place, Report, Tree
 from scenarios.words import duration_ms, duration_text
 from strategies import DEFAULT_CONFIGS, STRATEGIES, DeploymentConfig, Member, Options, Plan
@@ -142,7 +141,7 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
         message = "target_instances are for hosts that exist already, and here new ones are provisioned"
         report(node.keys["target_instances"], message, "add green_fleet_provisioning: DISCOVER_EXISTING")
     for host in node.each("target_instances"):
-        known_host(facts, report, host)
+        known_host(facts, report, host, new=False)
 
 
 # -- the plan -------------------------------------------------------------------------------------------------------
@@ -151,7 +150,8 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
 def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, report: Report) -> Planned | None:
     """What a deployment is going to do; None where that cannot be said."""
     if facts.platform != SERVER:
-        return _of_platform(facts, deploy, group)
+        found = plan_of_platform(facts, deploy, group)
+        return Planned(*found, None, deploy.place) if found is not None else None
     name, options = _told(written)
     if name not in STRATEGIES or options is None or not facts.hosts:
         return None
@@ -163,6 +163,9 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
         report(written.place if written is not None else deploy.place, *refused)
         return None
     members = [Member(host.name, host.zone) for host in facts.members(group)]
+    if written is not None and (fallen := _falling(written, options, len(members))) is not None:
+        report(*fallen)
+        return None
     try:
         plan = STRATEGIES[name](members, config, options)
     except ValueError as error:
@@ -175,25 +178,19 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
     return Planned(name, options, plan, written, written.place if written is not None else deploy.place)
 
 
-def _of_platform(facts: Facts, deploy: Tree, group: Tree | None) -> Planned | None:
-    """The same on ECS and Lambda, where the configuration says how the traffic goes."""
-    if not sound(facts, deploy):
-        return None
-    written = {
-        key: node.plain()
-        for key in ("strategy", "deployment_config")
-        if (node := deploy.get(key) or (group.get(key) if group is not None else None)) is not None
-    }
-    try:
-        read = Group.model_validate_json(json.dumps(written), strict=True)
-    except (ValidationError, ValueError):
-        return None
-    config = read.deployment_config
-    assert not isinstance(config, MinimumHealthyHosts), "that is not sound"
-    options = told_of_traffic(facts.platform, config, read.strategy)[0]
-    name = PLATFORM_STRATEGIES[facts.platform]
-    plan = STRATEGIES[name]([Member(facts.hosts[0].name)], DEFAULT_CONFIGS[name], options)
-    return Planned(name, options, plan, None, deploy.place)
+def _falling(written: Tree, options: Options, hosts: int) -> tuple[Place, str, str] | None:
+    """The first step that asks for less than the one before it, by what is written; None where they rise."""
+    nodes = list(written.each("steps"))
+    shares = [(node, step.share) for node, step in zip(nodes, options.steps, strict=False) if step.share is not None]
+    for (before, one), (node, other) in pairwise(shares):
+        alike = (one.hosts is None) == (other.hosts is None)
+        less = (other.hosts or other.percent or 0) < (one.hosts or one.percent or 0)
+        if less if alike else other.of(hosts) < one.of(hosts):
+            message = (
+                f"step {nodes.index(node) + 1} asks for {other}, and the one before it (line {before.line}) for {one}"
+            )
+            return node.place, f"{message}: shares rise", "write a larger share, or take the step away"
+    return None
 
 
 def _no_blue_green(facts: Facts, group: Tree | None) -> tuple[str, str] | None:
@@ -274,13 +271,12 @@ def _place_of(
 
 def _watched(facts: Facts, planned: Planned, warn: Report) -> None:
     _idle_steps(facts, planned, warn)
-    _long_waits(facts, planned, warn)
     if facts.platform != SERVER:
         return
     if not facts.balancer:
         if planned.bakes:
             message = "a bake listens to the balancer's health check, and there is no balancer: nothing is watched"
-            warn(_bake_place(planned), message, "add balancer: {port: …}")
+            warn(bake_place(planned), message, "add balancer: {port: …}")
         return
     noticed_ms, numbers = noticing(facts)
     enough = duration_text(noticed_ms)
@@ -291,13 +287,13 @@ def _watched(facts: Facts, planned: Planned, warn: Report) -> None:
                 f"a bake of {duration_text(shortest)} ends before the health check could notice a host that turns bad "
                 f"({numbers})"
             )
-            warn(_bake_place(planned), message, f"let it last at least {enough}")
+            warn(bake_place(planned), message, f"let it last at least {enough}")
     elif _is_staged(planned.plan) and not planned.judged:
         message = (
             f"{planned.strategy} without a bake: nothing would notice a host that turns bad after its checks "
             f"({numbers})"
         )
-        warn(_bake_place(planned), message, _HOW_TO_BAKE[planned.strategy].format(enough))
+        warn(bake_place(planned), message, _HOW_TO_BAKE[planned.strategy].format(enough))
     elif not planned.judged:
         for place in _late_faults(facts):
             message = f"nothing would notice a host that turns bad after its checks: {planned.strategy} has no bake"
@@ -326,14 +322,15 @@ def noticing(facts: Facts) -> tuple[int, str]:
     """How long the balancer needs to notice that a host has turned bad, and why, in its own numbers."""
     default = HealthCheck()
     check = facts.tree.get("balancer", "health_check")
-    interval = _duration(check, "interval", default.interval)
+    interval = duration_of(check, "interval", default.interval)
     written = check.get("fall") if check is not None else None
     fall = written.number if written is not None and written.number is not None else default.fall
     total = interval * max(fall, 1)
     return total, f"fall {fall} × interval {duration_text(interval)} = {duration_text(total)}"
 
 
-def _duration(node: Tree | None, key: str, default: int) -> int:
+def duration_of(node: Tree | None, key: str, default: int) -> int:
+    """The milliseconds that are written under a key; the default where nothing is, or no duration."""
     written = node.get(key) if node is not None else None
     if written is None:
         return default
@@ -344,7 +341,7 @@ def _duration(node: Tree | None, key: str, default: int) -> int:
     return value if isinstance(value, int) else default
 
 
-def _bake_place(planned: Planned) -> Place:
+def bake_place(planned: Planned) -> Place:
     """Where the bake is written, or would be."""
     written = planned.written
     if written is None:
@@ -355,7 +352,7 @@ def _bake_place(planned: Planned) -> Place:
             return found.place
     pauses = [pause for step in written.each("steps") if (pause := step.get("pause")) is not None]
     if bakes := [pause for pause in pauses if pause.get("duration") is not None]:
-        shortest = min(bakes, key=lambda pause: _duration(pause, "duration", 0))
+        shortest = min(bakes, key=lambda pause: duration_of(pause, "duration", 0))
         return shortest.entries["duration"].place
     return written.keys.get(key, written.place)
 
@@ -384,12 +381,3 @@ def _idle_steps(facts: Facts, planned: Planned, warn: Report) -> None:
         if (done := other.of(hosts)) == one.of(hosts):
             message = f"step {number} changes nothing: of {hosts} hosts it means {done}, and so did the step before it"
             warn(nodes[number - 1].place, message, "ask for more, or take the step away")
-
-
-def _long_waits(facts: Facts, planned: Planned, warn: Report) -> None:
-    """Bakes that the deployment's own limit does not leave time for."""
-    total = sum(bake.lasts_ms for bake in planned.bakes)
-    limit = _duration(facts.tree.get("limits"), "deployment", Limits().deployment)
-    if total >= limit:
-        message = f"the bakes add up to {duration_text(total)}, and a deployment may last {duration_text(limit)}"
-        warn(_bake_place(planned), message, "shorten them, or raise limits.deployment")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from scenarios.platforms import EVENTS, SERVER
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
+from strategies.blue_green import successors
 
 TRAFFIC_EVENTS = frozenset(f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow"))
 ADD_BALANCER = "add balancer: {port: …}, or take this away"
@@ -21,6 +23,8 @@ DEFAULT_GROUP = str(Group.model_fields["name"].default)
 FILTERS = (*EC2_FILTERS, *ON_PREMISES_FILTERS)
 HOSTS_COMPARED_MAX = 1000
 """Among more hosts the nearest name is not looked for."""
+
+_OF_A_GENERATION = re.compile(r"-g\d*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,31 @@ class Facts:
         return (written.number or 0) if self.platform != SERVER and written is not None else len(self.hosts)
 
     @cached_property
+    def new_hosts(self) -> tuple[HostFacts, ...]:
+        """The hosts that blue/green deployments may provision: a generation for each deployment, `h1-g2` and so on."""
+        provisions = any(
+            strategy.text == "blue-green" or strategy.get("blue-green") is not None
+            for node in (*self.groups, *self.tree.each("deploy"))
+            if (strategy := node.get("strategy")) is not None
+        )
+        if not provisions or self.platform != SERVER or len(self.hosts) > HOSTS_COMPARED_MAX:
+            return ()
+        shared, names = texts(self.tree.get("fleet", "tags")), [host.name for host in self.hosts]
+        return tuple(
+            HostFacts(name, host.zone, shared)
+            for generation in range(2, 2 + self.deployments_max)
+            for host, name in zip(self.hosts, successors(names, generation), strict=True)
+        )
+
+    @cached_property
     def host_names(self) -> dict[str, None]:
         """The hosts' names, in order."""
         return dict.fromkeys(host.name for host in self.hosts)
+
+    @cached_property
+    def new_host_names(self) -> dict[str, None]:
+        """The names that hosts can have which are provisioned in the run."""
+        return dict.fromkeys(host.name for host in self.new_hosts)
 
     @cached_property
     def groups(self) -> tuple[Tree, ...]:
@@ -182,11 +208,13 @@ def known_group(facts: Facts, report: Report, node: Tree | None) -> None:
         report(node.place, f"no group is called {node.word}", suggest(node.word, names))
 
 
-def known_host(facts: Facts, report: Report, node: Tree | None) -> bool:
-    """Report a host that does not exist; whether it does."""
+def known_host(facts: Facts, report: Report, node: Tree | None, *, new: bool = True) -> bool:
+    """Report a host that does not exist; whether it does. `new`: one that is provisioned in the run is one, too."""
     if node is None or node.word is None or not facts.hosts or node.word in facts.host_names:
         return True
-    names = facts.host_names
+    if new and node.word in facts.new_host_names:
+        return True
+    names = facts.host_names | (facts.new_host_names if new and _OF_A_GENERATION.search(node.word) else {})
     if len(names) > HOSTS_COMPARED_MAX:
         remedy = f"the hosts are {facts.hosts[0].name} to {facts.hosts[-1].name}"
     else:

@@ -91,7 +91,12 @@ class Where(Model):
         description="Hosts while they carry this revision: from its DownloadBundle to the next revision's. "
         "`none`: hosts until their first DownloadBundle.",
     )
-    random: int | None = Field(None, ge=1, description="So many of the hosts that the rest selects, drawn by the seed.")
+    random: int | None = Field(
+        None,
+        ge=1,
+        description="So many of the hosts that the rest selects, drawn by the seed; and as many of a deployment's new "
+        "ones.",
+    )
 
 
 class Flapping(Model):

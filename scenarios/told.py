@@ -26,6 +26,10 @@ ALL_AT_ONCE = "all-at-once"
 NO_ANALYSES: Mapping[str, int] = MappingProxyType({})
 
 
+READY_WAIT_MAX_MS = 48 * 3_600_000
+"""How long a deployment stands Ready that is told no time: the longest that CodeDeploy takes (2,880 minutes)."""
+
+
 def told(written: StrategyOptions, analyses: Mapping[str, int] = NO_ANALYSES) -> core.Options:
     """What a strategy is told. `analyses`: how long each of the scenario's analyses lasts, in milliseconds."""
     if (waves := written.canary or written.linear) is not None:
@@ -58,7 +62,7 @@ def _blue_green(written: BlueGreen, analyses: Mapping[str, int]) -> core.Options
         blue_green=core.BlueGreen(
             green=written.target_instances,
             waits=ready.action_on_timeout == "STOP_DEPLOYMENT",
-            ready_wait_ms=ready.wait_time,
+            ready_wait_ms=READY_WAIT_MAX_MS if ready.wait_time is None else ready.wait_time,
             shift=shift,
             terminate_after_ms=terminate.wait_time if terminate.action == "TERMINATE" else None,
         ),

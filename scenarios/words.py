@@ -151,4 +151,4 @@ def exactly_one(names: Iterable[str]) -> dict[str, Any]:
 class Model(BaseModel):
     """What every part of a scenario has in common: it is immutable, and an unknown key is a mistake."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")

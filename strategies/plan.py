@@ -101,12 +101,14 @@ class Deploy:
     def __str__(self) -> str:
         if (words := _TARGET_WORDS.get(self.part)) is not None:
             return f"{words} {', '.join(self.hosts)}"
-        hosts = len(self.hosts)
-        required = self.required
-        words = (
-            f"{_PART_WORDS[self.part]} {hosts} host{'s' * (hosts != 1)}, {self.at_once} at once, "
-            f"{required} stay{'s' * (required == 1)} healthy ({self.minimum_healthy_hosts})"
-        )
+        hosts, required = len(self.hosts), self.required
+        pace = "all at once" if hosts == self.at_once > 1 else f"{self.at_once} at once"
+        words = f"{_PART_WORDS[self.part]} {hosts} host{'s' * (hosts != 1)}, {pace}"
+        if required:
+            # Of hosts that are out of traffic none is healthy; the minimum says how many of them have to succeed.
+            stay = "must stay healthy" if self.part is Part.WHOLE else "must succeed"
+            share = self.minimum_healthy_hosts.type is MinimumHealthyHostsType.FLEET_PERCENT
+            words += f", {required} {stay}" + (f" ({self.minimum_healthy_hosts})" if share else "")
         return words + (f", {self.own_required} of these {hosts}" if self.own_required else "")
 
 
@@ -123,7 +125,7 @@ class Bake:
 
     def __str__(self) -> str:
         what = f"{self.watched} that turns unhealthy fails" if self.watched else "an alarm stops"
-        return f"bake for {seconds(self.lasts_ms)}: {what} the deployment"
+        return f"bake for {duration(self.lasts_ms)}: {what} the deployment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Approve:
 
     def __str__(self) -> str:
         then = "goes on" if self.then_continue else "stops"
-        limit = "" if self.waits_ms is None else f"; without an answer within {seconds(self.waits_ms)} it {then}"
+        limit = "" if self.waits_ms is None else f"; without an answer within {duration(self.waits_ms)} it {then}"
         return f"wait until somebody says continue{limit}"
 
 
@@ -186,9 +188,11 @@ class Terminate:
     what: str = ""
 
     def __str__(self) -> str:
-        wait = f"after {seconds(self.after_ms)}, " if self.after_ms else ""
-        verb = "leave running" if self.keep else "terminate"
-        return f"{wait}{verb} {self.what or f'{len(self.hosts)} host' + 's' * (len(self.hosts) != 1)}"
+        wait = f"after {duration(self.after_ms)}, " if self.after_ms else ""
+        hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        if not self.keep:
+            return f"{wait}terminate {self.what or hosts}"
+        return wait + (f"leave running {self.what}" if self.what else f"let {hosts} leave the group, and run on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ class Analyse:
     lasts_ms: int
 
     def __str__(self) -> str:
-        return f"analyse by {self.analysis} for {seconds(self.lasts_ms)}"
+        return f"analyse by {self.analysis} for {duration(self.lasts_ms)}"
 
 
 Stage = Deploy | Bake | Approve | Provision | Shift | Terminate | Analyse
@@ -241,6 +245,12 @@ class Strategy(Protocol):
         ...
 
 
-def seconds(ms: int) -> str:
-    """A duration in a stage's description: `90s`, `1.5s`."""
-    return f"{ms / 1000:g}s"
+def duration(ms: int) -> str:
+    """Milliseconds as a person writes them: `800ms`, `12s`, `1.5s`, `5m`, `1h 10m`."""
+    if ms < 1000:
+        return f"{ms}ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f}s".replace(".0s", "s")
+    hours, rest = divmod(round(ms / 1000), 3600)
+    minutes, seconds = divmod(rest, 60)
+    return " ".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from fleet.balancer.meters import Meters
 
 _WHOLE = 100
+_NOBODY = ""
+"""Stands for the revision of an answer that nobody gave, or a host without a revision."""
+_Key = TypeVar("_Key")
 
 
 class Kind(NamedTuple):
@@ -111,18 +114,23 @@ class Fluid:
         return {False: _WHOLE if self.percent < _WHOLE else 0, True: _WHOLE if self.percent else 0}
 
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
-        """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
+        """Requests since the run began: all, failed, and by the revision that answered, as whole numbers.
+
+        They are rounded together, by who answered and how, so that they add up: a revision that alone fails answers
+        no fewer requests than have failed.
+        """
         self.settle(now_ms)
-        failed = self._unanswered_ms()
-        by_revision: dict[str, Fraction] = defaultdict(Fraction)
+        fates: dict[tuple[str, bool], Fraction] = defaultdict(Fraction)
+        fates[_NOBODY, False] = self._unanswered_ms() * self.rate / 1000
         for fate, share in self._fates():
-            if fate.serves is not None:
-                by_revision[fate.serves] += share
-            if not fate.well:
-                failed += share
-        total = round(Fraction(now_ms * self.rate, 1000))
-        shares = {name: by_revision[name] * self.rate / 1000 for name in sorted(by_revision)}
-        return total, round(failed * self.rate / 1000), tuple(whole(shares).items())
+            fates[fate.serves or _NOBODY, fate.well] += share * self.rate / 1000
+        requests = whole({fate: fates[fate] for fate in sorted(fates)})
+        by_revision: dict[str, int] = defaultdict(int)
+        for (name, _), number in requests.items():
+            by_revision[name] += number
+        failed = sum(number for (_, well), number in requests.items() if not well)
+        answered = tuple((name, number) for name, number in by_revision.items() if name != _NOBODY)
+        return sum(requests.values()), failed, answered
 
     def shares(self, now_ms: int) -> tuple[dict[Share, int], int]:
         """Requests since the run began by their fate, and those that nobody was there to answer: whole ones only."""
@@ -153,7 +161,7 @@ class Fluid:
         return Fraction(sum(share * ms for share, ms in self._unanswered.items()), _WHOLE)
 
 
-def whole(shares: dict[str, Fraction]) -> dict[str, int]:
+def whole(shares: dict[_Key, Fraction]) -> dict[_Key, int]:
     """Fractions as whole numbers that add up to their rounded sum: what is left over goes to the largest remainders."""
     rounded = {name: int(share) for name, share in shares.items()}
     left = round(sum(shares.values(), Fraction())) - sum(rounded.values())

@@ -132,7 +132,12 @@ def _play(source: Source, settings: _Settings, shown: Presenter, observers: Sequ
     from simulator.cli.operated import operated
 
     with operated(
-        source.scenario, fleet=settings.fleet.value, seed=settings.seed, stay=settings.stay, ask=shown.ask
+        source.scenario,
+        fleet=settings.fleet.value,
+        seed=settings.seed,
+        stay=settings.stay,
+        ask=shown.ask,
+        journal=settings.journal,
     ) as run:
         result = _drive(source, settings, observers, run.operations)
         run.finish(result)

@@ -22,6 +22,8 @@ from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
 from simulator.rollout.events import FaultChanged
 from simulator.rollout.lifecycle import CARRIED_OUT_BY, CarriedOutBy
+from simulator.rollout.machine import Rollout
+from strategies.plan import Provision
 
 Later = Callable[[int, Callable[[], None]], None]
 """Call this so many milliseconds from now."""
@@ -83,9 +85,11 @@ class Faults:
         emit: Callable[[Callable[[int, int], FaultChanged]], None],
         later: Later,
     ) -> None:
+        self._seed = seed
+        self._among_new: dict[str, list[frozenset[str]]] = {}
+        """Which of a deployment's new hosts each fault selects, by the deployment's id."""
         self._fleet = fleet
         self._controllers = controllers
-        self._seed = seed
         self._emit = emit
         self._later = later
         self._carries: dict[str, str] = {host.name: running or NO_REVISION for host in hosts} if faults else {}
@@ -105,15 +109,23 @@ class Faults:
         self.watched_starts = frozenset(events[True])
         """The lifecycle events of which `begun` wants to hear."""
 
-    def joined(self, host: str, zone: str, tags: dict[str, str]) -> None:
-        """A new host is there: a fault that selects by zone or tag, or everything, selects it too."""
+    def joined(self, host: str, rollout: Rollout, tags: dict[str, str]) -> None:
+        """A new host is there: a fault that selects it selects it from now on.
+
+        `random` draws as many of a deployment's new hosts as of those that were there before.
+        """
         if not self._scripted:
             return
         self._carries[host] = NO_REVISION
-        new = NamedHost(host, zone, tags, {})
-        for scripted in self._scripted:
-            if scripted.fault.where.random is None:
-                scripted.selected |= _select(scripted.fault, [new], 0, 0)
+        drawn = self._among_new.get(rollout.deployment_id)
+        if drawn is None:
+            stages = [stage for stage in rollout.stages if isinstance(stage, Provision)]
+            new = [NamedHost(member.name, member.zone, tags, {}) for stage in stages for member in stage.hosts]
+            drawn = [_select(each.fault, new, self._seed, number) for number, each in enumerate(self._scripted)]
+            self._among_new[rollout.deployment_id] = drawn
+        for scripted, chosen in zip(self._scripted, drawn, strict=True):
+            if host in chosen:
+                scripted.selected |= {host}
 
     def begin_alarms(self) -> None:
         """Before the first deployment: the alarms that are active from the start."""

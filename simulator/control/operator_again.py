@@ -61,7 +61,7 @@ def undo(rollouts: Sequence[Rollout], running: str | None, wanted: str | None) -
         back = rollback.rollback(last.deployment, last.hosts, last.sick)
     else:
         back = replace(_plainly(rollouts), revision=success.revision, file_exists_behavior=success.file_exists_behavior)
-    description = f"undo of {last.deployment_id}: back to {success.revision}, deployed by {success.deployment_id}"
+    description = f"back from {last.deployment_id} to {success.revision}, deployed by {success.deployment_id}"
     return replace(back, creator=Creator.USER, rollback_of=None, description=description)
 
 

@@ -10,14 +10,11 @@ from fleet.base import Emit, Fleet
 from scenarios.model import OperatorAction
 from simulator.control.groups import Groups
 from simulator.control.happened import OPERATOR
-from simulator.control.promotions import Promotions
+from simulator.control.promotions import AT_A_GATE, Promotions
 from simulator.control.triggers import Trigger
 from simulator.rollout.events import OperatorSpoke, StopRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import OperatorVerb
-
-ANSWERS = {"continue": True, "promote": True, "promote-full": True, "stop": False, "abort": False}
-"""What is said at a gate, and whether it is a yes."""
 
 
 @dataclass(slots=True)
@@ -54,9 +51,14 @@ class People:
                 fleet.at_request(request, partial(self._later, 0, partial(self._say, line)))
 
     def hear(self, brings: Callable[[Trigger], bool], about: Rollout | None = None) -> None:
-        """Something has happened, in this deployment where it is `about` one."""
+        """Something has happened, in this deployment where it is `about` one.
+
+        Of several actions alike it is the moment of the next one, so that two can answer one wait each.
+        """
+        due: list[OperatorAction] = []
         for line in self._lines:
-            if brings(line.trigger):
+            if brings(line.trigger) and not line.said and line.action not in due:
+                due.append(line.action)
                 self._say(line, about)
 
     def asked(self, environment: str) -> None:
@@ -67,7 +69,7 @@ class People:
 
     def _answer(self, line: _Line, environment: str) -> None:
         """Say yes or no at a gate."""
-        if not line.said and (yes := ANSWERS.get(line.action.do)) is not None:
+        if not line.said and (yes := AT_A_GATE.get(line.action.do)) is not None:
             line.said = True
             self._promotions.answer(environment, OPERATOR, yes=yes)
 
@@ -85,8 +87,9 @@ class People:
         line.said = True
         deployment = rollout.deployment_id
         if action.do in ("stop", "abort"):
-            wanted = True if action.do == "abort" else action.auto_rollback
-            self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, OPERATOR, wanted))
+            aborts = action.do == "abort"
+            wanted = True if aborts else action.auto_rollback
+            self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, OPERATOR, wanted, aborts))
         else:
             verb = OperatorVerb(action.do)
             self._emit(lambda event_id, at_ms: OperatorSpoke(event_id, at_ms, "", deployment, verb, OPERATOR))

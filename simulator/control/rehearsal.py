@@ -175,7 +175,7 @@ class Rehearsal(Memory):
         for observer in self._observers:
             observer(event, commands, rollout)
         if type(event) is HostProvisioned and rollout is not None:
-            self._faults.joined(event.host, rollout.hosts[event.host].target.zone, self.scenario.fleet.tags)
+            self._faults.joined(event.host, rollout, self.scenario.fleet.tags)
         for command in commands:
             _CARRIERS[type(command)](self, command)
         if rollout is None:

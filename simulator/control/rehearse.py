@@ -106,6 +106,11 @@ class VirtualLoop:
         """Have something called between two events, in a run with a speed. May be called in any thread."""
         self._inbox.put(call)
 
+    def _catch_up(self, speed: float) -> None:
+        """The time since the last event has passed, though nothing has happened in it."""
+        now_ms = int((time.monotonic() - self._began_s) * 1000 * speed)
+        self._now_ms = max(self._now_ms, min(now_ms, self._heap[0]) if self._heap else now_ms)
+
     def _wait(self, rehearsal: Rehearsal, speed: float) -> bool:
         """Let real time pass until the next thing is due, and hear what is posted. False: the limit came first.
 
@@ -119,9 +124,11 @@ class VirtualLoop:
                 if due_s <= self._deadline_s:
                     return True
                 if not rehearsal.staying:
+                    self._catch_up(speed)
                     return False
             except KeyboardInterrupt:
                 if not rehearsal.staying:
+                    self._catch_up(speed)
                     raise
             self._deadline_s = math.inf
             rehearsal.end()
@@ -132,8 +139,7 @@ class VirtualLoop:
             call = self._inbox.get(timeout=None if seconds == math.inf else max(seconds, 0))
         except Empty:
             return False
-        now_ms = int((time.monotonic() - self._began_s) * 1000 * speed)
-        self._now_ms = max(self._now_ms, min(now_ms, self._heap[0]) if self._heap else now_ms)
+        self._catch_up(speed)
         call()
         return True
 
@@ -226,6 +232,7 @@ def virtual(
             sha256 = book.close()
             loop.forget()
         if status is not RunStatus.COMPLETED:
+            fleet.at(loop.now_ms())
             verdict.break_off(rehearsal, fleet, loop.now_ms())
         return verdict.result(
             header,

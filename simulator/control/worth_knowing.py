@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from simulator.control.reputation import known_bad
 from simulator.rollout.machine import Rollout
-from simulator.rollout.messages import of_hosts
-from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
+from simulator.rollout.messages import count, of_hosts
+from simulator.rollout.rollback import BACK_TO_BLUE
+from simulator.rollout.statuses import Creator, DeploymentStatus, Label, TargetStatus
+from strategies.plan import Deploy, Part
 
 _NAMED_MAX = 3
 
@@ -37,15 +39,31 @@ def _unjudged(rollout: Rollout) -> Iterator[str]:
 
 
 def _failed(rollout: Rollout) -> Iterator[str]:
-    if failed := rollout.counts[TargetStatus.FAILED]:
-        config, needed = rollout.deployment.config.name, rollout.budget.needed
+    """CodeDeploy asks for as many as the minimum, of those that were deployed to: in blue/green, the green hosts."""
+    installs = [s for s in rollout.stages if isinstance(s, Deploy) and s.part in (Part.WHOLE, Part.INSTALL)]
+    if not rollout.counts[TargetStatus.FAILED] or not installs:
+        return
+    stage = installs[-1]
+    if failed := sum(rollout.hosts[name].status is TargetStatus.FAILED for name in stage.among):
+        config, side = rollout.deployment.config.name, rollout.hosts[stage.hosts[0]].label
         yield (
-            f"{rollout.deployment_id} Succeeded although {of_hosts(failed, len(rollout.hosts))} failed: CodeDeploy "
-            f"asks for {needed} that succeed ({config}); --strict asks for all of them"
+            f"{rollout.deployment_id} Succeeded although {failed} of {count(stage.fleet, side)} failed: CodeDeploy "
+            f"asks for {max(stage.required, 1)} that succeed ({config}); --strict asks for all of them"
         )
 
 
-_OF_A_SUCCESS = (_turned_sick, _unjudged, _failed)
+def _way_back(rollout: Rollout) -> Iterator[str]:
+    """A rollback of a blue/green deployment that terminated the new hosts (docs/decisions/0025)."""
+    ended = sum(host.gone and host.label is Label.GREEN for host in rollout.hosts.values())
+    if rollout.deployment.strategy == BACK_TO_BLUE and ended:
+        yield (
+            f"{rollout.deployment_id} terminated {count(ended, Label.GREEN)}. CodeDeploy terminates none but the blue "
+            "ones of a deployment that succeeded: on AWS the green ones are left running, and paid for, until somebody "
+            "ends them"
+        )
+
+
+_OF_A_SUCCESS = (_turned_sick, _unjudged, _failed, _way_back)
 
 
 def _back_onto_bad(rollouts: Sequence[Rollout]) -> Iterator[str]:

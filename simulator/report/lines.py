@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from simulator.report import words
-from simulator.report.stages import heard, passed, refusal, stop_word
+from simulator.report.hosts import fate
+from simulator.report.stages import heard, passed, refusal
 from simulator.rollout.commands import (
     AskAtGate,
     Command,
@@ -15,6 +16,7 @@ from simulator.rollout.commands import (
     Finish,
     Notify,
     ProvisionHost,
+    RunLifecycleEvent,
     ShiftTraffic,
     StartGateTimer,
     StartTimer,
@@ -48,6 +50,7 @@ from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import duration
 from simulator.rollout.stages import STAGE_TIMER
 from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, Trigger
+from strategies.plan import Deploy, Part
 
 RESIDUE_TOLD_MAX: Final = 20
 SUBJECT_WIDTH: Final = 12
@@ -84,9 +87,11 @@ class Lines:
         """The decisions; a stage that begins is told before what is done in it."""
         stages = [*self._begun(rollout, now_ms)] if rollout is not None else []
         for command in commands:
-            if stages and _is_of_stage(command):
+            taken = [*_taken(command, rollout)] if rollout is not None else []
+            if stages and (taken or _is_of_stage(command)):
                 yield from stages
                 stages = []
+            yield from taken
             yield from self._decision(command)
         yield from stages
 
@@ -183,11 +188,7 @@ def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Lin
         )
 
 
-def _stop(event: StopRequested, _: Rollout | None) -> Iterator[Line]:
-    yield event.deployment_id, words.STOPPED, f"{event.by} said {stop_word(event)}"
-
-
-def _spoke(event: OperatorSpoke, rollout: Rollout | None) -> Iterator[Line]:
+def _spoke(event: OperatorSpoke | StopRequested, rollout: Rollout | None) -> Iterator[Line]:
     assert rollout is not None, "a word is said to a deployment"
     word = heard(event, rollout, refusal(event, rollout))
     yield event.deployment_id, word.sign, str(word)
@@ -198,9 +199,10 @@ def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
 
 
 def _terminated(event: HostTerminated, rollout: Rollout | None) -> Iterator[Line]:
-    of_service = rollout is not None and rollout.course
-    what = "has lost the task set that the traffic was taken from" if of_service else "is gone, or has left the group"
-    yield event.host, words.STOPPED, what
+    what = fate(rollout, event.host) if rollout is not None else ""
+    if rollout is not None and rollout.course:
+        what = "has lost the task set that the traffic was taken from"
+    yield event.host, words.STOPPED, what or "is gone"
 
 
 def _shifted(event: TrafficShifted, _: Rollout | None) -> Iterator[Line]:
@@ -253,7 +255,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     TrafficShifted: _shifted,
     AlarmChanged: _alarm,
     AnalysisEnded: _analysed,
-    StopRequested: _stop,
+    StopRequested: _spoke,
     FaultChanged: _fault,
     DisksCompared: _disks,
     TrafficMeasured: _traffic,
@@ -262,7 +264,6 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
 
 _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
     Trigger.DEPLOYMENT_START: (words.RUNNING, "begins: "),
-    Trigger.INSTANCE_START: (words.RUNNING, "taken: "),
     Trigger.INSTANCE_READY: (words.STOPPED, "Ready: "),
     Trigger.INSTANCE_SUCCESS: (words.SUCCEEDED, "Succeeded: "),
     Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),
@@ -270,11 +271,28 @@ _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
 """The notifications that are told as decisions; the others double a Finish or a CreateDeployment."""
 
 
+_TAKEN: Final = {
+    Part.WHOLE: "taken",
+    Part.INSTALL: "taken",
+    Part.ALLOW: "let in",
+    Part.BLOCK: "taken out",
+}
+"""What is said of a host that is about to go through a part of its lifecycle."""
+
+
+def _taken(command: Command, rollout: Rollout) -> Iterator[Line]:
+    """The decision that it is a host's turn, which is its first command in a stage."""
+    if isinstance(command, RunLifecycleEvent) and command.name == rollout.sequence[0]:
+        stage = rollout.stages[rollout.stage]
+        part = stage.part if isinstance(stage, Deploy) else Part.WHOLE
+        yield command.host, words.RUNNING, f"{_TAKEN[part]}: {command.why}"
+
+
 def _is_of_stage(command: Command) -> bool:
     """Whether a command is the first that a new stage may bring, or what it ends with."""
     match command:
         case Notify(trigger=trigger):
-            return trigger in (Trigger.INSTANCE_START, Trigger.DEPLOYMENT_READY)
+            return trigger is Trigger.DEPLOYMENT_READY
         case StartTimer(timer=timer):
             return timer.startswith(STAGE_TIMER)
         case _:

@@ -162,10 +162,14 @@ class TimerFired(DeploymentEvent):
 
 @dataclass(frozen=True, slots=True)
 class StopRequested(DeploymentEvent):
-    """Somebody asked for the deployment to stop. `auto_rollback` None: as the group is configured."""
+    """Somebody asked for the deployment to stop. `auto_rollback` None: as the group is configured.
+
+    `aborts`: they said abort, which is to stop and to roll back.
+    """
 
     by: str
     auto_rollback: bool | None = None
+    aborts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

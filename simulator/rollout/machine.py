@@ -136,9 +136,7 @@ class Rollout(StageWalk):
         members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
         self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
         self._label_hosts()
-        whom = messages.targets(deployment)
-        why = f"deploy {deployment.revision} to {whom}, {deployment.strategy}, {deployment.config.name}"
-        self._notify(Trigger.DEPLOYMENT_START, why)
+        self._notify(Trigger.DEPLOYMENT_START, messages.begins(deployment, self.hosts.values()))
         self._start_timer(
             DEPLOYMENT_TIMER,
             event.at_ms + deployment.limits.deployment_ms,
@@ -233,8 +231,7 @@ class Rollout(StageWalk):
     # -- the deployment's end -----------------------------------------------------------------------------------
 
     def _out_of_time(self, event: TimerFired) -> None:
-        limit = messages.duration(self.deployment.limits.deployment_ms)
-        message = f"the deployment did not end within {limit}"
+        message = messages.out_of_time(self.stages[self.stage], self.deployment.limits, paused=self.paused)
         self._break_off(event, message)
         self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
 
@@ -271,7 +268,7 @@ class Rollout(StageWalk):
             for host in self.hosts.values():
                 if host.status is TargetStatus.PENDING:
                     self._move(host, TargetStatus.SKIPPED)
-        why = message or messages.succeeded(self.counts[TargetStatus.SUCCEEDED], self.hosts, self.deployment)
+        why = message or messages.succeeded(self.hosts.values(), self.deployment)
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
@@ -312,7 +309,7 @@ _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
         OperatorSpoke: Rollout._operator_spoke,
         StopRequested: Rollout._stop_requested,
     },
-    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse},
+    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse, StopRequested: Rollout._refuse},
     Phase.ENDED: {},
 }
 

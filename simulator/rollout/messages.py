@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from simulator.rollout import lifecycle
+from simulator.rollout import lifecycle, rollback
 from simulator.rollout.deployment import Deployment, Limits
 from simulator.rollout.events import AgentRefused, HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
+from simulator.rollout.statuses import Label, TargetStatus
 from strategies.configuration import ComputePlatform
-from strategies.plan import HOST, Bake, Stage
+from strategies.plan import HOST, Approve, Bake, Part, Stage
+from strategies.plan import duration as duration
 
+SIDES = (Label.NONE, Label.GREEN, Label.BLUE)
+"""The order in which the hosts of a blue/green deployment are told: what is new first."""
 FAILURES_NAMED_MAX = 3
 """A deployment's message names so many failed hosts; the others are counted."""
 
@@ -25,20 +30,55 @@ class Failure(NamedTuple):
     message: str
 
 
-def duration(ms: int) -> str:
-    """Milliseconds as a person writes them: `800ms`, `12s`, `1.5s`, `5m`, `1h 10m`."""
-    if ms < 1000:
-        return f"{ms}ms"
-    if ms < 60_000:
-        return f"{ms / 1000:.1f}s".replace(".0s", "s")
-    hours, rest = divmod(round(ms / 1000), 3600)
-    minutes, seconds = divmod(rest, 60)
-    return " ".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)
-
-
 def of_hosts(number: int, hosts: int) -> str:
     """`3 of 4 hosts`, `1 of 1 host`."""
     return f"{number} of {hosts} host{'s' * (hosts != 1)}"
+
+
+def count(number: int, side: Label = Label.NONE, noun: str = "host") -> str:
+    """`4 hosts`, `1 host`; of a side of a blue/green deployment `4 green hosts`."""
+    return f"{number:,} {f'{side.lower()} ' if side else ''}{noun}{'s' * (number != 1)}"
+
+
+_NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
+
+
+def noun(deployment: Deployment) -> str:
+    """What that is called to which is deployed: `host`, `service`, `function`."""
+    return _NOUNS.get(deployment.compute_platform, "host")
+
+
+def targets(deployment: Deployment) -> str:
+    """What is deployed to: `4 hosts`, `the service web`."""
+    if deployment.compute_platform in _NOUNS:
+        return f"the {noun(deployment)} {deployment.targets[0].name}"
+    return count(len(deployment.targets))
+
+
+def begins(deployment: Deployment, hosts: Iterable[Host]) -> str:
+    """What a deployment is going to do, in a line."""
+    sides = Counter(host.label for host in hosts)
+    blue, green = count(sides[Label.BLUE], Label.BLUE), count(sides[Label.GREEN], Label.GREEN)
+    what = {
+        rollback.BLUE_GREEN: f"deploy {deployment.revision} to {green}, beside {blue}",
+        rollback.BACK_TO_BLUE: f"give the traffic back to {blue} with {deployment.revision}",
+    }.get(deployment.strategy, f"deploy {deployment.revision} to {targets(deployment)}")
+    return f"{what}, {deployment.strategy}, {deployment.config.name}"
+
+
+def succeeded(hosts: Iterable[Host], deployment: Deployment) -> str:
+    """How many hosts succeeded: `4 of 4 hosts`; of a blue/green deployment, the green and the blue ones apart.
+
+    Of a service or a function: `v2 has all of the traffic of the service web`.
+    """
+    if deployment.compute_platform in _NOUNS:
+        return f"{deployment.revision} has all of the traffic of {targets(deployment)}"
+    total, well = Counter[Label](), Counter[Label]()
+    for host in hosts:
+        total[host.label] += 1
+        well[host.label] += host.status is TargetStatus.SUCCEEDED
+    sides = [f"{well[side]} of {count(total[side], side)}" for side in SIDES if total[side]]
+    return f"{' and '.join(sides)} succeeded"
 
 
 def no_instances(deployment: Deployment) -> str:
@@ -98,23 +138,6 @@ def target_timed_out(host: Host, _limits: Limits, now_ms: int) -> str:
     )
 
 
-def targets(deployment: Deployment) -> str:
-    """What is deployed to: `4 hosts`, `the service web`."""
-    noun = _NOUNS.get(deployment.compute_platform)
-    number = len(deployment.targets)
-    return f"the {noun} {deployment.targets[0].name}" if noun else f"{number} host{'s' * (number != 1)}"
-
-
-def succeeded(number: int, hosts: Sized, deployment: Deployment) -> str:
-    """Why a deployment has succeeded: `3 of 4 hosts succeeded`, `v2 has all of the traffic`."""
-    if deployment.compute_platform in _NOUNS:
-        return f"{deployment.revision} has all of the traffic of {targets(deployment)}"
-    return f"{of_hosts(number, len(hosts))} succeeded"
-
-
-_NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
-
-
 def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
     """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was."""
     named = "; ".join(f"{f.host} at {f.event}: {f.message}" for f in failures)
@@ -140,6 +163,31 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
     untouched = hosts - failed - budget.fleet_succeeded
     skipped = f"; {untouched} skipped" if untouched else ""
     return f"{of_hosts(failed, hosts)} failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
+
+
+_WHY_TAKEN = {
+    (Part.INSTALL, Label.GREEN): "out of traffic, so nobody misses it",
+    (Part.ALLOW, Label.GREEN): "installed and validated, so it may have traffic",
+    (Part.BLOCK, Label.BLUE): "the new hosts are in traffic, so it may leave",
+    (Part.ALLOW, Label.BLUE): "its revision is the one to go back to, so it gets its traffic again",
+    (Part.BLOCK, Label.GREEN): "the old hosts have the traffic, so it may leave",
+}
+"""In blue/green nobody's health decides who is taken: a host's side does, and the part of the lifecycle."""
+
+
+def taken(part: Part, label: Label, why: str) -> str:
+    """Why a host is taken: by what its stage does to it, or, in place, as the health budget says (`why`)."""
+    return _WHY_TAKEN.get((part, label), why)
+
+
+def out_of_time(stage: Stage, limits: Limits, *, paused: bool) -> str:
+    """The message of TIMEOUT where a deployment runs into its limit, and what it waited for where it did."""
+    waited = ""
+    if paused:
+        waited = ": it was paused, and nobody said resume"
+    elif isinstance(stage, Approve):
+        waited = ": it waited for somebody to say continue, and nobody did"
+    return f"the deployment did not end within {duration(limits.deployment_ms)}{waited}"
 
 
 def never_came(stage: Stage, hosts: list[str], limits: Limits) -> str:

@@ -21,6 +21,7 @@ from simulator.rollout.events import (
     HostProvisioned,
     HostTerminated,
     OperatorSpoke,
+    StopRequested,
     TimerFired,
     TrafficShifted,
 )
@@ -137,12 +138,12 @@ class StageWalk(HostWalk):
         """Take as many hosts as the budget gives; where it gives none and none is under way, the stage has ended."""
         if self.paused:
             return
-        budget = self.budget
+        budget, stage = self.budget, self.stages[self.stage]
+        part = stage.part if isinstance(stage, Deploy) else Part.WHOLE
         while taken := budget.take():
             name, why = taken
             host = self.hosts[name]
-            if self.course:
-                why = str(self.stages[self.stage])
+            why = str(stage) if self.course else messages.taken(part, host.label, why)
             if host.status is TargetStatus.PENDING:
                 self._notify(Trigger.INSTANCE_START, why, name)
             self._move(host, TargetStatus.IN_PROGRESS)
@@ -272,7 +273,7 @@ class StageWalk(HostWalk):
         if event.timer != f"{STAGE_TIMER}{self.stage}" or self.stage_over:
             self.ignored += 1
         elif isinstance(stage, Approve) and not stage.then_continue:
-            message = f"nobody said continue: {stage}"
+            message = f"nobody said continue within {messages.duration(stage.waits_ms or 0)}"
             self._finish(event, DeploymentStatus.STOPPED, ErrorCode.TIMEOUT, message)
         elif self.awaited:
             message = messages.never_came(stage, list(self.awaited.values()), self.deployment.limits)
@@ -309,8 +310,11 @@ class StageWalk(HostWalk):
                 return None
             case OperatorVerb.CONTINUE if not isinstance(stage, Approve) or self.stage_over:
                 return f"the deployment waits for nobody: it is {self.status}"
-            case OperatorVerb.PROMOTE if self.waits_to_terminate:
+            case OperatorVerb.PROMOTE | OperatorVerb.SKIP_WAIT if self.waits_to_terminate:
                 return None
+            case OperatorVerb.SKIP_WAIT if not isinstance(stage, Bake) or self.stage_over:
+                none = f"there is no wait to cut short: the deployment is {self.status}"
+                return none if self.stage_over else _NO_WAIT.get(type(stage), none)
             case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake | Analyse) or self.stage_over:
                 return f"there is no wait to cut short: the deployment is {self.status}"
             case OperatorVerb.PAUSE if self.paused:
@@ -319,9 +323,10 @@ class StageWalk(HostWalk):
                 return "the deployment is not paused"
         return None
 
-    def _refuse(self, event: OperatorSpoke) -> None:
+    def _refuse(self, event: OperatorSpoke | StopRequested) -> None:
         """A word that is impossible now: it is kept with its reason, and changes nothing."""
-        self.spoken.append((event, self.refusal(event.verb)))
+        why = self.deaf if isinstance(event, StopRequested) else self.refusal(event.verb)
+        self.spoken.append((event, why))
         self.ignored += 1
 
     def _operator_spoke(self, event: OperatorSpoke) -> None:
@@ -355,6 +360,12 @@ class StageWalk(HostWalk):
         elif isinstance(stage, Deploy):
             self._fill(event)
 
+
+_NO_WAIT: Mapping[type, str] = {
+    Approve: "the deployment waits for a person's yes, and not for a time to pass: say continue",
+    Analyse: "the new version is being judged, and not only a time to pass: promote does without the verdict",
+}
+"""Why a stage is no wait that could be skipped."""
 
 _ANALYSIS_ENDS = {
     AnalysisOutcome.FAILED: (DeploymentStatus.FAILED, ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY),

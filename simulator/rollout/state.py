@@ -62,7 +62,7 @@ class RolloutState:
         """The analyses that a person did without, by the stage's name, and the word that said so."""
         self.stage_over = False
         """Whether the stage has ended, and only the pause holds the next one."""
-        self.spoken: list[tuple[OperatorSpoke, str | None]] = []
+        self.spoken: list[tuple[OperatorSpoke | StopRequested, str | None]] = []
         """What people have said, each with the reason why it was impossible at the time; None where it was not."""
         self.waits_to_terminate = False
         """Whether the original hosts still stand only because their termination waits."""

@@ -126,6 +126,7 @@ class OperatorVerb(StrEnum):
     """What a person says to a deployment under way, in Argo's words; `continue` is CodeDeploy's."""
 
     CONTINUE = "continue"
+    SKIP_WAIT = "skip-wait"
     PAUSE = "pause"
     RESUME = "resume"
     PROMOTE = "promote"

@@ -197,7 +197,7 @@ def test_an_operator_stops(configured: list[str], wanted: bool | None, expected:
 def test_an_operator_acts_once_and_only_while_there_is_something_to_stop() -> None:
     _, watcher = watched(operator=[{"when": {"event": "Install"}, "do": "stop"}])
     assert len(events_of(watcher, StopRequested)) == 1
-    result, watcher = watched(operator=[{"when": {"status": "Succeeded"}, "do": "stop"}])
+    result, watcher = watched(operator=[{"when": {"at": "1h"}, "do": "stop"}])
     assert not events_of(watcher, StopRequested)
     assert result.outcome is Outcome.SUCCEEDED
 
