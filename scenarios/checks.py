@@ -16,6 +16,7 @@ from scenarios.checks_groups import check_groups
 from scenarios.checks_host_faults import check_host_fault
 from scenarios.checks_notifications import check_notifications
 from scenarios.checks_people import check_people
+from scenarios.checks_platforms import check_platform
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
 from scenarios.checks_waits import check_waits
@@ -31,7 +32,9 @@ from scenarios.facts import (
     traffic_event,
 )
 from scenarios.faults import EFFECTS, HEALTH_EFFECTS, TRIGGERS
+from scenarios.platforms import SERVER
 from scenarios.problems import either, nearest, suggest
+from scenarios.told import ALL_AT_ONCE
 from scenarios.tree import Report, Tree
 from scenarios.words import FLEET_PERCENT_MAX, NO_REVISION, LifecycleEvent
 
@@ -51,6 +54,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.operator()
     check_groups(facts, report, warn)
     check_environments(facts, report, warn)
+    check_platform(facts, directory, report)
     check_signals(facts, report, warn)
     check_notifications(facts, report)
     check_expectations(facts, report)
@@ -156,6 +160,8 @@ class _Checker:
     def _config(self, config: Tree) -> None:
         from strategies.configuration import PREDEFINED, PREDEFINED_ELSEWHERE, PREFIX, elsewhere, named
 
+        if self._facts.platform != SERVER or config.word == ALL_AT_ONCE:
+            return  # scenarios.checks_platforms finds the words for it
         if config.word is not None and (other := elsewhere(config.word)) is not None:
             self._report(config.place, *other.refusal())
         elif config.word is not None and named(config.word) is None:
@@ -213,7 +219,8 @@ class _Checker:
         known_host(facts, self._report, when.get("host"))
         deployment_exists(facts, self._report, when.get("deployment"))
         nth = when.get("nth")
-        if nth is not None and nth.number is not None and facts.hosts and nth.number > len(facts.hosts):
+        hosts = len(facts.hosts) if facts.platform == SERVER else 0  # of a service, the n-th is the n-th shift
+        if nth is not None and nth.number is not None and hosts and nth.number > hosts:
             message = f"when.nth: {nth.number} can never be: there are {len(facts.hosts)} hosts"
             self._report(nth.place, message, f"write at most {len(facts.hosts)}")
         traffic_event(facts, self._report, event)

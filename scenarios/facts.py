@@ -10,6 +10,8 @@ from functools import cached_property
 from pydantic import ValidationError
 
 from scenarios.groups import EC2_FILTERS, ON_PREMISES_FILTERS, Group
+from scenarios.model import Scenario
+from scenarios.platforms import EVENTS, SERVER
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
@@ -46,7 +48,12 @@ class Facts:
 
     @cached_property
     def hosts(self) -> tuple[HostFacts, ...]:
-        """The hosts; empty where the file does not say which."""
+        """The hosts, or the one service or function that is deployed to; empty where the file does not say which."""
+        if self.platform != SERVER:
+            own = self.groups[0].get("application")
+            application = own if own is not None else self.tree.get("application")
+            name = application.text if application is not None else Scenario.model_fields["application"].default
+            return (HostFacts(name, "", {}),)
         written = self.tree.get("fleet", "hosts")
         if written is None:
             return ()
@@ -64,6 +71,23 @@ class Facts:
             for host in written.items
             if (name := host.get("name")) is not None
         )
+
+    @property
+    def platform(self) -> str:
+        """The compute platform: the first group's, as every group has to have the same."""
+        return self.platform_of(self.groups[0]) if self.groups else SERVER
+
+    @staticmethod
+    def platform_of(group: Tree) -> str:
+        """A group's compute platform."""
+        written = group.get("compute_platform")
+        return written.word if written is not None and written.word in EVENTS else SERVER
+
+    @property
+    def in_service_max(self) -> int:
+        """How many hosts, tasks or versions there are to be in service; 0 where the file does not say."""
+        written = self.tree.get("fleet", "hosts")
+        return (written.number or 0) if self.platform != SERVER and written is not None else len(self.hosts)
 
     @cached_property
     def new_hosts(self) -> tuple[HostFacts, ...]:

@@ -117,7 +117,13 @@ def _with_absolute_bundles(scenario: Scenario, directory: Path) -> Scenario:
         name: revision.model_copy(update={"bundle": _bundle(here, revision)})
         for name, revision in scenario.revisions.items()
     }
-    return scenario.model_copy(update={"revisions": revisions})
+    functions = {
+        name: function.model_copy(update={"handler": (here / function.handler).resolve()})
+        if function.handler is not None
+        else function
+        for name, function in scenario.functions.items()
+    }
+    return scenario.model_copy(update={"revisions": revisions, "functions": functions})
 
 
 def _bundle(here: Path, revision: Revision) -> Path:

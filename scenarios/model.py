@@ -28,6 +28,7 @@ from scenarios.faults import (
 )
 from scenarios.groups import Deploy, DeploymentConfig, FileExistsBehavior, Group, RollbackEvent, TagFilter
 from scenarios.notifications import TriggerConfig
+from scenarios.platforms import FUNCTIONS_MAX, SERVER, ComputePlatform, Function, Task
 from scenarios.service_faults import MemoryLeak, SlowToDrain
 from scenarios.signals import SIGNALS_MAX, Alarm, Analysis
 from scenarios.strategies import MinimumHealthyHosts, StrategyOptions
@@ -133,7 +134,10 @@ class Fleet(Model):
         Annotated[int, Field(ge=1, le=HOSTS_MAX), Tag("<number>")]
         | Annotated[tuple[Host, ...], Field(min_length=1, max_length=HOSTS_MAX), Tag("<list>")],
         Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>"),
-    ] = Field(description="How many hosts (named h1, h2, …), or the hosts one by one.")
+    ] = Field(
+        description="How many hosts (named h1, h2, …), or the hosts one by one. On ECS: how many tasks a task set has; "
+        "on Lambda: 1."
+    )
     zones: tuple[str, ...] = Field((), description="Hosts given as a number are spread over these in turn.")
     tags: dict[str, str] = Field({}, description="Tags that every host has.")
     running: str | None = Field(
@@ -231,6 +235,12 @@ class Revision(Model):
     )
     commit: str | None = Field(None, description="With `repository`: which commit is the bundle, best by its whole id.")
     behaves: Behaves = Behaves()
+    task: Task | None = Field(None, description="On ECS: what its tasks run.")
+    handler: str = Field(
+        "handler.py",
+        pattern=r"^[^/].*\.py$",
+        description="On Lambda: its file with `handler(event, context)`.",
+    )
 
     @model_validator(mode="after")
     def _bundle_or_commit(self) -> Self:
@@ -284,6 +294,9 @@ class Scenario(Model):
     analyses: dict[str, Analysis] = Field(
         {}, max_length=SIGNALS_MAX, description="Analyses by name; a strategy says which of them judges it, and when."
     )
+    functions: dict[str, Function] = Field(
+        {}, max_length=FUNCTIONS_MAX, description="On ECS and Lambda: the functions that AppSpecs name as hooks."
+    )
     faults: tuple[Fault, ...] = Field((), max_length=FAULTS_MAX, description="What goes wrong.")
     operator: tuple[OperatorAction, ...] = Field((), description="What a person does meanwhile.")
     expect: Expect | None = Field(None, description="What must come of it; without it, nothing is asked for.")
@@ -298,6 +311,22 @@ class Scenario(Model):
     def all_groups(self) -> tuple[Group, ...]:
         """Every group, whichever way they were written."""
         return self.groups or (self.group,)
+
+    @property
+    def compute_platform(self) -> ComputePlatform:
+        """What is deployed to: every group's is the same."""
+        return self.all_groups[0].compute_platform
+
+    def targets(self) -> tuple[NamedHost, ...]:
+        """What is deployed to: the hosts, or the one service or function, which is called as its application is."""
+        if self.compute_platform == SERVER:
+            return self.fleet.named_hosts()
+        return (NamedHost(self.service, "", self.fleet.tags, {}),)
+
+    @property
+    def service(self) -> str:
+        """What the service or the function is called that is deployed to, where there are no hosts."""
+        return self.all_groups[0].application or self.application
 
     def group_of(self, deploy: Deploy) -> Group:
         """The group of a deployment: the one that it names, or the first."""
@@ -335,6 +364,6 @@ class Scenario(Model):
         standing_by = self.standing_by()
         return tuple(
             host
-            for host in (self.fleet.named_hosts() if hosts is None else hosts)
+            for host in (self.targets() if hosts is None else hosts)
             if host.name not in standing_by and group.selects(host.tags, on_premises=host.on_premises)
         )

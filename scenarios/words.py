@@ -33,14 +33,22 @@ LifecycleEvent = Literal[
     "BeforeAllowTraffic",
     "AllowTraffic",
     "AfterAllowTraffic",
+    "AllowTestTraffic",
+    "AfterAllowTestTraffic",
 ]
 DeploymentStatus = Literal["InProgress", "Ready", "Baking", "Succeeded", "Failed", "Stopped"]
 ErrorCode = Literal[
     "ALARM_ACTIVE",
     "CUSTOMER_APPLICATION_UNHEALTHY",
+    "ECS_UPDATE_ERROR",
     "HEALTH_CONSTRAINTS",
     "HEALTH_CONSTRAINTS_INVALID",
+    "HOOK_EXECUTION_FAILURE",
     "INTERNAL_ERROR",
+    "INVALID_ECS_SERVICE",
+    "INVALID_LAMBDA_CONFIGURATION",
+    "INVALID_LAMBDA_FUNCTION",
+    "INVALID_REVISION",
     "MANUAL_STOP",
     "NO_INSTANCES",
     "TIMEOUT",

@@ -18,6 +18,10 @@ import networkx as nx
 from strategies.configuration import DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType
 from strategies.options import Options
 
+WHOLE = 100
+"""All of the traffic, in percent."""
+HOST = "a host"
+"""What a bake watches, unless it is told otherwise."""
 NO_MINIMUM = MinimumHealthyHosts(MinimumHealthyHostsType.HOST_COUNT, 0)
 
 
@@ -39,9 +43,22 @@ class Part(StrEnum):
     """Into traffic."""
     BLOCK = "block"
     """Out of traffic."""
+    REPLACE = "replace"
+    """Of a service of ECS: a replacement task set, from BeforeInstall to AfterAllowTestTraffic. The service is Ready
+    then."""
+    BEFORE = "before"
+    """Of a service or a function: BeforeAllowTraffic. What follows is the traffic, stage by stage."""
+    AFTER = "after"
+    """Of a service or a function: AfterAllowTraffic, once all of the traffic has been shifted."""
 
 
 _PART_WORDS = {Part.WHOLE: "deploy to", Part.INSTALL: "install on", Part.ALLOW: "let in", Part.BLOCK: "take out"}
+_TARGET_WORDS = {
+    Part.REPLACE: "bring up a replacement task set for",
+    Part.BEFORE: "before traffic is shifted, ask the function of",
+    Part.AFTER: "after all of the traffic was shifted, ask the function of",
+}
+"""Parts of the lifecycle of what is no host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +99,8 @@ class Deploy:
         return max(min(self.fleet - self.required, len(self.hosts) - self.own_required), 0)
 
     def __str__(self) -> str:
+        if (target := _TARGET_WORDS.get(self.part)) is not None:
+            return f"{target} {', '.join(self.hosts)}"
         hosts, required = len(self.hosts), self.required
         pace = "all at once" if hosts == self.at_once > 1 else f"{self.at_once} at once"
         words = f"{_PART_WORDS[self.part]} {hosts} host{'s' * (hosts != 1)}, {pace}"
@@ -95,13 +114,18 @@ class Deploy:
 
 @dataclass(frozen=True, slots=True)
 class Bake:
-    """Wait, and watch what was deployed to so far: a host that turns unhealthy meanwhile fails the deployment."""
+    """Wait, and watch what was deployed to so far: a host that turns unhealthy meanwhile fails the deployment.
+
+    `watched`: what is, in words, where it is no host; empty where only alarms could tell.
+    """
 
     name: str
     lasts_ms: int
+    watched: str = HOST
 
     def __str__(self) -> str:
-        return f"bake for {duration(self.lasts_ms)}: a host that turns unhealthy fails the deployment"
+        what = f"{self.watched} that turns unhealthy fails" if self.watched else "an alarm stops"
+        return f"bake for {duration(self.lasts_ms)}: {what} the deployment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,28 +156,42 @@ class Provision:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Let these hosts together have this share of the traffic, and the others the rest."""
+    """Let these hosts together have this share of the traffic, and the others the rest.
+
+    With a `target`, a service or a function, the share is that of the version which the deployment brings to it, and
+    the shift is a part of the target's lifecycle event AllowTraffic: that begins with the first shift, and ends with
+    the one to `WHOLE`.
+    """
 
     name: str
     hosts: tuple[str, ...]
     percent: int
+    target: str = ""
+    to: str = "the new hosts"
 
     def __str__(self) -> str:
-        return f"shift traffic: {self.percent} % to the new hosts, {100 - self.percent} % to the old"
+        other = "the other version" if self.target else "the old"
+        return f"shift traffic: {self.percent} % to {self.to}, {WHOLE - self.percent} % to {other}"
 
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """After a wait, end these hosts; with `keep` they only leave the group, and run on."""
+    """After a wait, end these hosts; with `keep` they only leave the group, and run on.
+
+    `what` names what ends of a service: the task set that traffic was taken from, and not the service.
+    """
 
     name: str
     hosts: tuple[str, ...]
     after_ms: int = 0
     keep: bool = False
+    what: str = ""
 
     def __str__(self) -> str:
         wait = f"after {duration(self.after_ms)}, " if self.after_ms else ""
         hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        if self.what:
+            return f"{wait}{'leave' if self.keep else 'terminate'} {self.what}{' running' * self.keep}"
         return f"{wait}let {hosts} leave the group, and run on" if self.keep else f"{wait}terminate {hosts}"
 
 

@@ -24,6 +24,7 @@ from fleet.balancer.haproxy_config import (
     UNCHECKED,
     ServerState,
     parse_stat,
+    render,
     server_arguments,
 )
 from fleet.balancer.haproxy_container import HaproxyContainer
@@ -81,7 +82,11 @@ class HaproxyBalancer:
 
         `create` is what the fleet adds to the container: image, name, labels, network.
         """
-        self._container.boot(client, create, self._spec, self._hosts)
+        self._container.boot(client, create, self._config())
+
+    def _config(self) -> str:
+        """HAProxy's configuration."""
+        return render(self._spec, self._hosts)
 
     @property
     def url(self) -> str:

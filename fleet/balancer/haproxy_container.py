@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet.balancer.haproxy_config import CONTROL_PORT, USERS_PORT, render
+from fleet.balancer.haproxy_config import CONTROL_PORT, USERS_PORT
 from fleet.base import FleetError
-from scenarios.model import Balancer
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -33,7 +32,7 @@ class HaproxyContainer:
         """Where the runtime API listens, on 127.0.0.1; another one after each start."""
         return self._ports[CONTROL_PORT]
 
-    def boot(self, client: DockerClient, create: Mapping[str, Any], spec: Balancer, hosts: Mapping[str, str]) -> None:
+    def boot(self, client: DockerClient, create: Mapping[str, Any], config: str) -> None:
         """Make and start the container. `create` is what the fleet adds: image, name, labels, network."""
         from fleet.docker.engine import telling
         from fleet.docker.sources import tar_of
@@ -54,7 +53,7 @@ class HaproxyContainer:
                 host_config=host_config,
                 **arguments,
             )["Id"]
-            files = {CONFIG: render(spec, hosts).encode()}
+            files = {CONFIG: config.encode()}
             api.put_archive(self._id, "/", tar_of(files).getvalue())
             api.start(self._id)
             self._find_ports()

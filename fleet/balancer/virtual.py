@@ -202,6 +202,10 @@ class VirtualBalancer:
 
         self._schedule(now_ms + lasts_ms, back)
 
+    def request_ms(self, number: int) -> int:
+        """When the users have made so many requests since the run began."""
+        return -(-number * 1000 // self._fluid.rate)
+
     # -- meters -------------------------------------------------------------------------------------------------
 
     def meter(self, key: Hashable, name: str, requests: int, now_ms: int, call: Callable[[], None]) -> None:

@@ -375,3 +375,8 @@ def _health(fault: HealthFault) -> dict[str, Any]:
     if fault.slow is not None:
         return {"slow_ms": fault.slow}
     return {"status": fault.status}
+
+
+def health_state(path: str, faults: Mapping[str, HealthFault]) -> str:
+    """What `hostside.health_fault` is told of these faults, by name, at this path."""
+    return json.dumps({"path": path, "faults": {name: _health(fault) for name, fault in faults.items()}})

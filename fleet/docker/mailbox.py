@@ -6,7 +6,7 @@ what the agents answer through a `Listener`. Everything here happens on one even
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,6 +41,11 @@ class Completion:
     log: str = ""
 
 
+HookReported = Callable[[str, str, bool], str | None]
+"""PutLifecycleEventHookExecutionStatus: the deployment's id, the execution's, whether it says Succeeded. The answer is
+None, or the name of the API's exception where that cannot be: it is no execution's id, or it has ended."""
+
+
 class Listener(Protocol):
     """Who hears of what the agents do."""
 
@@ -73,6 +78,8 @@ class Bundles(Protocol):
 class HostCommands(Protocol):
     """The service's side of the agents' protocol."""
 
+    access_key_id: str
+    """The run's own, for whoever is no host."""
     secret_access_key: str
     certificate_pem: bytes
     """Of the key that signs specifications."""
@@ -83,6 +90,9 @@ class HostCommands(Protocol):
 
     async def listen(self, address: str, listener: Listener) -> int:
         """Serve at this address; answers the port. Raises OSError where the address cannot be bound."""
+
+    def hear_hooks(self, reported: HookReported) -> None:
+        """Tell what the functions that are hooks report, from now on."""
 
     async def suspend(self) -> None:
         """Stop serving for a while: whoever asks finds nobody."""

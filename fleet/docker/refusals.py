@@ -10,6 +10,7 @@ from fleet.docker.hosts import USER_NAME
 from fleet.docker.needs import DISKS_MAX_BYTES, Needs
 from fleet.docker.roster import HOSTS_MAX
 from scenarios.model import Scenario
+from scenarios.platforms import SERVER
 from scenarios.strategies import strategy_name
 
 
@@ -32,6 +33,8 @@ def _replaced(scenario: Scenario) -> int:
     if scenario.standing_by():
         return 0
     named = scenario.fleet.named_hosts()
+    if scenario.compute_platform != SERVER:
+        return len(named)
     asked = [(deploy, scenario.group_of(deploy)) for deploy in scenario.deploy]
     replaced = {
         group.name: len(scenario.members(group, named))
@@ -121,6 +124,21 @@ def _same_name(scenario: Scenario) -> list[str]:
     ]
 
 
+def _without_code(scenario: Scenario) -> list[str]:
+    """Of ECS and Lambda: what the virtual fleet is told, and Docker would have to run."""
+    handlers = [
+        f"functions.{name}: Docker calls the function itself, and it has no handler"
+        for name, function in scenario.functions.items()
+        if function.handler is None
+    ]
+    tasks = [
+        f"revisions.{name}: Docker runs the task itself, and it has no task: {{command: […]}}"
+        for name, revision in scenario.revisions.items()
+        if scenario.compute_platform == "ECS" and revision.task is None
+    ]
+    return [*handlers, *tasks]
+
+
 _CHECKS: Final[tuple[Callable[[Scenario], list[str]], ...]] = (
     _too_many_hosts,
     _without_balancer,
@@ -130,4 +148,5 @@ _CHECKS: Final[tuple[Callable[[Scenario], list[str]], ...]] = (
     _users,
     _files,
     _same_name,
+    _without_code,
 )

@@ -54,6 +54,10 @@ class Reports:
         """The revision whose application was started last on a host; None before the first."""
         return self._serves.get(host)
 
+    def now_serves(self, host: str, revision: str) -> None:
+        """What runs there serves this revision from its beginning: a task, or a version of a function."""
+        self._serves[host] = revision
+
     def forget(self, host: str) -> None:
         """A host of this name comes anew: nothing is installed on it."""
         self._serves.pop(host, None)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, cast
 
 from fleet.virtual import outages, service_faults
 from fleet.virtual.host import VirtualHost
-from fleet.virtual.ward import Strike, Ward
+from fleet.virtual.ward import Answering, Strike, Ward
 from scenarios.model import Effect, HealthFault
 
 _RESTART_MS = 1_000
@@ -36,14 +36,18 @@ def _each(ward: Ward, hosts: Sequence[str], act: _Act, strike: Strike) -> None:
 
 
 def _health(ward: Ward, host: VirtualHost, strike: Strike) -> None:
-    fault = cast(HealthFault, strike.effect.health)
-    host.health_faults[strike.name] = (fault, True)
+    strike_health(ward, host, strike.name, cast(HealthFault, strike.effect.health))
+
+
+def strike_health(ward: Answering, host: VirtualHost, name: str, fault: HealthFault) -> None:
+    """Have the health check see this fault, until it is taken out of `host.health_faults`."""
+    host.health_faults[name] = (fault, True)
     ward.answers_changed(host)
     if fault.flapping is not None:
-        _flap(ward, host, strike.name, fault, strikes=True)
+        _flap(ward, host, name, fault, strikes=True)
 
 
-def _flap(ward: Ward, host: VirtualHost, name: str, fault: HealthFault, *, strikes: bool) -> None:
+def _flap(ward: Answering, host: VirtualHost, name: str, fault: HealthFault, *, strikes: bool) -> None:
     flapping = fault.flapping
     assert flapping is not None, "only a flapping fault flaps"
 

@@ -294,14 +294,14 @@ class VirtualFleet(Fleet):
 
     @override
     def at_request(self, number: int, call: Callable[[], None]) -> None:
-        if self._scenario.balancer is None:
+        if self.balancer is None:
             return
 
         def made(_: int, now_ms: int) -> None:
             self.at(now_ms)
             call()
 
-        self.schedule(-(-number * 1000 // self._scenario.balancer.traffic.rate), made)
+        self.schedule(self.balancer.request_ms(number), made)
 
     @override
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:

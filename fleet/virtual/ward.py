@@ -12,22 +12,27 @@ from fleet.virtual.service_faults import ServiceIlls
 from scenarios.model import Effect
 
 
-class Ward(Protocol):
-    """The fleet, as far as faults need it; see `fleet.virtual.fleet.VirtualFleet`."""
+class Answering(Protocol):
+    """A fleet whose hosts, or tasks, a balancer checks."""
 
     now_ms: int
-    hosts: dict[str, VirtualHost]
     schedule: Schedule
-    disks: Disks
-    book: VirtualDiskBook
-    balancer: VirtualBalancer | None
-    service: ServiceIlls
 
     def at(self, now_ms: int) -> None:
         """The loop's time is now this."""
 
     def answers_changed(self, host: VirtualHost) -> None:
         """Tell the balancer what the host answers now."""
+
+
+class Ward(Answering, Protocol):
+    """The fleet, as far as faults need it; see `fleet.virtual.fleet.VirtualFleet`."""
+
+    hosts: dict[str, VirtualHost]
+    disks: Disks
+    book: VirtualDiskBook
+    balancer: VirtualBalancer | None
+    service: ServiceIlls
 
     def crash(self, host: VirtualHost) -> None:
         """Every process of the host dies."""

@@ -21,7 +21,7 @@ from aiohttp import web
 
 from fleet.base import INVALID_SIGNATURE
 from fleet.bundle_store import ACCOUNT
-from fleet.docker.mailbox import REGION, Completion, HostCommand, Listener, host_identifier
+from fleet.docker.mailbox import REGION, Completion, HookReported, HostCommand, Listener, host_identifier
 from scenarios.host_faults import SKEW_MAX_MS
 from simulator.api.bundle_store import PATH, BundleStore
 from simulator.api.host_envelope import FORMAT, EnvelopeSigner
@@ -32,6 +32,8 @@ POLL_MS: Final = 45_000
 BODY_MAX_BYTES: Final = 256 * 1024
 TARGETS: Final = ("CodeDeployCommandService_v20141006", "CodeDeployCommandService")
 """The second is what an agent says with `enable_auth_policy: true`."""
+API: Final = "CodeDeploy_20141006"
+"""The service's own API, of which the functions that are hooks of ECS and Lambda need one operation."""
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 MESSAGE_DEFAULT: Final = {True: "Succeeded", False: "the agent gave no reason"}
 
@@ -71,6 +73,7 @@ class HostCommandEndpoint:
         self._listener: Listener | None = None
         self._address = "", 0
         self._runner: web.AppRunner | None = None
+        self._hook_reported: HookReported | None = None
         self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "PollHostCommand": self._poll,
             "GetDeploymentSpecification": self._specification,
@@ -78,6 +81,7 @@ class HostCommandEndpoint:
             "PutHostCommandComplete": self._complete,
             "PostHostCommandUpdate": self._update,
         }
+        self._api = {"PutLifecycleEventHookExecutionStatus": self._hook_status}
 
     async def listen(self, address: str, listener: Listener, port: int = 0) -> int:
         """Serve at `address` only.
@@ -120,6 +124,10 @@ class HostCommandEndpoint:
         if self._runner is None:
             await self._serve(*self._address)
 
+    def hear_hooks(self, reported: HookReported) -> None:
+        """Tell what the functions that are hooks report, from now on."""
+        self._hook_reported = reported
+
     def register(self, host: str) -> str:
         """A host whose agent may ask for commands; answers its access key."""
         self._mailboxes.setdefault(host, Mailbox(host))
@@ -160,6 +168,8 @@ class HostCommandEndpoint:
 
     def _operation(self, request: web.Request) -> Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]:
         service, _, name = request.headers.get("X-Amz-Target", "").partition(".")
+        if service == API and name in self._api:
+            return self._api[name]
         if service not in TARGETS or name not in self._operations:
             raise ClientError("UnknownOperationException", f"no such operation: {service}.{name}")
         return self._operations[name]
@@ -268,6 +278,23 @@ class HostCommandEndpoint:
             slip.status = CommandStatus(status)
         self._told().completed(slip.command, completion)
         return {}
+
+    async def _hook_status(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A function that is a hook says how it went. The shape and the exceptions are botocore's."""
+        deployment = body.get("deploymentId")
+        execution = body.get("lifecycleEventHookExecutionId")
+        status = body.get("status")
+        if not isinstance(deployment, str) or not deployment:
+            raise ClientError("DeploymentIdRequiredException", "deploymentId is required")
+        if status not in ("Succeeded", "Failed"):
+            code = "InvalidLifecycleEventHookExecutionStatusException"
+            raise ClientError(code, f"status: expected Succeeded or Failed, found {json.dumps(status)}")
+        refused: str | None = "InvalidLifecycleEventHookExecutionIdException"
+        if self._hook_reported is not None and isinstance(execution, str):
+            refused = self._hook_reported(deployment, execution, status == "Succeeded")
+        if refused is not None:
+            raise ClientError(refused, f"no hook of {deployment} waits for {json.dumps(execution)}")
+        return {"lifecycleEventHookExecutionId": execution}
 
     async def _update(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"CommandStatus": self._slip(body).status}

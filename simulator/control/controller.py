@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from fleet.base import MakeEvent, cannot_run
 from fleet.docker.fleet import DockerFleet
 from fleet.docker.mailbox import HostCommands
+from fleet.docker.services import DockerServices
 from scenarios.model import Deploy, Scenario
+from scenarios.platforms import SERVER
 from simulator.control import verdict
 from simulator.control.analysis import require
 from simulator.control.crash import crashes
@@ -88,7 +90,8 @@ class _Run:
     ) -> None:
         self._scenario = scenario
         self._seed = seed
-        self._fleet = DockerFleet(commands)
+        server = scenario.compute_platform == SERVER
+        self._fleet = DockerFleet(commands) if server else DockerServices(commands)
         self._operations = operations
         if operations is not None:
             self._fleet.run = replace(self._fleet.run, id=operations.run_id)
@@ -153,8 +156,8 @@ class _Run:
         """Deploy what is to be running before time 0. Raises FleetError if that fails."""
         scenario = self._scenario
         before = {group.name: running for group in scenario.all_groups if (running := scenario.running_in(group))}
-        if not before:
-            return
+        if not before or isinstance(self._fleet, DockerServices):
+            return  # what has the traffic of a service before is there as soon as the fleet has started
         plain = {"strategy": "in-place", "deployment_config": None, "auto_rollback": (), "alarms": (), "running": None}
         groups = tuple(group.model_copy(update=plain) for group in scenario.all_groups)
         scenario = scenario.model_copy(

@@ -59,7 +59,7 @@ class _Scripted:
     def in_the_midst(self) -> bool:
         """Whether it strikes a host that has begun the lifecycle event of its trigger, not one that is given it."""
         event, effect = self.trigger.event, self.fault.do
-        by_agent = event is not None and CARRIED_OUT_BY[event] is not CarriedOutBy.BALANCER
+        by_agent = event is not None and CARRIED_OUT_BY.get(event) is not CarriedOutBy.BALANCER
         return by_agent and (effect.host is not None or effect.agent == "restart")
 
     def selects(self, host: str, revision: str) -> bool:

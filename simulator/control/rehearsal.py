@@ -25,6 +25,7 @@ from simulator.control.journal import Book
 from simulator.control.memory import Memory
 from simulator.control.past import Past
 from simulator.control.people import People
+from simulator.control.platforms import entered, faults_of
 from simulator.control.requests import THROUGH_ENVIRONMENTS
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
@@ -64,12 +65,8 @@ from simulator.rollout.events import (
     TimerFired,
     TrafficMeasured,
 )
-from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import Creator
-
-_TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
-"""The lifecycle events that the balancer carries out, by the command."""
 
 
 class Rehearsal(Memory):
@@ -91,7 +88,7 @@ class Rehearsal(Memory):
         stays: bool = False,
     ) -> None:
         """`hosts`: the scenario's, where they are already known by name."""
-        hosts = hosts or scenario.fleet.named_hosts()
+        hosts = hosts or scenario.targets()
         agenda = Agenda(driver)
         self._emit, self._later = agenda.emit, agenda.later
         super().__init__(scenario, seed, fleet, driver, hosts, self._emit)
@@ -110,7 +107,7 @@ class Rehearsal(Memory):
         running = scenario.fleet.running
         self.crash = ControllerCrash(self, fleet, self._later) if crashes(scenario) else None
         controllers: dict[str, Afflicted | None] = {"alarm": self._alarms, "controller": self.crash}
-        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, controllers, self._emit, self._later)
+        self._faults = Faults(faults_of(scenario), hosts, running, seed, fleet, controllers, self._emit, self._later)
         self._asking = Asking(
             *(scenario, seed, self.groups, self._alarms, self.promotions, self.requests, self._generations),
             *(self.rollouts, self._emit),
@@ -144,9 +141,7 @@ class Rehearsal(Memory):
         """One more deployment, in a run that is `staying`: as it will be created, with an id of its own."""
         assert self.staying, "one deployment at a time"
         self.staying = False
-        created = self._asking.again(deployment)
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
-        return created
+        return self._asking.again(deployment)
 
     def end(self) -> None:
         """Stay no longer: the run ends now, or with the deployment that is under way."""
@@ -291,6 +286,8 @@ class Rehearsal(Memory):
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _shift(self, command: ShiftTraffic) -> None:
+        if self._watched:
+            self._entering(command)
         self._fleet.perform(command)
         ordinal = self._by_id[command.deployment_id][1]
         self._faults.shifted(command.percent, ordinal)
@@ -317,13 +314,12 @@ class Rehearsal(Memory):
     def _start_timer(self, command: StartTimer) -> None:
         self._timers.start(command)
 
-    def _entering(self, command: HostCommand) -> None:
+    def _entering(self, command: HostCommand | ShiftTraffic) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
-        name = command.name if isinstance(command, RunLifecycleEvent) else _TRAFFIC[type(command)]
-        host = command.host
-        if name not in self._watched:
-            return
         rollout, ordinal = self._by_id[command.deployment_id]
+        name, host = entered(command, rollout)
+        if name not in self._watched or not host:
+            return
         self._faults.entering(host, name, rollout.deployment.revision, ordinal)
         self._hear(lambda trigger: trigger.on_event(name, host, ordinal), rollout)
 

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from fleet.base import MakeEvent
 from fleet.virtual.fleet import VirtualFleet
-from fleet.virtual.ground import Ground
+from fleet.virtual.services import VirtualServices
 from scenarios.model import Scenario
 from simulator.control import verdict
 from simulator.control.analysis import require
 from simulator.control.crash import crashes
 from simulator.control.journal import FORMAT, Header, Journal
+from simulator.control.platforms import ground_of, targets_of, virtual_fleet
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer, RunResult, RunStatus
 from simulator.version import VERSION
@@ -65,7 +66,12 @@ class VirtualLoop:
             heapq.heappush(self._heap, at_ms)
 
     def run(
-        self, rehearsal: Rehearsal, fleet: VirtualFleet, *, deadline_s: float | None, speed: float | None
+        self,
+        rehearsal: Rehearsal,
+        fleet: VirtualFleet | VirtualServices,
+        *,
+        deadline_s: float | None,
+        speed: float | None,
     ) -> RunStatus:
         """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
         handle, crash, event_id = rehearsal.handle, rehearsal.crash, 0
@@ -148,6 +154,9 @@ def _plain(scenario: Scenario) -> dict[str, Any]:
     for revision in data["revisions"].values():
         revision["bundle"] = Path(revision["bundle"]).name  # a journal is the same on every machine
         revision.pop("repository", None)
+    for function in data.get("functions", {}).values():
+        if function.get("handler"):
+            function["handler"] = Path(function["handler"]).name
     return data
 
 
@@ -159,8 +168,8 @@ class Prepared:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.ground = Ground(scenario)
-        self.hosts = tuple(each.host for each in self.ground.hosts)
+        self.ground = ground_of(scenario)
+        self.hosts = targets_of(self.ground)
         self.plain = _plain(scenario)
         """The scenario as the journal's header bears it."""
 
@@ -205,7 +214,7 @@ def virtual(
         header = Header(VERSION, FORMAT, VirtualFleet.name, seed, scenario_sha256, replay, prepared.plain)
         book = Journal(header, journal, keeps=crashes(scenario))
         loop = VirtualLoop()
-        fleet = VirtualFleet(scenario, seed, loop.at, prepared.ground)
+        fleet = virtual_fleet(scenario, seed, loop, prepared.ground)
         if operations is not None:
             observers = (*observers, operations)
         stays = operations is not None and operations.stay

@@ -37,7 +37,12 @@ def fate(rollout: Rollout, name: str) -> str:
 
 
 def counted(rollout: Rollout) -> str:
-    """`3 of 4 hosts succeeded, 1 failed`; of a blue/green deployment, the green hosts and then the blue ones."""
+    """`3 of 4 hosts succeeded, 1 failed`; of a blue/green deployment, the green hosts and then the blue ones.
+
+    On ECS and Lambda `the service web succeeded`.
+    """
+    if service := messages.target(rollout.deployment):
+        return f"{service} {' '.join(_COUNTED[host.status] for host in rollout.hosts.values())}"
     if all(host.label is Label.NONE for host in rollout.hosts.values()):  # a large fleet is not counted again
         return _side(Label.NONE, Counter({word: rollout.counts[status] for status, word in _COUNTED.items()}))
     sides = {side: Counter[str]() for side in messages.SIDES}

@@ -40,6 +40,7 @@ from simulator.rollout.events import (
     LifecycleEventStarted,
     OperatorSpoke,
     PromotionRequested,
+    RevisionRefused,
     StopRequested,
     TrafficMeasured,
     TrafficShifted,
@@ -198,7 +199,11 @@ def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
 
 
 def _terminated(event: HostTerminated, rollout: Rollout | None) -> Iterator[Line]:
-    yield event.host, words.STOPPED, (fate(rollout, event.host) if rollout is not None else "") or "is gone"
+    if rollout is not None and rollout.course:
+        what = "has lost the task set that the traffic was taken from"
+    else:
+        what = (fate(rollout, event.host) if rollout is not None else "") or "is gone"
+    yield event.host, words.STOPPED, what
 
 
 def _shifted(event: TrafficShifted, _: Rollout | None) -> Iterator[Line]:
@@ -236,7 +241,7 @@ def _traffic(event: TrafficMeasured, _: Rollout | None) -> Iterator[Line]:
 
 
 _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]]]] = {
-    DeploymentCreated: _created,
+    **dict.fromkeys((DeploymentCreated, RevisionRefused), _created),
     DeploymentNotCreated: _not_created,
     PromotionRequested: _set_out,
     GateTimerFired: _gate_timed,

@@ -55,7 +55,10 @@ class ProvisionHost(Command):
 
 @dataclass(frozen=True, slots=True)
 class TerminateHost(Command):
-    """End a host; with `keep` it only leaves the group. The fleet answers with HostTerminated."""
+    """End a host; with `keep` it only leaves the group. The fleet answers with HostTerminated.
+
+    Of a service of ECS what ends is the task set from which the deployment has taken the traffic.
+    """
 
     host: str
     keep: bool
@@ -65,7 +68,8 @@ class TerminateHost(Command):
 class ShiftTraffic(Command):
     """Let these hosts together have `percent` of the traffic, as far as they are in service, and the others the rest.
 
-    The balancer answers with TrafficShifted.
+    Of a service or a function it is the share of the version that the deployment brings to it. The balancer answers
+    with TrafficShifted.
     """
 
     hosts: tuple[str, ...]

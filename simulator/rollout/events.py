@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, OperatorVerb
+from simulator.rollout.statuses import (
+    AlarmState,
+    AnalysisOutcome,
+    ErrorCode,
+    EventStatus,
+    LifecycleErrorCode,
+    OperatorVerb,
+)
 
 LOG_TAIL_BYTES = 2048
 """The agent keeps this much of a script's output for its diagnostics."""
@@ -39,6 +46,14 @@ class DeploymentCreated(Event):
     """A deployment was asked for, by a person, a scenario or a rollback."""
 
     deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRefused(DeploymentCreated):
+    """A deployment was asked for, and its revision does not fit: the service reads it, and begins nothing."""
+
+    code: ErrorCode
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +272,7 @@ EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         DeploymentCreated,
+        RevisionRefused,
         DeploymentNotCreated,
         PromotionRequested,
         GateTimerFired,

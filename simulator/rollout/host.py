@@ -50,12 +50,14 @@ class Host:
         self.name = target.name
         self.status = TargetStatus.PENDING
         self.revision = target.revision
-        """What is installed, as far as the core knows; None: nothing, or nobody can tell."""
+        """What is installed, as far as the core knows; None: nothing, or nobody can tell. Of a service or a function:
+        the revision that was last given all of the traffic."""
         self.label = Label.NONE
         self.unborn = False
         """Whether the host is still to be provisioned."""
         self.gone = False
-        """Whether the host was terminated, or has left the group."""
+        """Whether the host was terminated, or has left the group; of a service, whether its task set was, from which
+        the traffic was taken."""
         self.step = 0
         """Index of the lifecycle event in hand."""
         self.event = ""

@@ -46,6 +46,7 @@ from simulator.rollout.events import (
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    RevisionRefused,
     StopRequested,
     TimerFired,
     TrafficShifted,
@@ -122,6 +123,14 @@ class Rollout(StageWalk):
                 f"active before the deployment began: {self.alarm}. No host was touched",
             )
             return
+        self._begin(event)
+
+    def _refused(self, event: RevisionRefused) -> None:
+        self.started_ms = event.at_ms
+        self._finish(event, DeploymentStatus.FAILED, event.code, event.message)
+
+    def _begin(self, event: DeploymentCreated) -> None:
+        deployment = self.deployment
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
         members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
@@ -171,9 +180,9 @@ class Rollout(StageWalk):
         host.health = event
         if event.healthy:
             self.sick.pop(event.host, None)
-            if host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
+            if host.command and host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
                 self._end_event(host, event, EventStatus.SUCCEEDED, host.started_ms, None)
-        elif host.status is TargetStatus.SUCCEEDED:
+        elif host.status is TargetStatus.SUCCEEDED or host.name == self.shifting:
             self.sick[event.host] = event
             self._turned_sick(event)
 
@@ -191,7 +200,8 @@ class Rollout(StageWalk):
         if event.at_ms < host.deadline_ms:
             self._arm(host)
             return
-        message = messages.timed_out(host, self.deployment.limits, event.at_ms)
+        explain = messages.target_timed_out if self.course else messages.timed_out
+        message = explain(host, self.deployment.limits, event.at_ms)
         started = event.at_ms if host.started_ms == NEVER else host.started_ms
         diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
         self._end_event(host, event, EventStatus.FAILED, started, diagnostics)
@@ -222,23 +232,23 @@ class Rollout(StageWalk):
 
     def _out_of_time(self, event: TimerFired) -> None:
         message = messages.out_of_time(self.stages[self.stage], self.deployment.limits, paused=self.paused)
-        for host in self.hosts.values():
-            if host.status is TargetStatus.IN_PROGRESS:
-                host.records.append(
-                    Record(
-                        host.event,
-                        EventStatus.FAILED,
-                        event.at_ms if host.started_ms == NEVER else host.started_ms,
-                        event.at_ms,
-                        Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message),
-                    )
-                )
-                self._skip_rest(host, event)
-                if host.event == lifecycle.INSTALL and host.started_ms != NEVER:
-                    host.revision = None
-                host.command = host.event = ""
-                self._move(host, TargetStatus.FAILED)
+        self._break_off(event, message)
         self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
+
+    def _break_off(self, event: Event, message: str) -> None:
+        """Whoever is in the midst of it as the deployment ends has failed at what is in hand."""
+        for host in self.hosts.values():
+            if host.status is not TargetStatus.IN_PROGRESS:
+                continue
+            if host.event:
+                began_ms = event.at_ms if host.started_ms == NEVER else host.started_ms
+                diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
+                host.records.append(Record(host.event, EventStatus.FAILED, began_ms, event.at_ms, diagnostics))
+            self._skip_rest(host, event)
+            if host.event == lifecycle.INSTALL and host.started_ms != NEVER and not self.course:
+                host.revision = None
+            host.command = host.event = self.shifting = ""
+            self._move(host, TargetStatus.FAILED)
 
     def _stopped(self, event: Event) -> None:
         if self.alarm:
@@ -249,6 +259,8 @@ class Rollout(StageWalk):
 
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         self._enter(Phase.ENDED)
+        if self.course:
+            self._break_off(event, message)
         self.status = status
         self.ended_ms = event.at_ms
         self.error = Error(code, message) if code else None
@@ -256,7 +268,7 @@ class Rollout(StageWalk):
             for host in self.hosts.values():
                 if host.status is TargetStatus.PENDING:
                     self._move(host, TargetStatus.SKIPPED)
-        why = message or messages.succeeded(self.hosts.values())
+        why = message or messages.succeeded(self.deployment, self.hosts.values())
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
@@ -290,7 +302,7 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
 }
 
 _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
-    Phase.CREATED: {DeploymentCreated: Rollout._created},
+    Phase.CREATED: {DeploymentCreated: Rollout._created, RevisionRefused: Rollout._refused},
     Phase.ROLLING: {
         **_WORKING,
         AlarmChanged: Rollout._alarm_changed,

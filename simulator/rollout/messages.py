@@ -12,7 +12,8 @@ from simulator.rollout.events import AgentRefused, HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.statuses import Label, TargetStatus
-from strategies.plan import Approve, Bake, Part, Stage
+from strategies.configuration import ComputePlatform
+from strategies.plan import HOST, Approve, Bake, Part, Stage
 from strategies.plan import duration as duration
 
 SIDES = (Label.NONE, Label.GREEN, Label.BLUE)
@@ -41,6 +42,8 @@ def count(number: int, side: Label = Label.NONE) -> str:
 
 def begins(deployment: Deployment, hosts: Iterable[Host]) -> str:
     """What a deployment is going to do, in a line."""
+    if service := target(deployment):
+        return f"deploy {deployment.revision} to {service}, {deployment.strategy}, {deployment.config.name}"
     sides = Counter(host.label for host in hosts)
     blue, green = count(sides[Label.BLUE], Label.BLUE), count(sides[Label.GREEN], Label.GREEN)
     what = {
@@ -50,8 +53,13 @@ def begins(deployment: Deployment, hosts: Iterable[Host]) -> str:
     return f"{what}, {deployment.strategy}, {deployment.config.name}"
 
 
-def succeeded(hosts: Iterable[Host]) -> str:
-    """How many hosts succeeded: `4 of 4 hosts`; of a blue/green deployment, the green and the blue ones apart."""
+def succeeded(deployment: Deployment, hosts: Iterable[Host]) -> str:
+    """How many hosts succeeded: `4 of 4 hosts`; of a blue/green deployment, the green and the blue ones apart.
+
+    On ECS and Lambda: who has the traffic.
+    """
+    if service := target(deployment):
+        return f"{deployment.revision} has all of the traffic of {service}"
     total, well = Counter[Label](), Counter[Label]()
     for host in hosts:
         total[host.label] += 1
@@ -100,6 +108,30 @@ def _not_believed(host: Host, refused: AgentRefused, waited: str) -> str:
 
 def _whole_minutes(ms: int) -> int:
     return round(ms / 60_000) * 60_000
+
+
+def target_timed_out(host: Host, _limits: Limits, now_ms: int) -> str:
+    """The same of a target that is no host: a service of ECS, or a function."""
+    waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
+    if host.event == lifecycle.INSTALL:
+        health = host.health
+        seen = "no task of it answered" if health is None or health.healthy else _seen(health)
+        return f"the replacement task set did not become steady within {waited}: {seen}"
+    if host.event == lifecycle.ALLOW_TEST_TRAFFIC:
+        return f"the test listener was not pointed at the replacement task set within {waited}"
+    return (
+        f"the function of {host.event} reported neither Succeeded nor Failed within {waited}; it "
+        "has to call PutLifecycleEventHookExecutionStatus, on every way out of it"
+    )
+
+
+def target(deployment: Deployment) -> str:
+    """What an ECS or Lambda deployment is of: `the service web`, `the function web`; `""` where it is of hosts."""
+    noun = _NOUNS.get(deployment.compute_platform)
+    return f"the {noun} {deployment.targets[0].name}" if noun else ""
+
+
+_NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
 
 
 def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
@@ -164,6 +196,8 @@ def never_came(stage: Stage, hosts: list[str], limits: Limits) -> str:
 
 def turned_sick(health: HealthCheckReported, stage: Bake) -> str:
     """The message where a host turned unhealthy in a bake."""
+    if stage.watched != HOST:
+        return f"the replacement task set of {health.host} was steady and is unhealthy now: {_seen(health)}"
     return (
         f"{health.host} had passed every check and turned unhealthy later: {_seen(health)}. Without the bake "
         f"({stage.name}) nobody would have noticed"

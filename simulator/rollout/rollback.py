@@ -99,7 +99,7 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
 
     It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one.
     A blue/green deployment is undone by giving the traffic back to the original hosts as long as they stand, and by
-    another blue/green deployment once they are gone.
+    another blue/green deployment once they are gone; so is one on ECS, with its task sets, and one on Lambda.
     """
     success = deployment.last_success
     assert success is not None, "refusal() answers for a group without a success"
@@ -113,6 +113,9 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
         else:
             strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
             targets = tuple(host.target for host in hosts.values())
+    elif strategy in lifecycle.BACK:
+        strategy = strategy if any(host.gone for host in hosts.values()) else lifecycle.BACK[strategy]
+        options = NONE
     elif options != NONE:
         strategy, options = "rolling", NONE
     return replace(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from simulator.rollout import lifecycle, messages
 from simulator.rollout.commands import Command, ProvisionHost, ShiftTraffic, StartAnalysis, TerminateHost
@@ -37,7 +38,7 @@ from simulator.rollout.statuses import (
     Trigger,
 )
 from simulator.rollout.walk import HostWalk
-from strategies.plan import Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
+from strategies.plan import WHOLE, Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
 
 STAGE_TIMER = "stage:"
 
@@ -90,7 +91,7 @@ class StageWalk(HostWalk):
     def _begin_deploy(self, stage: Deploy, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
         self.sequence = lifecycle.sequence(with_balancer=self.deployment.with_balancer, part=stage.part)
-        self.ready_is_enough = stage.part is Part.INSTALL
+        self.through = _THROUGH.get(stage.part, TargetStatus.SUCCEEDED)
         self.failures = [failure for failure in self.failures if failure.host in stage.among]
         hosts = [host for name in stage.hosts if (host := self.hosts[name]).status in _TO_COME]
         unhealthy = [host.name for host in hosts if not self._in_health(host)]
@@ -142,7 +143,7 @@ class StageWalk(HostWalk):
         while taken := budget.take():
             name, why = taken
             host = self.hosts[name]
-            why = messages.taken(part, host.label, why)
+            why = str(self.stages[self.stage]) if self.course else messages.taken(part, host.label, why)
             if host.status is TargetStatus.PENDING:
                 self._notify(Trigger.INSTANCE_START, why, name)
             self._move(host, TargetStatus.IN_PROGRESS)
@@ -151,6 +152,10 @@ class StageWalk(HostWalk):
             return
         if budget.success:
             self._end_stage(event)
+        elif self.course:
+            failure = self.failures[-1]
+            message = f"{failure.host} failed at {failure.event}: {failure.message}"
+            self._finish(event, DeploymentStatus.FAILED, lifecycle.fails_with(failure.event), message)
         else:
             message = messages.too_many_failed(budget, self.failures)
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
@@ -183,6 +188,8 @@ class StageWalk(HostWalk):
 
     def _begin_shift(self, stage: Shift, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
+        if stage.target and not self.shifting:
+            self._begin_traffic(self.hosts[stage.target], event)
         self._await(ShiftTraffic(self._next_id(), self.deployment_id, str(stage), stage.hosts, stage.percent), "")
         self._await_until(event, str(stage))
 
@@ -253,6 +260,8 @@ class StageWalk(HostWalk):
             self.hosts[host].gone = True
         elif isinstance(event, HostProvisioned):
             self.hosts[host].unborn = False
+        elif self.shifting and cast(Shift, self.stages[self.stage]).percent == WHOLE:
+            self._end_traffic(self.hosts[self.shifting], event)
         if not self.awaited:
             if self.phase is Phase.STOPPING:
                 self._host_ended(event)
@@ -279,7 +288,8 @@ class StageWalk(HostWalk):
         stage = self.stages[self.stage]
         if isinstance(stage, Bake):
             message = messages.turned_sick(health, stage)
-            self._finish(now or health, DeploymentStatus.FAILED, ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY, message)
+            code = ErrorCode.ECS_UPDATE_ERROR if self.course else ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY
+            self._finish(now or health, DeploymentStatus.FAILED, code, message)
 
     # -- the operator -------------------------------------------------------------------------------------------
 
@@ -364,7 +374,15 @@ _ANALYSIS_ENDS = {
 }
 """How a deployment ends that its analysis does not let pass. Nothing found within the time is no success."""
 
-_TO_COME = (TargetStatus.PENDING, TargetStatus.READY)
+_TO_COME = (TargetStatus.PENDING, TargetStatus.READY, TargetStatus.IN_PROGRESS)
+"""Of the hosts of a stage that begins: those that it takes. One that is in progress then has a part behind it."""
+
+_THROUGH = {
+    Part.INSTALL: TargetStatus.READY,
+    Part.REPLACE: TargetStatus.READY,
+    Part.BEFORE: TargetStatus.IN_PROGRESS,
+}
+"""Where a host stands after a part of its lifecycle; after the others it has succeeded."""
 
 _BEGIN: Mapping[type[Stage], Callable[..., None]] = {
     Deploy: StageWalk._begin_deploy,

@@ -56,6 +56,7 @@ from simulator.rollout.statuses import (
 from strategies.configuration import DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType, named
 from strategies.options import NONE, Options
 from strategies.plan import Deploy
+from tests.support.targets import validate_target
 
 STEP_MS = 1_000
 """Unless a test says otherwise, this much time passes from one event to the next."""
@@ -296,6 +297,9 @@ def validate(rollout: Rollout) -> None:
     counted = Counter(host.status for host in hosts)
     assert {status: count for status, count in rollout.counts.items() if count} == dict(counted)
     assert rollout.ended == rollout.status.terminal == (rollout.ended_ms != NEVER)
+    if rollout.course:
+        validate_target(rollout)
+        return
     ways = _ways(rollout)
     for host in hosts:
         _validate_host(rollout, host, ways[host.name])

@@ -34,12 +34,13 @@ from simulator.rollout.events import (
     OperatorSpoke,
     PromotionRequested,
     Residue,
+    RevisionRefused,
     StopRequested,
     TimerFired,
     TrafficMeasured,
     TrafficShifted,
 )
-from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, OperatorVerb
+from simulator.rollout.statuses import AlarmState, AnalysisOutcome, ErrorCode, EventStatus, OperatorVerb
 from strategies.options import BlueGreen, Options, Share
 from tests.support.rehearsals import Watcher, run, scenario
 from tests.support.rollouts import FAILED, deployment
@@ -78,6 +79,7 @@ def test_every_event_of_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
 
 SAMPLES: list[Event] = [
     DeploymentCreated(1, 0, "", deployment(2, options=Options(share=Share(percent=10), blue_green=BlueGreen(("g",))))),
+    RevisionRefused(2, 0, "", deployment(1, strategy="ecs"), ErrorCode.INVALID_REVISION, "no TaskDefinition"),
     DeploymentNotCreated(2, 5, "", "web", "production", "v2", "d-1", True),
     PromotionRequested(2, 5, "", "v2"),
     GateTimerFired(2, 5, "1.0", "prod"),

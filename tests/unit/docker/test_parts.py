@@ -30,6 +30,7 @@ from simulator.cli.image import Steps
 from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.statuses import Creator
 from strategies.configuration import ALL_AT_ONCE
+from tests.support import services
 
 STARTS = "version: 0.0\nos: linux\nhooks:\n  ApplicationStart: [{location: a.sh}]\n"
 STARTS_NOT = "version: 0.0\nos: linux\n"
@@ -317,3 +318,14 @@ def test_each_step_of_a_build_is_told_with_its_time(capsys: pytest.CaptureFixtur
     lines = capsys.readouterr().err.splitlines()
     assert [lines[0], lines[2]] == ["the first …", "the second …"]
     assert [line.startswith("  took ") for line in lines] == [False, True, False, True]
+
+
+def test_what_docker_would_have_to_run_is_refused_by_name_where_it_is_not_there() -> None:
+    scenario = services.ecs(functions={"visit-test-traffic": {}}, revisions={
+        "v1": services.revision("ecs-v1"), "v2": {"bundle": str(services.BUNDLES / "ecs-v2")},
+    })  # fmt: skip
+    assert refuse(scenario) == [
+        "functions.visit-test-traffic: Docker calls the function itself, and it has no handler",
+        "revisions.v2: Docker runs the task itself, and it has no task: {command: […]}",
+    ]
+    assert refuse(services.aws_lambda(functions={})) == []
