@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, get_args
-
-from pydantic import ValidationError
+from typing import get_args
 
 from scenarios.facts import ADD_BALANCER, FILTERS, Facts
-from scenarios.groups import Group
-from scenarios.platforms import EVENTS, SERVER, STRATEGIES
+from scenarios.platforms import EVENTS, SERVER
 from scenarios.problems import either, nearest
-from scenarios.strategies import TRAFFIC, MinimumHealthyHosts
-from scenarios.told import ALL_AT_ONCE, told_of_traffic
+from scenarios.strategies import TRAFFIC
+from scenarios.told import ALL_AT_ONCE
 from scenarios.tree import Report, Tree
 from scenarios.words import LifecycleEvent
-from strategies import DEFAULT_CONFIGS, Member, Options, Plan
-from strategies import STRATEGIES as PLANS
 from strategies.configuration import PREDEFINED_ELSEWHERE, PREFIX, elsewhere, named
 
 TASK_EVENTS = frozenset(get_args(LifecycleEvent)[-2:])
@@ -41,39 +34,28 @@ def check_platform(facts: Facts, directory: Path, report: Report) -> None:
     _needs(facts, report)
     tree = facts.tree
     for node in [*facts.groups, *tree.each("deploy")]:
-        for key, check in _CHECKS.items():
-            if (written := node.get(key)) is not None:
-                check(facts.platform, written, report)
+        if (config := node.get("deployment_config")) is not None:
+            _config(facts.platform, config, report)
+        if (strategy := node.get("strategy")) is not None:
+            _strategy(facts.platform, strategy, report)
     for fault in tree.each("faults"):
         _fault(facts, fault, report)
     _handlers(facts, directory, report)
 
 
-def plan_of_platform(facts: Facts, deploy: Tree, group: Tree | None) -> tuple[str, Options, Plan] | None:
-    """What a deployment on ECS or Lambda is going to do: its strategy, what that is told, and the plan.
-
-    None where something is wrong with its strategy or its configuration, which says how the traffic goes.
-    """
-    nodes = {
-        key: node
-        for key in _CHECKS
-        if (node := deploy.get(key) or (group.get(key) if group is not None else None)) is not None
-    }
+def sound(facts: Facts, deploy: Tree) -> bool:
+    """Whether a deployment's strategy and configuration have nothing wrong with them, so that it has a plan."""
     found: list[str] = []
-    for key, node in nodes.items():
-        _CHECKS[key](facts.platform, node, lambda _place, message, _remedy: found.append(message))
-    if found:
-        return None
-    try:
-        written = {key: node.plain() for key, node in nodes.items()}
-        read = Group.model_validate_json(json.dumps(written), strict=True)
-    except (ValidationError, ValueError):
-        return None
-    config = read.deployment_config
-    assert not isinstance(config, MinimumHealthyHosts), "that has been found"
-    options = told_of_traffic(facts.platform, config, read.strategy)[0]
-    name = STRATEGIES[facts.platform]
-    return name, options, PLANS[name]([Member(facts.hosts[0].name)], DEFAULT_CONFIGS[name], options)
+
+    def note(_place: object, message: str, _remedy: str) -> None:
+        found.append(message)
+
+    for key, check in (("deployment_config", _config), ("strategy", _strategy)):
+        group = facts.group_of(deploy)
+        node = deploy.get(key) or (group.get(key) if group is not None else None)
+        if node is not None:
+            check(facts.platform, node, note)
+    return not found
 
 
 def _differ(facts: Facts, report: Report) -> bool:
@@ -183,13 +165,6 @@ def _strategy(platform: str, strategy: Tree, report: Report) -> None:
                 message = f"{key} says nothing of a deployment on {platform}"
                 remedy = "deployment_config says how the traffic goes" if key == "traffic" else "take it away"
                 report(told.keys[key], message, remedy)
-
-
-_CHECKS: Final[dict[str, Callable[[str, Tree, Report], None]]] = {
-    "deployment_config": _config,
-    "strategy": _strategy,
-}
-"""What a group and a deployment say of the way to deploy."""
 
 
 def _fault(facts: Facts, fault: Tree, report: Report) -> None:

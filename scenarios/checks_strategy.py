@@ -11,10 +11,12 @@ from itertools import pairwise
 
 from pydantic import ValidationError
 
-from scenarios.checks_platforms import plan_of_platform
+from scenarios.checks_platforms import sound
+from scenarios.checks_steps import falling
 from scenarios.facts import Facts, exactly_one, known_host
-from scenarios.model import HealthCheck
+from scenarios.model import Group, HealthCheck
 from scenarios.platforms import SERVER
+from scenarios.platforms import STRATEGIES as PLATFORM_STRATEGIES
 from scenarios.strategies import (
     NEEDS_OPTIONS,
     STRATEGIES_WITH_OPTIONS,
@@ -24,7 +26,7 @@ from scenarios.strategies import (
     StrategyOptions,
     key_of,
 )
-from scenarios.told import minimum, told
+from scenarios.told import minimum, told, told_of_traffic
 from scenarios.tree import Place, Report, Tree
 from scenarios.words import duration_ms, duration_text
 from strategies import DEFAULT_CONFIGS, STRATEGIES, DeploymentConfig, Member, Options, Plan
@@ -150,8 +152,7 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
 def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, report: Report) -> Planned | None:
     """What a deployment is going to do; None where that cannot be said."""
     if facts.platform != SERVER:
-        found = plan_of_platform(facts, deploy, group)
-        return Planned(*found, None, deploy.place) if found is not None else None
+        return _of_platform(facts, deploy, group)
     name, options = _told(written)
     if name not in STRATEGIES or options is None or not facts.hosts:
         return None
@@ -163,7 +164,7 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
         report(written.place if written is not None else deploy.place, *refused)
         return None
     members = [Member(host.name, host.zone) for host in facts.members(group)]
-    if written is not None and (fallen := _falling(written, options, len(members))) is not None:
+    if written is not None and (fallen := falling(written, options, len(members))) is not None:
         report(*fallen)
         return None
     try:
@@ -178,19 +179,25 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
     return Planned(name, options, plan, written, written.place if written is not None else deploy.place)
 
 
-def _falling(written: Tree, options: Options, hosts: int) -> tuple[Place, str, str] | None:
-    """The first step that asks for less than the one before it, by what is written; None where they rise."""
-    nodes = list(written.each("steps"))
-    shares = [(node, step.share) for node, step in zip(nodes, options.steps, strict=False) if step.share is not None]
-    for (before, one), (node, other) in pairwise(shares):
-        alike = (one.hosts is None) == (other.hosts is None)
-        less = (other.hosts or other.percent or 0) < (one.hosts or one.percent or 0)
-        if less if alike else other.of(hosts) < one.of(hosts):
-            message = (
-                f"step {nodes.index(node) + 1} asks for {other}, and the one before it (line {before.line}) for {one}"
-            )
-            return node.place, f"{message}: shares rise", "write a larger share, or take the step away"
-    return None
+def _of_platform(facts: Facts, deploy: Tree, group: Tree | None) -> Planned | None:
+    """The same on ECS and Lambda, where the configuration says how the traffic goes."""
+    if not sound(facts, deploy):
+        return None
+    written = {
+        key: node.plain()
+        for key in ("strategy", "deployment_config")
+        if (node := deploy.get(key) or (group.get(key) if group is not None else None)) is not None
+    }
+    try:
+        read = Group.model_validate_json(json.dumps(written), strict=True)
+    except (ValidationError, ValueError):
+        return None
+    config = read.deployment_config
+    assert not isinstance(config, MinimumHealthyHosts), "that is not sound"
+    options = told_of_traffic(facts.platform, config, read.strategy)[0]
+    name = PLATFORM_STRATEGIES[facts.platform]
+    plan = STRATEGIES[name]([Member(facts.hosts[0].name)], DEFAULT_CONFIGS[name], options)
+    return Planned(name, options, plan, None, deploy.place)
 
 
 def _no_blue_green(facts: Facts, group: Tree | None) -> tuple[str, str] | None:

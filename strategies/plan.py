@@ -99,8 +99,8 @@ class Deploy:
         return max(min(self.fleet - self.required, len(self.hosts) - self.own_required), 0)
 
     def __str__(self) -> str:
-        if (words := _TARGET_WORDS.get(self.part)) is not None:
-            return f"{words} {', '.join(self.hosts)}"
+        if (target := _TARGET_WORDS.get(self.part)) is not None:
+            return f"{target} {', '.join(self.hosts)}"
         hosts, required = len(self.hosts), self.required
         pace = "all at once" if hosts == self.at_once > 1 else f"{self.at_once} at once"
         words = f"{_PART_WORDS[self.part]} {hosts} host{'s' * (hosts != 1)}, {pace}"
@@ -190,9 +190,9 @@ class Terminate:
     def __str__(self) -> str:
         wait = f"after {duration(self.after_ms)}, " if self.after_ms else ""
         hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
-        if not self.keep:
-            return f"{wait}terminate {self.what or hosts}"
-        return wait + (f"leave running {self.what}" if self.what else f"let {hosts} leave the group, and run on")
+        if self.what:
+            return f"{wait}{'leave' if self.keep else 'terminate'} {self.what}{' running' * self.keep}"
+        return f"{wait}let {hosts} leave the group, and run on" if self.keep else f"{wait}terminate {hosts}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def _planned(scenario: Scenario, seed: int) -> list[PlannedDeployment]:
     from simulator.report.graph import PlannedDeployment
     from strategies import STRATEGIES, Member
 
-    groups = Groups(scenario, scenario.fleet.named_hosts(), seed)
+    groups = Groups(scenario, scenario.targets(), seed)
     planned: list[PlannedDeployment] = []
     for deploy in scenario.deploy:
         on_its_way = deploy.group is None and bool(scenario.environments)

@@ -53,7 +53,7 @@ def _failed(rollout: Rollout) -> Iterator[str]:
 
 
 def _way_back(rollout: Rollout) -> Iterator[str]:
-    """A rollback of a blue/green deployment that terminated the new hosts (docs/decisions/0025)."""
+    """A rollback of a blue/green deployment that terminated the new hosts (docs/decisions/0024)."""
     ended = sum(host.gone and host.label is Label.GREEN for host in rollout.hosts.values())
     if rollout.deployment.strategy == BACK_TO_BLUE and ended:
         yield (

@@ -30,17 +30,21 @@ _ORDER: Final = (*_COUNTED.values(), "never provisioned", TERMINATED, "left the 
 def fate(rollout: Rollout, name: str) -> str:
     """What became of a host that the deployment ended, or sent out of the group; `""` where it is still there."""
     host = rollout.hosts.get(name)
-    if host is None or not host.gone or rollout.course:  # a service stays: it was a task set of it that ended
+    if host is None or not host.gone or rollout.course:  # a service stays: a task set of it has ended
         return ""
     ends = (stage for stage in rollout.stages if isinstance(stage, Terminate) and name in stage.hosts)
     return LEFT if any(stage.keep for stage in ends) else TERMINATED
 
 
 def counted(rollout: Rollout) -> str:
-    """`3 of 4 hosts succeeded, 1 failed`; of a blue/green deployment, the green hosts and then the blue ones."""
+    """`3 of 4 hosts succeeded, 1 failed`; of a blue/green deployment, the green hosts and then the blue ones.
+
+    On ECS and Lambda `the service web succeeded`.
+    """
+    if service := messages.target(rollout.deployment):
+        return f"{service} {' '.join(_COUNTED[host.status] for host in rollout.hosts.values())}"
     if all(host.label is Label.NONE for host in rollout.hosts.values()):  # a large fleet is not counted again
-        numbers = Counter({word: rollout.counts[status] for status, word in _COUNTED.items()})
-        return _side(Label.NONE, numbers, messages.noun(rollout.deployment))
+        return _side(Label.NONE, Counter({word: rollout.counts[status] for status, word in _COUNTED.items()}))
     sides = {side: Counter[str]() for side in messages.SIDES}
     for host in rollout.hosts.values():
         sides[host.label][_came_out(rollout, host)] += 1
@@ -55,10 +59,10 @@ def _came_out(rollout: Rollout, host: Host) -> str:
     return _COUNTED[host.status]
 
 
-def _side(side: Label, numbers: Counter[str], noun: str = "host") -> str:
+def _side(side: Label, numbers: Counter[str]) -> str:
     told = [(numbers[word], word) for word in _ORDER if numbers[word]]
     return ", ".join(
-        f"{number:,} of {messages.count(numbers.total(), side, noun)} {word}" if place == 0 else f"{number:,} {word}"
+        f"{number:,} of {messages.count(numbers.total(), side)} {word}" if place == 0 else f"{number:,} {word}"
         for place, (number, word) in enumerate(told)
     )
 

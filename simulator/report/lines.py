@@ -199,10 +199,11 @@ def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
 
 
 def _terminated(event: HostTerminated, rollout: Rollout | None) -> Iterator[Line]:
-    what = fate(rollout, event.host) if rollout is not None else ""
     if rollout is not None and rollout.course:
         what = "has lost the task set that the traffic was taken from"
-    yield event.host, words.STOPPED, what or "is gone"
+    else:
+        what = (fate(rollout, event.host) if rollout is not None else "") or "is gone"
+    yield event.host, words.STOPPED, what
 
 
 def _shifted(event: TrafficShifted, _: Rollout | None) -> Iterator[Line]:
@@ -277,7 +278,7 @@ _TAKEN: Final = {
     Part.ALLOW: "let in",
     Part.BLOCK: "taken out",
 }
-"""What is said of a host that is about to go through a part of its lifecycle."""
+"""What is said of a host that is about to go through a part of its lifecycle. Of a service its stage says it all."""
 
 
 def _taken(command: Command, rollout: Rollout) -> Iterator[Line]:
@@ -285,7 +286,8 @@ def _taken(command: Command, rollout: Rollout) -> Iterator[Line]:
     if isinstance(command, RunLifecycleEvent) and command.name == rollout.sequence[0]:
         stage = rollout.stages[rollout.stage]
         part = stage.part if isinstance(stage, Deploy) else Part.WHOLE
-        yield command.host, words.RUNNING, f"{_TAKEN[part]}: {command.why}"
+        if (said := _TAKEN.get(part)) is not None:
+            yield command.host, words.RUNNING, f"{said}: {command.why}"
 
 
 def _is_of_stage(command: Command) -> bool:

@@ -268,7 +268,7 @@ class Rollout(StageWalk):
             for host in self.hosts.values():
                 if host.status is TargetStatus.PENDING:
                     self._move(host, TargetStatus.SKIPPED)
-        why = message or messages.succeeded(self.hosts.values(), self.deployment)
+        why = message or messages.succeeded(self.deployment, self.hosts.values())
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None

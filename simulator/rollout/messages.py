@@ -35,44 +35,31 @@ def of_hosts(number: int, hosts: int) -> str:
     return f"{number} of {hosts} host{'s' * (hosts != 1)}"
 
 
-def count(number: int, side: Label = Label.NONE, noun: str = "host") -> str:
+def count(number: int, side: Label = Label.NONE) -> str:
     """`4 hosts`, `1 host`; of a side of a blue/green deployment `4 green hosts`."""
-    return f"{number:,} {f'{side.lower()} ' if side else ''}{noun}{'s' * (number != 1)}"
-
-
-_NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
-
-
-def noun(deployment: Deployment) -> str:
-    """What that is called to which is deployed: `host`, `service`, `function`."""
-    return _NOUNS.get(deployment.compute_platform, "host")
-
-
-def targets(deployment: Deployment) -> str:
-    """What is deployed to: `4 hosts`, `the service web`."""
-    if deployment.compute_platform in _NOUNS:
-        return f"the {noun(deployment)} {deployment.targets[0].name}"
-    return count(len(deployment.targets))
+    return f"{number:,} {f'{side.lower()} ' if side else ''}host{'s' * (number != 1)}"
 
 
 def begins(deployment: Deployment, hosts: Iterable[Host]) -> str:
     """What a deployment is going to do, in a line."""
+    if service := target(deployment):
+        return f"deploy {deployment.revision} to {service}, {deployment.strategy}, {deployment.config.name}"
     sides = Counter(host.label for host in hosts)
     blue, green = count(sides[Label.BLUE], Label.BLUE), count(sides[Label.GREEN], Label.GREEN)
     what = {
         rollback.BLUE_GREEN: f"deploy {deployment.revision} to {green}, beside {blue}",
         rollback.BACK_TO_BLUE: f"give the traffic back to {blue} with {deployment.revision}",
-    }.get(deployment.strategy, f"deploy {deployment.revision} to {targets(deployment)}")
+    }.get(deployment.strategy, f"deploy {deployment.revision} to {count(len(deployment.targets))}")
     return f"{what}, {deployment.strategy}, {deployment.config.name}"
 
 
-def succeeded(hosts: Iterable[Host], deployment: Deployment) -> str:
+def succeeded(deployment: Deployment, hosts: Iterable[Host]) -> str:
     """How many hosts succeeded: `4 of 4 hosts`; of a blue/green deployment, the green and the blue ones apart.
 
-    Of a service or a function: `v2 has all of the traffic of the service web`.
+    On ECS and Lambda: who has the traffic.
     """
-    if deployment.compute_platform in _NOUNS:
-        return f"{deployment.revision} has all of the traffic of {targets(deployment)}"
+    if service := target(deployment):
+        return f"{deployment.revision} has all of the traffic of {service}"
     total, well = Counter[Label](), Counter[Label]()
     for host in hosts:
         total[host.label] += 1
@@ -136,6 +123,15 @@ def target_timed_out(host: Host, _limits: Limits, now_ms: int) -> str:
         f"the function of {host.event} reported neither Succeeded nor Failed within {waited}; it "
         "has to call PutLifecycleEventHookExecutionStatus, on every way out of it"
     )
+
+
+def target(deployment: Deployment) -> str:
+    """What an ECS or Lambda deployment is of: `the service web`, `the function web`; `""` where it is of hosts."""
+    noun = _NOUNS.get(deployment.compute_platform)
+    return f"the {noun} {deployment.targets[0].name}" if noun else ""
+
+
+_NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
 
 
 def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:

@@ -143,7 +143,7 @@ class StageWalk(HostWalk):
         while taken := budget.take():
             name, why = taken
             host = self.hosts[name]
-            why = str(stage) if self.course else messages.taken(part, host.label, why)
+            why = str(self.stages[self.stage]) if self.course else messages.taken(part, host.label, why)
             if host.status is TargetStatus.PENDING:
                 self._notify(Trigger.INSTANCE_START, why, name)
             self._move(host, TargetStatus.IN_PROGRESS)

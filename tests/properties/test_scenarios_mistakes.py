@@ -111,6 +111,7 @@ FREE = {
     ("revisions",),
     ("alarms",),
     ("analyses",),
+    ("functions",),
     ("behaves", "answers"),
     ("behaves", "scripts"),
     ("fleet", "files"),

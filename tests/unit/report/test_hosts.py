@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import pytest
 
+from scenarios.model import Scenario
 from simulator.control.result import RunResult
 from simulator.report.hosts import counted, fate, in_order
 from simulator.report.lines import Lines
 from simulator.report.tree import final_tree
 from simulator.report.verdict import verdict
 from tests.support.rehearsals import run, scenario
+from tests.support.services import aws_lambda, ecs
 from tests.unit.report.test_text import drawn
 
 HALF = "CodeDeployDefault.HalfAtATime"
@@ -70,6 +73,21 @@ def test_what_becomes_of_the_old_hosts_is_told_in_the_lines_and_in_the_tree() ->
     assert "keep alive, stage 5 of 5: let 6 hosts leave the group, and run on" in lines
     assert "– h1    v1 has left the group, and runs on" in drawn(final_tree("play", kept))
     assert fate(kept.rollouts[0], "h1-g2") == fate(kept.rollouts[0], "a-stranger") == ""
+
+
+@pytest.mark.parametrize(("made", "target", "ends"), [(ecs, "web", True), (aws_lambda, "greeting", False)])
+def test_a_service_is_told_by_its_stages_and_stands_where_it_came_out(
+    made: Callable[..., Scenario],
+    target: str,
+    ends: bool,
+) -> None:
+    lines: list[str] = []
+    result = run(made(), observers=[Lines(lines.append)])
+    assert fate(result.rollouts[0], target) == ""
+    assert f"✔ {target}" in drawn(final_tree("play", result))
+    assert "terminated" not in drawn(final_tree("play", result))
+    assert (f"{target:<13}॥ has lost the task set that the traffic was taken from" in "\n".join(lines)) == ends
+    assert "taken:" not in "\n".join(lines)
 
 
 def test_whoever_succeeds_by_its_quorum_is_measured_by_the_hosts_that_were_deployed_to() -> None:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from scenarios.loader import loads
+from scenarios.loader import loads, warnings
 from scenarios.problems import ScenarioError
 from scenarios.told import told_of_traffic
 from simulator.control.request import deployment_config, limits_of, strategy_of
@@ -89,6 +91,11 @@ def test_it_is_read() -> None:
         ("all-at-once", "all-at-once\n  on_premises_tag_set: [[{key: a}]]", 12, "on_premises_tag_set chooses hosts, and ECS has none", "take it away"),
         ("all-at-once", "all-at-once\n  deployment_option: WITHOUT_TRAFFIC_CONTROL", 12, "this group is WITHOUT_TRAFFIC_CONTROL", "take deployment_option away"),
         ("{revision: v2}", "{revision: v2, when: {event: ApplicationStop}}", 13, "ApplicationStop never comes on ECS", "there is BeforeInstall"),
+        (
+            "all-at-once\ndeploy:",
+            "all-at-once\n  strategy: blue-green\nfaults: [{do: {health: {status: 500}}, where: {hosts: [web-g2]}}]\ndeploy:",
+            *(13, "no host is called web-g2", "did you mean web?"),
+        ),
         ("deploy:", "expect: {in_service_min: 3}\ndeploy:", 12, "in_service_min: 3 is more than the 2 tasks", "at most 2"),
     ],
 )  # fmt: skip
@@ -96,6 +103,15 @@ def test_a_mistake_is_told_at_its_place(old: str, new: str, line: int, message: 
     assert old in GOOD
     found = mistakes(GOOD.replace(old, new, 1))
     assert any((at, True, True) == (line, message in text, remedy in cure) for at, text, cure in found), found
+
+
+@pytest.mark.parametrize(("every", "warned"), [("119h", False), ("120h", True)])
+def test_a_bake_may_last_as_long_as_the_platform_lets_a_deployment(tmp_path: Path, every: str, warned: bool) -> None:
+    file = tmp_path / "f.yml"
+    text = GOOD.replace("all-at-once", f"{{canary: {{percent: 10, every: {every}}}}}")
+    file.write_text(text.replace(" ecs-v", f" {BUNDLES}/ecs-v").replace("functions/", f"{BUNDLES}/functions/"))
+    told = [problem.message for problem in warnings(file)]
+    assert ("the bakes add up to 120h, and a deployment may last 120h" in told) == warned
 
 
 def grouped(*groups: str) -> str:
