@@ -108,10 +108,10 @@ class Promotion:
     def _timer_fired(self, event: GateTimerFired) -> None:
         place = self.places[event.environment]
         if self._timers.get(place.name) != event.cause:
-            return
+            return  # a gate that was answered, or is shut for good, has no timer any more
         if self.passage[place.name] is Passage.SOAKING:
             self._soaked(place, event.at_ms)
-        elif self.passage[place.name] is Passage.READY:
+        else:
             waited = duration(place.answer_ms or 0)
             self._lose(place, Passage.STOPPED, f"nobody answered at the gate within {waited}")
 
