@@ -12,6 +12,7 @@ from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_location
 from scenarios.checks_expect import check_expectations
 from scenarios.checks_groups import check_groups
 from scenarios.checks_people import check_people
+from scenarios.checks_pools import check_pools
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
 from scenarios.facts import (
@@ -43,6 +44,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.faults()
     checker.operator()
     check_groups(facts, report, warn)
+    check_pools(facts, directory, report, warn)
     check_signals(facts, report, warn)
     check_expectations(facts, report)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from scenarios.pools import PoolChange
 from scenarios.signals import AlarmFault
 from scenarios.words import (
     DeploymentStatus,
@@ -17,9 +18,9 @@ from scenarios.words import (
     exactly_one,
 )
 
-TRIGGERS = ("at", "event", "status")
+TRIGGERS = ("at", "event", "status", "launched")
 HEALTH_EFFECTS = ("status", "slow", "flapping")
-EFFECTS = ("health", "script", "agent", "host", "bundle", "file", "alarm")
+EFFECTS = ("health", "script", "agent", "host", "bundle", "file", "alarm", "pool")
 
 
 def _needs_one(model: Model, names: tuple[str, ...]) -> None:
@@ -28,13 +29,14 @@ def _needs_one(model: Model, names: tuple[str, ...]) -> None:
 
 
 class When(Model):
-    """When something happens: a time, a host's lifecycle event, or a deployment's status. Exactly one."""
+    """When something happens: a time, a host's lifecycle event, a deployment's status, a launch. Exactly one."""
 
     model_config = ConfigDict(json_schema_extra=exactly_one(TRIGGERS))
 
     at: Duration | None = Field(None, description="Time since the run began.")
     event: LifecycleEvent | None = Field(None, description="As a host enters this lifecycle event.")
     status: DeploymentStatus | None = Field(None, description="As a deployment reaches this status.")
+    launched: str | None = Field(None, description="As a host that this pool, or its replacement, launched is there.")
     deployment: int | None = Field(
         None,
         ge=1,
@@ -54,7 +56,7 @@ class When(Model):
         for name in ("host", "nth"):
             if getattr(self, name) is not None and self.event is None:
                 raise RuleError(f"{name} goes with event")
-        if self.deployment is not None and self.at is not None:
+        if self.deployment is not None and (self.at is not None or self.launched is not None):
             raise RuleError("deployment goes with event or status")
         return self
 
@@ -129,6 +131,12 @@ class Effect(Model):
     )
     file: StrangersFile | None = Field(None, description="A file in the way.")
     alarm: AlarmFault | None = Field(None, description="What an alarm says, at no host in particular.")
+    pool: PoolChange | None = Field(None, description="What somebody does with a pool: scale it, suspend, resume.")
+
+    @property
+    def nowhere(self) -> bool:
+        """Whether it strikes at no host in particular."""
+        return self.alarm is not None or self.pool is not None
 
     @property
     def kind(self) -> str:

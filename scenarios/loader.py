@@ -116,4 +116,5 @@ def _with_absolute_bundles(scenario: Scenario, directory: Path) -> Scenario:
         name: revision.model_copy(update={"bundle": (here / revision.bundle).resolve()})
         for name, revision in scenario.revisions.items()
     }
-    return scenario.model_copy(update={"revisions": revisions})
+    pools = {name: pool.with_user_data(here) for name, pool in scenario.pools.items()}
+    return scenario.model_copy(update={"revisions": revisions, **({"pools": pools} if pools else {})})

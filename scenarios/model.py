@@ -7,11 +7,12 @@ means; `scenarios.loader` reads a file into them and tells mistakes at their lin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from scenarios.expectations import Expect, ExpectDeployment, ExpectEvent, Outcome
 from scenarios.faults import (
@@ -26,6 +27,7 @@ from scenarios.faults import (
     Where,
 )
 from scenarios.groups import Deploy, DeploymentConfig, FileExistsBehavior, Group, RollbackEvent, TagFilter
+from scenarios.pools import GROUP_NAME_TAG, POOL_NAME, POOLS_MAX, Image, Pool, PoolChange, pool_of
 from scenarios.signals import SIGNALS_MAX, Alarm, Analysis
 from scenarios.strategies import MinimumHealthyHosts, StrategyOptions
 from scenarios.words import (
@@ -75,6 +77,7 @@ __all__ = [
     "HealthCheck",
     "HealthFault",
     "Host",
+    "Image",
     "LifecycleEvent",
     "Limits",
     "MinimumHealthyHosts",
@@ -82,6 +85,8 @@ __all__ = [
     "NamedHost",
     "OperatorAction",
     "Outcome",
+    "Pool",
+    "PoolChange",
     "Revision",
     "RollbackEvent",
     "RuleError",
@@ -116,16 +121,20 @@ class NamedHost(NamedTuple):
     tags: Mapping[str, str]
     files: Mapping[str, str]
     on_premises: bool = False
+    pool: str = ""
+    """The pool that has launched it; `""` where none has."""
 
 
 class Fleet(Model):
     """The hosts, and what they are before the run."""
 
     hosts: Annotated[
-        Annotated[int, Field(ge=1, le=HOSTS_MAX), Tag("<number>")]
-        | Annotated[tuple[Host, ...], Field(min_length=1, max_length=HOSTS_MAX), Tag("<list>")],
+        Annotated[int, Field(ge=0, le=HOSTS_MAX), Tag("<number>")]
+        | Annotated[tuple[Host, ...], Field(max_length=HOSTS_MAX), Tag("<list>")],
         Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>"),
-    ] = Field(description="How many hosts (named h1, h2, …), or the hosts one by one.")
+    ] = Field(
+        0, description="How many hosts (named h1, h2, …), or the hosts one by one. Left out: those of the pools alone."
+    )
     zones: tuple[str, ...] = Field((), description="Hosts given as a number are spread over these in turn.")
     tags: dict[str, str] = Field({}, description="Tags that every host has.")
     running: str | None = Field(
@@ -136,7 +145,7 @@ class Fleet(Model):
     users: tuple[str, ...] = Field(("ec2-user",), description="Users that exist on the hosts beside the system's own.")
 
     def named_hosts(self) -> tuple[NamedHost, ...]:
-        """Every host, whichever way the fleet was written, with its zone, tags and files complete."""
+        """Every host but the pools', whichever way the fleet was written, with its zone, tags and files complete."""
         hosts = self.hosts
         if isinstance(hosts, int):
             zones = self.zones or ("",)
@@ -208,6 +217,9 @@ class Behaves(Model):
     answers: dict[str, Annotated[int, Field(ge=100, le=599)]] = Field(
         {}, description="Status code by path; a path that is not named answers 200."
     )
+    needs: dict[str, Annotated[str, Field(pattern=r"^/.+")]] = Field(
+        {}, description="By path, a file on the host's disk without which it answers 404: of a machine image, say."
+    )
     scripts: dict[str, ScriptBehaves] = Field({}, description="By the script's location in the AppSpec.")
     latency: SomeTime = Field(5, description="How long an answer takes, about: most do, a few take twice as long.")
 
@@ -230,17 +242,30 @@ class Limits(Model):
     start: SomeTime = Field(300_000, description="Until a host begins a lifecycle event.")
     event: SomeTime = Field(3_600_000, description="From the beginning of a lifecycle event to its end.")
     deployment: SomeTime = Field(8 * 3_600_000, description="A whole in-place deployment.")
+    launch: SomeTime = Field(3_600_000, description="From a host's launch until its launch deployment has ended.")
+
+
+_HOSTS: JsonDict = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "minItems": 1}]}
+_WITHOUT_POOLS: JsonDict = {
+    "required": ["fleet", "deploy"],
+    "properties": {"fleet": {"required": ["hosts"], "properties": {"hosts": _HOSTS}}, "deploy": {"minItems": 1}},
+}
 
 
 class Scenario(Model):
     """One rehearsal."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["pools"]}, _WITHOUT_POOLS]})
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lower-case letters, digits and hyphens.")
     title: str = Field("", description="One line: what happens.")
     about: str = Field("", description="A paragraph: what is to be learned from it.")
     source: tuple[str, ...] = Field((), description="Where this happened to somebody.")
     application: str = Field("web", pattern=RESOURCE_NAME)
-    fleet: Fleet
+    fleet: Fleet = Field(Fleet(), description="The hosts; left out: those of the pools.")
+    pools: dict[Annotated[str, Field(pattern=POOL_NAME)], Pool] = Field(
+        {}, max_length=POOLS_MAX, description="Scaling groups by name; `group.pools` says which groups have them."
+    )
     balancer: Balancer | None = Field(None, description="Left out: no load balancer, and no traffic events.")
     revisions: dict[str, Revision] = Field(
         min_length=1, description="The application's revisions, by a name of your choice."
@@ -250,7 +275,7 @@ class Scenario(Model):
         (), max_length=GROUPS_MAX, description="Several groups, of one application or more; in place of `group`."
     )
     deploy: tuple[Deploy, ...] = Field(
-        min_length=1, max_length=DEPLOYMENTS_MAX, description="The deployments; one after the other, but for `when`."
+        (), max_length=DEPLOYMENTS_MAX, description="The deployments; one after the other, but for `when`."
     )
     limits: Limits = Limits()
     alarms: dict[str, Alarm] = Field(
@@ -268,6 +293,37 @@ class Scenario(Model):
         if self.groups and "group" in self.model_fields_set:
             raise RuleError("group and groups exclude each other")
         return self
+
+    @model_validator(mode="after")
+    def _hosts_and_deployments(self) -> Self:
+        if not self.pools and not (self.fleet.hosts and self.deploy):
+            raise RuleError("a scenario has hosts and deployments, or pools")
+        return self
+
+    def named_hosts(self) -> tuple[NamedHost, ...]:
+        """Every host as the run finds it: the fleet's, and those of the pools."""
+        hosts = self.fleet.named_hosts()
+        return hosts if not self.pools else (*hosts, *self._pool_hosts())
+
+    def _pool_hosts(self) -> Iterator[NamedHost]:
+        for name, pool in self.pools.items():
+            zones = pool.all_zones
+            for number in range(pool.desired):
+                yield self.pool_host(f"{name}-{number + 1}", zones[number % len(zones)])
+
+    def pool_host(self, host: str, zone: str) -> NamedHost:
+        """A host as its pool launches it, or a blue/green deployment in its place; one of no pool is as the fleet's."""
+        name = pool_of(host, self.pools)
+        if name is None:
+            return NamedHost(host, zone, self.fleet.tags, self.fleet.files)
+        pool = self.pools[name]
+        tags = {**self.fleet.tags, **pool.tags, GROUP_NAME_TAG: name}
+        return NamedHost(host, zone, tags, {**self.fleet.files, **pool.image.files}, pool=name)
+
+    def image_of(self, host: str) -> Image:
+        """The machine image of a host's pool; an empty one for a host of no pool."""
+        name = pool_of(host, self.pools)
+        return Image() if name is None else self.pools[name].image
 
     @property
     def all_groups(self) -> tuple[Group, ...]:
@@ -299,6 +355,6 @@ class Scenario(Model):
         standing_by = self.standing_by()
         return tuple(
             host
-            for host in (self.fleet.named_hosts() if hosts is None else hosts)
-            if host.name not in standing_by and group.selects(host.tags, on_premises=host.on_premises)
+            for host in (self.named_hosts() if hosts is None else hosts)
+            if host.name not in standing_by and group.has(host.pool, host.tags, on_premises=host.on_premises)
         )

@@ -7,6 +7,7 @@ from strategies.in_place import in_place
 from strategies.options import Options
 from strategies.plan import Member, Plan, Strategy
 from strategies.rolling import rolling
+from strategies.scaling import launch, termination
 from strategies.steps import steps
 from strategies.zonal import zonal
 
@@ -19,6 +20,8 @@ STRATEGIES: dict[str, Strategy] = {
     "steps": steps,
     "blue-green": blue_green,
     "back-to-blue": back_to_blue,
+    "launch": launch,
+    "termination": termination,
 }
 
 DEFAULT_CONFIGS: dict[str, DeploymentConfig] = {

@@ -39,9 +39,20 @@ class Part(StrEnum):
     """Into traffic."""
     BLOCK = "block"
     """Out of traffic."""
+    LAUNCH = "launch"
+    """All of a host that a pool has just launched: there is nothing to block."""
+    TERMINATION = "termination"
+    """What is left to a host that its pool is about to terminate: out of traffic, and ApplicationStop."""
 
 
-_PART_WORDS = {Part.WHOLE: "deploy to", Part.INSTALL: "install on", Part.ALLOW: "let in", Part.BLOCK: "take out"}
+_PART_WORDS = {
+    Part.WHOLE: "deploy to",
+    Part.INSTALL: "install on",
+    Part.ALLOW: "let in",
+    Part.BLOCK: "take out",
+    Part.LAUNCH: "deploy to new",
+    Part.TERMINATION: "take leave of",
+}
 
 
 @dataclass(frozen=True, slots=True)

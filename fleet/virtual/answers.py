@@ -19,7 +19,8 @@ def answer_of(host: VirtualHost, balancer: Balancer) -> Answer:
     if host.paused:
         return Answer(_timed_out(check.timeout), False, None, False)
     serves, answers_ms = host.serves.name, host.serves.behaves.latency
-    status, well = host.serves.answers(check.path), host.serves.answers(user_path) < 400
+    has = host.disk.has
+    status, well = host.serves.answers(check.path, has), host.serves.answers(user_path, has) < 400
     for fault, strikes in host.health_faults.values():
         if not strikes:
             continue

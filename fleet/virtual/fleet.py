@@ -15,6 +15,7 @@ from typing_extensions import override
 from fleet.balancer.virtual import Answer, Schedule, VirtualBalancer
 from fleet.base import Fleet, MakeEvent
 from fleet.figures import Figures
+from fleet.virtual import host_events
 from fleet.virtual.answer_times import AnswerTimes, figures_of
 from fleet.virtual.answers import answer_of
 from fleet.virtual.draws import mix, stream
@@ -29,6 +30,8 @@ from simulator.rollout.commands import (
     AllowTraffic,
     BlockTraffic,
     Command,
+    EndHost,
+    LaunchHost,
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
@@ -38,10 +41,7 @@ from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     Diagnostics,
     Event,
-    HostProvisioned,
-    HostTerminated,
     LifecycleEventCompleted,
-    LifecycleEventStarted,
     TrafficMeasured,
     TrafficShifted,
 )
@@ -115,38 +115,50 @@ class VirtualFleet(Fleet):
         elif type(command) is AllowTraffic:
             self._the_balancer().register(command.host, self._now_ms, command.id)
         elif isinstance(command, ProvisionHost):
-            self._provision(command)
+            self._bring_up(command.host, partial(host_events.provisioned, command))
         elif isinstance(command, TerminateHost):
-            self._terminate(command)
+            self._take_down(command.host, partial(host_events.terminated, command), keep=command.keep)
+        elif isinstance(command, LaunchHost):
+            self._bring_up(command.host, partial(host_events.launched, command, self._scenario.image_of(command.host)))
+        elif isinstance(command, EndHost):
+            self._take_down(command.host, partial(host_events.ended, command), silent=True)
         elif isinstance(command, ShiftTraffic):
             self._the_balancer().shift(command.hosts, command.percent, self._now_ms)
             self._schedule(self._now_ms, lambda id, at: TrafficShifted(id, at, command.id, command.deployment_id))
 
-    def _provision(self, command: ProvisionHost) -> None:
-        draws = stream(self._seed, command.host)
-        low, high = _BOOT_MS
-        self._called_off.discard(command.host)
+    def _bring_up(self, name: str, tell: host_events.Happens) -> None:
+        """A new host boots, from its pool's image where it has a pool, and runs the image's user data."""
+        self._called_off.discard(name)
+        new, image = self._scenario.pool_host(name, ""), self._scenario.image_of(name)
+        behaves = image.user_data.behaves if image.user_data else None
 
         def up(event_id: int, at_ms: int) -> Event | None:
-            if command.host in self._called_off:
+            if name in self._called_off or (behaves and behaves.hangs):
                 return None
-            self._end(command.host, at_ms)  # what a deployment before it may have left under that name
-            host = VirtualHost(command.host, self._seed, self._disks.disk(self._scenario.fleet.files), {}, None)
-            self.hosts[command.host] = host
+            self._end(name, at_ms)  # what a deployment before it may have left under that name
+            disk = self._disks.disk((*new.files, *(behaves.leaves if behaves else ())))
+            host = self.hosts[name] = VirtualHost(name, self._seed, disk, {}, None)
             if self._balancer:
-                self._balancer.add(host.name, self._answer(host), in_service=False, in_group=False)
-            return HostProvisioned(event_id, at_ms, command.id, command.deployment_id, command.host)
+                self._balancer.add(name, self._answer(host), in_service=False, in_group=False)
+            return tell(event_id, at_ms)
 
-        self._schedule(self._now_ms + low + draws % (high - low), up)
+        low, high = _BOOT_MS
+        boots_ms = image.boots or low + stream(self._seed, name) % (high - low)
+        self._schedule(self._now_ms + boots_ms + (behaves.lasts if behaves else 0), up)
 
-    def _terminate(self, command: TerminateHost) -> None:
-        if command.host not in self.hosts:
-            self._called_off.add(command.host)
+    def _take_down(self, name: str, tell: host_events.Happens, *, keep: bool = False, silent: bool = False) -> None:
+        """`silent`: out of the balancer first, and from then on its agent says nothing, as where a pool does it."""
+        if name not in self.hosts:
+            self._called_off.add(name)
+        elif silent:
+            if self._balancer:
+                self._balancer.deregister(name, self._now_ms)
+            self._strike_host(self.hosts[name], crash=True)
 
         def gone(event_id: int, at_ms: int) -> Event:
-            if not command.keep:
-                self._end(command.host, at_ms)
-            return HostTerminated(event_id, at_ms, command.id, command.deployment_id, command.host)
+            if not keep:
+                self._end(name, at_ms)
+            return tell(event_id, at_ms)
 
         self._schedule(self._now_ms + _TERMINATE_MS, gone)
 
@@ -185,7 +197,7 @@ class VirtualFleet(Fleet):
         lasts_ms, outcome = self._workshops[command.deployment_id].work(host, command.name)
         began_ms = self._now_ms
         if lasts_ms >= self._start_limit_ms or command.name in self._watched_starts:
-            self._schedule(began_ms, partial(_started, command))
+            self._schedule(began_ms, partial(host_events.started, command))
         self._complete_at(began_ms + lasts_ms, host, command, outcome, began_ms)
 
     def _complete_at(
@@ -385,7 +397,3 @@ class VirtualFleet(Fleet):
         if known := undone.deployment_id in self._book:
             self._schedule(self._now_ms, partial(self._book.compare, undone.deployment_id, self.hosts))
         return known
-
-
-def _started(command: RunLifecycleEvent, event_id: int, at_ms: int) -> Event:
-    return LifecycleEventStarted(event_id, at_ms, command.id, command.deployment_id, command.host, command.name)

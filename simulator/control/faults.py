@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
-from scenarios.model import NO_REVISION, Fault, NamedHost
+from scenarios.model import NO_REVISION, Fault, NamedHost, PoolChange
 from simulator.control.alarms import Alarms
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
@@ -22,6 +23,18 @@ from simulator.rollout.lifecycle import CARRIED_OUT_BY, CarriedOutBy
 
 Later = Callable[[int, Callable[[], None]], None]
 """Call this so many milliseconds from now."""
+
+
+class ChangePool(Protocol):
+    """Somebody does something with a pool, at a time or as something happens."""
+
+    def __call__(self, change: PoolChange, *, by_time: bool) -> None:
+        """Do it now."""
+        ...
+
+
+def _no_pool(change: PoolChange, *, by_time: bool) -> None:
+    raise ValueError(f"there is no pool {change.name}; the scenario's loader tells that beforehand ({by_time=})")
 
 
 @dataclass(slots=True)
@@ -33,13 +46,15 @@ class _Scripted:
     trigger: Trigger
     selected: frozenset[str]
     due: bool = False
+    done: bool = False
+    """Whether somebody has done what he does with a pool: once, however often its moment comes."""
     struck: set[str] = field(default_factory=set)
 
     @property
     def in_the_midst(self) -> bool:
         """Whether it strikes a host that has begun the lifecycle event of its trigger, not one that is given it."""
         event, effect = self.trigger.event, self.fault.do
-        if effect.alarm is not None:
+        if effect.nowhere:
             return False
         by_agent = event is not None and CARRIED_OUT_BY[event] is not CarriedOutBy.BALANCER
         return by_agent and (effect.host is not None or effect.agent == "restart")
@@ -63,7 +78,9 @@ class Faults:
         alarms: Alarms,
         emit: Callable[[Callable[[int, int], FaultChanged]], None],
         later: Later,
+        change_pool: ChangePool | None = None,
     ) -> None:
+        self._change_pool = change_pool or _no_pool
         self._fleet = fleet
         self._alarms = alarms
         self._emit = emit
@@ -85,12 +102,15 @@ class Faults:
         self.watched_starts = frozenset(events[True])
         """The lifecycle events of which `begun` wants to hear."""
 
-    def joined(self, host: str, zone: str, tags: dict[str, str]) -> None:
+    def left(self, host: str) -> None:
+        """A host is gone: nothing strikes it any more."""
+        self._carries.pop(host, None)
+
+    def joined(self, new: NamedHost) -> None:
         """A new host is there: a fault that selects by zone or tag, or everything, selects it too."""
         if not self._scripted:
             return
-        self._carries[host] = NO_REVISION
-        new = NamedHost(host, zone, tags, {})
+        self._carries[new.name] = NO_REVISION
         for scripted in self._scripted:
             if scripted.fault.where.random is None:
                 scripted.selected |= _select(scripted.fault, [new], 0, 0)
@@ -135,6 +155,12 @@ class Faults:
             if scripted.trigger.on_status(status, deployment):
                 self._due(scripted)
 
+    def launched(self, pool: str) -> None:
+        """A host that this pool has launched is there."""
+        for scripted in self._scripted:
+            if scripted.trigger.on_launch(pool):
+                self._due(scripted)
+
     def _carry(self, host: str, revision: str) -> None:
         before, self._carries[host] = self._carries[host], revision
         if before == revision:
@@ -148,15 +174,20 @@ class Faults:
     def _due(self, scripted: _Scripted) -> None:
         scripted.due = True
         hosts = [host for host, revision in self._carries.items() if scripted.selects(host, revision)]
-        if hosts:
+        if hosts or scripted.fault.do.nowhere:
             self._strike(scripted, hosts)
 
     def _strike(self, scripted: _Scripted, hosts: Sequence[str], *, event: str | None = None) -> None:
+        effect = scripted.fault.do
+        if scripted.done:
+            return
+        scripted.done = effect.pool is not None
         scripted.struck.update(hosts)
-        alarm = scripted.fault.do.alarm
-        self._tell(scripted, [] if alarm else hosts, active=True)
-        if alarm is not None:
-            self._alarms.strike(scripted.name, alarm)
+        self._tell(scripted, [] if effect.nowhere else hosts, active=True)
+        if effect.alarm is not None:
+            self._alarms.strike(scripted.name, effect.alarm)
+        elif effect.pool is not None:
+            self._change_pool(effect.pool, by_time=scripted.trigger.at_ms is not None)
         else:
             self._fleet.inject(scripted.name, scripted.fault.do, hosts, event=event)
         if scripted.fault.lasts is not None:

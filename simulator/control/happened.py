@@ -99,6 +99,8 @@ def moment(when: When) -> str:
     """When something was to happen, in words."""
     if when.at is not None:
         return f"at {duration_text(when.at)}"
+    if when.launched is not None:
+        return f"when {when.launched} has launched a host"
     parts = [f"when {when.host or 'a host'} enters {when.event}" if when.event else f"when it is {when.status}"]
     if when.nth is not None:
         parts.append(f"the host that does so as number {when.nth}")

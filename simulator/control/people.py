@@ -58,6 +58,12 @@ class People:
             if line.trigger.on_status(rollout.status, deployment):
                 self._say(line, rollout)
 
+    def launched(self, pool: str) -> None:
+        """A host that this pool has launched is there."""
+        for line in self._lines:
+            if line.trigger.on_launch(pool):
+                self._say(line)
+
     def _say(self, line: _Line, about: Rollout | None = None) -> None:
         """Say it to its group's deployment, to the one that brought the moment, or to the newest."""
         action = line.action

@@ -18,23 +18,28 @@ from scenarios.model import NamedHost, Scenario
 from simulator.control.agenda import Agenda, Driver
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
+from simulator.control.closing import Closing
 from simulator.control.faults import Faults
-from simulator.control.groups import Groups
+from simulator.control.groups import NOBODY, Folded, Groups
 from simulator.control.happened import Happened
 from simulator.control.invariants import Invariants
 from simulator.control.journal import Journal
 from simulator.control.people import People
+from simulator.control.pools import PoolsInHand
 from simulator.control.requests import Requests, Wish
 from simulator.control.result import Observer
 from simulator.control.timers import Timers
-from simulator.control.turnstile import Turnstile
+from simulator.control.turnstile import Turnstile, concerned
 from simulator.rollout.commands import (
     AllowTraffic,
     BlockTraffic,
     Command,
     CreateDeployment,
+    EndHost,
     Finish,
+    GiveUpLaunching,
     HostCommand,
+    LaunchHost,
     Notify,
     ProvisionHost,
     RunLifecycleEvent,
@@ -52,15 +57,17 @@ from simulator.rollout.events import (
     DisksCompared,
     Event,
     HealthCheckReported,
+    HostEnded,
+    HostLaunched,
     HostProvisioned,
     LifecycleEventStarted,
+    PoolEvent,
     TrafficMeasured,
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import deployment_id
 from simulator.rollout.statuses import Creator, DeploymentStatus
-from simulator.rollout.walk import HOST_TIMER
 
 _TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
 """The lifecycle events that the balancer carries out, by the command."""
@@ -95,7 +102,6 @@ class Rehearsal:
         self.disks: list[DisksCompared] = []
         """What each rollback left otherwise than it was."""
         self.invariants = Invariants()
-        self.done = False
         self.stays = stays
         self.staying = False
         self._seed = seed
@@ -109,22 +115,26 @@ class Rehearsal:
         """What was asked for while the group had a deployment under way: refused, or queued."""
         self._status: dict[str, DeploymentStatus] = {}
         self._by_id: dict[str, tuple[Rollout, int]] = {}
-        self._comparing = 0
-        self._closing = False
+        self._closing = Closing(fleet, driver)
         self._asking = 0
         """What was asked for in this moment, and is not created yet."""
         self._requests = Requests(scenario)
         self._timers = Timers(driver)
-        hosts = hosts or scenario.fleet.named_hosts()
+        hosts = scenario.named_hosts() if hosts is None else hosts
         self.groups = Groups(scenario, hosts, seed)
         self._actives = self.groups.active
-        self._turnstile = Turnstile() if len(scenario.all_groups) > 1 else None
+        self._turnstile = Turnstile() if len(scenario.all_groups) > 1 or scenario.pools else None
         agenda = Agenda(driver)
         self._emit, self._later = agenda.emit, agenda.later
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
+        world = scenario, self.groups, hosts, seed, fleet, self._emit, self._later
+        self.pools = PoolsInHand(*world) if scenario.pools else None
+        change_pool = self.pools.change if self.pools else None
         running = scenario.fleet.running
-        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
+        self._faults = Faults(
+            *(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later, change_pool)
+        )
         self._people = People(scenario.operator, self.groups, self._emit, self._later)
         self._watched = self._faults.watched | self._people.events | self._requests.events
 
@@ -140,6 +150,11 @@ class Rehearsal:
         self._people.begin()
         for at_ms, wish in self._requests.at_times():
             self._later(at_ms, partial(self._ask, wish))
+
+    @property
+    def done(self) -> bool:
+        """Whether the last deployment has ended, and its traffic is measured."""
+        return self._closing.done
 
     @property
     def active(self) -> Rollout | None:
@@ -166,13 +181,16 @@ class Rehearsal:
         self.stays = False
         if self.staying:
             self.staying = False
-            self._close()
+            self._closing.close()
             self._emit(lambda _id, _at_ms: None)  # a driver that waits for an event sees that it is done
 
     def handle(self, event: Event) -> None:
         """Take one event: journal, fold, check, tell, carry out."""
         self._journal.write(event)
-        for rollout, commands in self._fold(event):
+        folded = self._fold(event)
+        if self.pools is not None:
+            folded = self.pools.beside(event, folded)
+        for rollout, commands in folded:
             self._handled(event, commands, rollout)
 
     def _handled(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
@@ -181,40 +199,45 @@ class Rehearsal:
         for observer in self._observers:
             observer(event, commands, rollout)
         if type(event) is HostProvisioned and rollout is not None:
-            self._faults.joined(event.host, rollout.hosts[event.host].target.zone, self.scenario.fleet.tags)
+            self._faults.joined(self.scenario.pool_host(event.host, rollout.hosts[event.host].target.zone))
+        elif isinstance(event, HostLaunched) and self.pools is not None:
+            self._launched(self.pools.host(event))
         for command in commands:
             _CARRIERS[type(command)](self, command)
         if rollout is None:
-            if type(event) is DeploymentNotCreated:
+            if isinstance(event, DeploymentNotCreated | PoolEvent):
                 self._go_on()
             return
+        if self.pools is not None:
+            self.pools.check(event, commands)
         if self._turnstile is not None:
-            for waiting in self._turnstile.leave(_concerned(event, rollout)):
-                self._fleet.perform(waiting)
+            for waiting in self._turnstile.leave(concerned(event, rollout)):
+                if self.pools is None or self.pools.reaches(waiting):
+                    self._fleet.perform(waiting)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
         if rollout.status is not self._status.get(rollout.deployment_id):
-            self._status_changed(rollout, commands)
+            self._status_changed(event, rollout, commands)
 
-    def _status_changed(self, rollout: Rollout, commands: Sequence[Command]) -> None:
+    def _status_changed(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
         name = rollout.deployment_id
         if name not in self._actives:
             return  # it ended before
         self._status[name] = rollout.status
         if rollout.ended:
-            self._end_deployment(rollout, commands)
+            self._end_deployment(event, rollout, commands)
         else:
             self._reached(rollout)
 
-    def _fold(self, event: Event) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
+    def _fold(self, event: Event) -> Folded:
         """The event in every deployment that it concerns, one after the other; or in none."""
         if isinstance(event, DeploymentEvent):
             rollout = self._actives.get(event.deployment_id) or self._by_id[event.deployment_id][0]
             return ((rollout, rollout.handle(event)),)
-        if isinstance(event, HealthCheckReported | AlarmChanged):
+        if isinstance(event, HealthCheckReported | AlarmChanged | HostEnded):
             if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
                 self.first_in_service_ms = event.at_ms
-            return self._fold_everywhere(event)
+            return self.groups.fold(event)
         if isinstance(event, DeploymentCreated):
             return (self._create(event),)
         if isinstance(event, DeploymentNotCreated):
@@ -223,31 +246,15 @@ class Rehearsal:
             self.not_created.append(event)
         elif isinstance(event, TrafficMeasured):
             self.traffic = event
-            self.done = True
+            self._closing.done = True
         elif isinstance(event, DisksCompared):
             self.disks.append(event)
-            self._compared()
-        return _NOBODY
-
-    def _fold_everywhere(
-        self, event: HealthCheckReported | AlarmChanged
-    ) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
-        """What concerns no deployment by name. Of several the balancer's word is for those that have the host."""
-        actives = tuple(self._actives.values())
-        if len(actives) > 1 and isinstance(event, HealthCheckReported):
-            actives = tuple(each for each in actives if event.host in each.hosts and each.deployment.with_balancer)
-        if len(actives) < 2:
-            return tuple((rollout, rollout.handle(event)) for rollout in actives) or _NOBODY
-        folded, number = [], 0
-        for rollout in actives:
-            commands = rollout.handle(event, first=number)
-            number += len(commands)
-            folded.append((rollout, commands))
-        return folded
+            self._closing.compared()
+        return NOBODY
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
         deployment = event.deployment
-        self.done = False  # a replay of a run that stayed: there is more to come after all
+        self._closing.done = False  # a replay of a run that stayed: there is more to come after all
         rollout = Rollout(deployment)
         self.rollouts.append(rollout)
         by_user = deployment.creator is Creator.USER
@@ -257,6 +264,8 @@ class Rehearsal:
         name = deployment.deployment_id
         self._by_id[name] = rollout, len(self.rollouts)
         self.groups.begin(rollout)
+        if self.pools is not None:
+            self.pools.begins(deployment)
         if by_user and deployment.last_success is not None:
             self._fleet.remember_disks(deployment)
         self._fleet.begin(deployment)
@@ -267,6 +276,8 @@ class Rehearsal:
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _perform(self, command: Command) -> None:
+        if self.pools is not None and not self.pools.reaches(command):
+            return
         if self._watched and isinstance(command, HostCommand):
             self._entering(command)
         if self._turnstile is None or self._turnstile.enter(command, self._by_id[command.deployment_id][0]):
@@ -275,8 +286,11 @@ class Rehearsal:
     def _start_analysis(self, command: StartAnalysis) -> None:
         self._analyses.start(command, self._by_id[command.deployment_id][0])
 
-    def _notify(self, command: Notify) -> None:
-        self.notifications.append(command)
+    def _carry_in_pool(self, command: LaunchHost | EndHost) -> None:
+        if isinstance(command, EndHost):
+            self._faults.left(command.host)
+        if self.pools is not None:
+            self.pools.carry(command)
 
     def _create_later(self, command: CreateDeployment) -> None:
         deployment = command.deployment
@@ -321,44 +335,32 @@ class Rehearsal:
         """What was asked for has its answer."""
         self._asking = max(self._asking - 1, 0)
 
-    def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
+    def _end_deployment(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
         deployment = rollout.deployment
         group = self.groups.end(rollout)
-        group.reserved = any(isinstance(command, CreateDeployment) for command in commands)
+        undone = any(isinstance(command, CreateDeployment) for command in commands)
+        group.reserved = group.reserved or undone
+        if self.pools is not None:
+            self._handled(event, self.pools.over(event, rollout, undone=undone), None)
         self._reached(rollout)
         if deployment.rollback_of is not None:
-            self._comparing += self._fleet.compare_disks(self._by_id[deployment.rollback_of][0].deployment)
+            self._closing.compare(self._by_id[deployment.rollback_of][0].deployment)
         if not group.busy and (wish := self._requests.next_queued(group.name)) is not None:
             self._ask(wish)
         self._go_on()
 
     def _go_on(self) -> None:
         """Where nothing is under way any more: the next deployment in turn, or the end."""
-        if self._asking or self.groups.busy:
+        if self._asking or self.groups.busy or (self.pools is not None and self.pools.busy):
             return
         if (wish := self._requests.next_in_turn()) is not None:
             self._ask(wish)
-        elif self._requests.waits:
+        elif self._requests.waits or (self.pools is not None and self.pools.waits):
             return
         elif self.stays:
             self.staying = True
         else:
-            self._close()
-
-    def _close(self) -> None:
-        """The last deployment has ended: wait for the disks, measure the traffic, where there is any, and be done."""
-        self._closing = self._comparing > 0
-        if self._closing:
-            return
-        if (measure := self._fleet.measure()) is not None:
-            self._driver.at(self._driver.now_ms(), measure)
-        else:
-            self.done = True
-
-    def _compared(self) -> None:
-        self._comparing = max(self._comparing - 1, 0)
-        if self._closing and not self._comparing:
-            self._close()
+            self._closing.close()
 
     # -- faults and people --------------------------------------------------------------------------------------
 
@@ -369,17 +371,12 @@ class Rehearsal:
         for wish in self._requests.on_status(status, ordinal):
             self._ask(wish)
 
-
-_NOBODY: tuple[tuple[None, tuple[Command, ...]], ...] = ((None, ()),)
-"""No deployment, and nothing to do."""
-
-
-def _concerned(event: Event, rollout: Rollout) -> Iterator[str]:
-    """The hosts whose agent may be free now that this was handled."""
-    if rollout.ended:
-        return iter(rollout.hosts)
-    host = getattr(event, "host", None) or getattr(event, "timer", "").removeprefix(HOST_TIMER)
-    return iter((host,))
+    def _launched(self, host: NamedHost) -> None:
+        self._faults.joined(host)
+        self._faults.launched(host.pool)
+        self._people.launched(host.pool)
+        for wish in self._requests.on_launch(host.pool):
+            self._ask(wish)
 
 
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
@@ -387,8 +384,9 @@ _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     **dict.fromkeys((ProvisionHost, TerminateHost, ShiftTraffic), Rehearsal._perform),
     StartAnalysis: Rehearsal._start_analysis,
     StartTimer: Rehearsal._start_timer,
-    Notify: Rehearsal._notify,
+    Notify: lambda run, command: run.notifications.append(command),
     CreateDeployment: Rehearsal._create_later,
-    Finish: lambda _run, _command: None,
+    **dict.fromkeys((LaunchHost, EndHost), Rehearsal._carry_in_pool),
+    **dict.fromkeys((GiveUpLaunching, Finish), lambda _run, _command: None),
 }
 """Who carries out a command, by its kind."""

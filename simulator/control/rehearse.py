@@ -140,6 +140,9 @@ def _plain(scenario: Scenario) -> dict[str, Any]:
     data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
     for revision in data["revisions"].values():
         revision["bundle"] = Path(revision["bundle"]).name  # a journal is the same on every machine
+    for pool in data.get("pools", {}).values():
+        if (user_data := pool.get("image", {}).get("user_data")) is not None:
+            user_data["script"] = Path(user_data["script"]).name
     return data
 
 

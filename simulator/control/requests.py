@@ -71,6 +71,10 @@ class Requests:
         """What is asked for as the n-th deployment reaches this status."""
         return [each.wish for each in self._moments if each.trigger.on_status(status, deployment)]
 
+    def on_launch(self, pool: str) -> list[Wish]:
+        """What is asked for as a host that this pool has launched is there."""
+        return [each.wish for each in self._moments if each.trigger.on_launch(pool)]
+
     def next_in_turn(self) -> Wish | None:
         """What is asked for when everything that was begun has ended; it stays next until it is `created`."""
         return self._in_turn[0] if self._in_turn else None

@@ -13,6 +13,7 @@ class Trigger:
         """The time at which it comes due; None where something else brings it."""
         self.event = when.event if when else None
         self._status = when.status if when else None
+        self._launched = when.launched if when else None
         self._deployment = when.deployment if when else None
         self._host = when.host if when else None
         self._nth = when.nth if when else None
@@ -32,3 +33,7 @@ class Trigger:
     def on_status(self, status: str, deployment: int) -> bool:
         """Whether the n-th deployment's reaching this status brings it."""
         return self._status == status and (self._deployment is None or self._deployment == deployment)
+
+    def on_launch(self, pool: str) -> bool:
+        """Whether a host that this pool has launched brings it."""
+        return self._launched == pool

@@ -17,12 +17,14 @@ from simulator.rollout.messages import of_hosts
 from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
 
 _OUTCOMES = {
-    (Creator.USER, DeploymentStatus.SUCCEEDED): Outcome.SUCCEEDED,
-    (Creator.USER, DeploymentStatus.FAILED): Outcome.FAILED,
-    (Creator.USER, DeploymentStatus.STOPPED): Outcome.STOPPED,
-    (Creator.ROLLBACK, DeploymentStatus.SUCCEEDED): Outcome.ROLLED_BACK,
-    (Creator.ROLLBACK, DeploymentStatus.FAILED): Outcome.ROLLBACK_FAILED,
-    (Creator.ROLLBACK, DeploymentStatus.STOPPED): Outcome.ROLLBACK_FAILED,
+    DeploymentStatus.SUCCEEDED: Outcome.SUCCEEDED,
+    DeploymentStatus.FAILED: Outcome.FAILED,
+    DeploymentStatus.STOPPED: Outcome.STOPPED,
+}
+_OF_ROLLBACK = {
+    DeploymentStatus.SUCCEEDED: Outcome.ROLLED_BACK,
+    DeploymentStatus.FAILED: Outcome.ROLLBACK_FAILED,
+    DeploymentStatus.STOPPED: Outcome.ROLLBACK_FAILED,
 }
 
 
@@ -38,14 +40,16 @@ _WORST_FIRST = (
 
 def outcome(rollouts: Sequence[Rollout]) -> Outcome:
     """What became of the last deployment of a run; of several groups' last ones, of the one that fared worst."""
-    last = {rollout.deployment.group: rollout for rollout in rollouts}
+    own = [rollout for rollout in rollouts if not rollout.deployment.creator.beside] or rollouts
+    last = {rollout.deployment.group: rollout for rollout in own}
     return min(map(_outcome, last.values()), key=_WORST_FIRST.index, default=Outcome.INCONCLUSIVE)
 
 
 def _outcome(last: Rollout) -> Outcome:
     if last.status is DeploymentStatus.STOPPED and _ended_inconclusive(last):
         return Outcome.INCONCLUSIVE
-    return _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
+    outcomes = _OF_ROLLBACK if last.deployment.creator is Creator.ROLLBACK else _OUTCOMES
+    return outcomes.get(last.status, Outcome.INCONCLUSIVE)
 
 
 def _ended_inconclusive(rollout: Rollout) -> bool:
@@ -101,7 +105,7 @@ def result(
     """The result of a run that is over, however it ended."""
     rollouts = tuple(rehearsal.rollouts)
     came_to = outcome(rollouts) if status is RunStatus.COMPLETED else Outcome.INCONCLUSIVE
-    measured = rehearsal.traffic
+    measured, pools = rehearsal.traffic, rehearsal.pools
     traffic = Traffic(measured.total, measured.failed, measured.by_revision) if measured else None
     in_service_min = measured.in_service_min if measured else None
     expectations = (
@@ -115,6 +119,7 @@ def result(
     )
     if scenario.expect:
         expectations += tuple(residue.judge(scenario.expect.residue, rehearsal.disks))
+        expectations += tuple(pools.judge(scenario.expect)) if pools else ()
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
     missed = (*rehearsal.happened.missed(), *rehearsal.never_asked()) if status is RunStatus.COMPLETED else ()
@@ -133,11 +138,12 @@ def result(
         in_service_required=_required(scenario, rollouts),
         duration_ms=ended_ms,
         expectations=expectations,
-        invariants=rehearsal.invariants.findings(),
-        flags=(*flags(rollouts), *residue.told(rehearsal.disks, rollouts), *missed),
+        invariants=(*rehearsal.invariants.findings(), *(pools.findings() if pools else ())),
+        flags=(*flags(rollouts), *(pools.told() if pools else ()), *residue.told(rehearsal.disks, rollouts), *missed),
         events=events,
         journal_sha256=sha256,
         replay=header.replay,
+        loops=pools.loops if pools else {},
         not_created=tuple(rehearsal.not_created),
         faults=tuple(rehearsal.happened.faults),
         first_in_service_ms=rehearsal.first_in_service_ms,
@@ -150,7 +156,7 @@ def _required(scenario: Scenario, rollouts: Sequence[Rollout]) -> int | None:
         return None
     by_group: dict[str, list[Rollout]] = {}
     for rollout in rollouts:
-        if rollout.deployment.with_balancer:
+        if rollout.deployment.with_balancer and not rollout.deployment.creator.beside:
             by_group.setdefault(rollout.deployment.group, []).append(rollout)
     return sum(_required_of(group) for group in by_group.values()) if by_group else None
 

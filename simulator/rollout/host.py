@@ -29,6 +29,7 @@ class Host:
         "armed_ms",
         "command",
         "deadline_ms",
+        "ended_ms",
         "event",
         "gone",
         "health",
@@ -55,6 +56,8 @@ class Host:
         """Whether the host is still to be provisioned."""
         self.gone = False
         """Whether the host was terminated, or has left the group."""
+        self.ended_ms = NEVER
+        """When its pool terminated it, behind the deployment's back."""
         self.step = 0
         """Index of the lifecycle event in hand."""
         self.event = ""

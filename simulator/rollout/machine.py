@@ -40,6 +40,7 @@ from simulator.rollout.events import (
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
@@ -121,10 +122,14 @@ class Rollout(StageWalk):
                 f"active before the deployment began: {self.alarm}. No host was touched",
             )
             return
+        members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
+        try:
+            self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
+        except ValueError as error:  # a pool may have left fewer hosts than the strategy can be planned for
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, str(error))
+            return
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
-        members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
-        self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
         self._label_hosts()
         hosts = f"{len(deployment.targets)} host{'s' * (len(deployment.targets) != 1)}"
         why = f"deploy {deployment.revision} to {hosts}, {deployment.strategy}, {deployment.config.name}"
@@ -170,6 +175,11 @@ class Rollout(StageWalk):
         elif host.status is TargetStatus.SUCCEEDED:
             self.sick[event.host] = event
             self._turned_sick(event)
+
+    def _host_gone(self, event: HostEnded) -> None:
+        """A pool has terminated the host. CodeDeploy is not told: it goes on, and waits for an agent in vain."""
+        if (host := self.hosts.get(event.host)) is not None:
+            host.ended_ms = event.at_ms
 
     def _timer_fired(self, event: TimerFired) -> None:
         if event.timer == DEPLOYMENT_TIMER:
@@ -279,6 +289,7 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
     TimerFired: Rollout._timer_fired,
     HostProvisioned: Rollout._awaited_came,
     HostTerminated: Rollout._awaited_came,
+    HostEnded: Rollout._host_gone,
     TrafficShifted: Rollout._awaited_came,
     AnalysisEnded: Rollout._analysis_ended,
 }

@@ -113,7 +113,11 @@ FREE = {
     ("analyses",),
     ("behaves", "answers"),
     ("behaves", "scripts"),
+    ("behaves", "needs"),
     ("fleet", "files"),
+    ("fleet", "tags"),
+    ("image", "files"),
+    ("pools",),
     ("expect", "residue"),
     ("expect", "revisions"),
 }

@@ -17,6 +17,7 @@ from simulator.rollout.commands import (
     CreateDeployment,
     Finish,
     Notify,
+    PoolCommand,
     RunLifecycleEvent,
 )
 from simulator.rollout.events import Event
@@ -36,6 +37,8 @@ class Decisions:
 
     by_host: dict[str, list[str]] = field(default_factory=dict)
     by_deployment: list[list[str]] = field(default_factory=list)
+    by_pool: dict[str, list[str]] = field(default_factory=dict)
+    """Lines such as `LaunchHost web-4` by the pool, and `autoscaling v1: web-4` by the group."""
     _ids: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, _event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
@@ -44,7 +47,18 @@ class Decisions:
             self._ids[rollout.deployment_id] = len(self._ids) + 1
             self.by_deployment.append([])
         for command in commands:
-            self._note(command, self._ids[command.deployment_id])
+            if rollout is None:
+                self._note_pool(command)
+            else:
+                self._note(command, self._ids[command.deployment_id])
+
+    def _note_pool(self, command: Command) -> None:
+        match command:
+            case PoolCommand(pool=pool):
+                self.by_pool.setdefault(pool, []).append(f"{type(command).__name__} {getattr(command, 'host', '')}")
+            case CreateDeployment(deployment=created):
+                hosts = ", ".join(target.name for target in created.targets)
+                self.by_pool.setdefault(created.group, []).append(f"{created.creator} {created.revision}: {hosts}")
 
     def _note(self, command: Command, deployment: int) -> None:
         match command:

@@ -30,6 +30,7 @@ from simulator.rollout.events import (
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
@@ -179,6 +180,10 @@ class Hand:
         state = self.rollout.hosts.get(host)
         cause = state.command if state else ""
         return self.feed(HealthCheckReported(self.id(), self.now_ms, cause, host, seen == "200", "/", "200", seen))
+
+    def ended(self, host: str) -> tuple[Command, ...]:
+        """A pool has terminated the host."""
+        return self.feed(HostEnded(self.id(), self.now_ms, "", "web", host))
 
     def fire(self, timer: str) -> tuple[Command, ...]:
         """The time of a timer comes: a host's by its name, `deployment`, `stage` for the stage's own, or in full."""
