@@ -216,7 +216,7 @@ def refuse(scenario: Scenario) -> list[str]:
 
 
 def _too_many_hosts(scenario: Scenario) -> list[str]:
-    count = len(scenario.fleet.named_hosts())
+    count = len(scenario.named_hosts())
     replaced = _replaced(scenario)
     if count + replaced <= HOSTS_MAX:
         return []
@@ -228,7 +228,7 @@ def _replaced(scenario: Scenario) -> int:
     """How many hosts a blue/green deployment provisions: there are as many twice, until the old ones have gone."""
     if scenario.standing_by():
         return 0
-    named = scenario.fleet.named_hosts()
+    named = scenario.named_hosts()
     asked = [(deploy, scenario.group_of(deploy)) for deploy in scenario.deploy]
     replaced = {
         group.name: len(scenario.members(group, named))
@@ -255,7 +255,8 @@ def _users(scenario: Scenario) -> list[str]:
 
 
 def _files(scenario: Scenario) -> list[str]:
-    paths = {path for host in scenario.fleet.named_hosts() for path in host.files}
+    paths = {path for host in scenario.named_hosts() for path in host.files}
+    paths.update(path for pool in scenario.pools.values() for path in pool.image.files)
     return [
         f"fleet.files: `{path}` is not an absolute path of a file"
         for path in sorted(paths)
@@ -264,7 +265,7 @@ def _files(scenario: Scenario) -> list[str]:
 
 
 def _same_name(scenario: Scenario) -> list[str]:
-    names = [host.name.lower() for host in scenario.fleet.named_hosts()]
+    names = [host.name.lower() for host in scenario.named_hosts()]
     return [
         f"fleet.hosts: {name} is there in more than one spelling; host names differ by more than their case"
         for name in sorted({name for name in names if names.count(name) > 1})

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from fleet.balancer.haproxy import HaproxyBalancer
 from fleet.base import Emit, Fleet, FleetError, MakeEvent
+from fleet.docker.arrivals import Arrivals
 from fleet.docker.bundles import Bundle, pack
 from fleet.docker.cleanup import remove_dead, remove_run
 from fleet.docker.disks import DiskBook
@@ -42,13 +43,15 @@ from simulator.rollout.commands import (
     AllowTraffic,
     BlockTraffic,
     Command,
+    EndHost,
+    LaunchHost,
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
     TerminateHost,
 )
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import HostProvisioned, HostTerminated, TrafficShifted
+from simulator.rollout.events import TrafficShifted
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -75,6 +78,8 @@ class DockerFleet(Fleet):
         self._in_service_min: int | None = None
         self._opened = False
         self._watched_starts: frozenset[str] = frozenset()
+        self._silent: set[str] = set()
+        """Hosts that their pools let go: what their agents still say is not heard, as on a machine that shuts down."""
         self._lanes: Lanes | None = None
         self._balancer: HaproxyBalancer | None = None
         self._traffic: Traffic | None = None
@@ -127,6 +132,21 @@ class DockerFleet(Fleet):
             bundles=bundles_tar(bundles.values()),
             service=Service(listening, port, self._commands),
             faults=any(fault.do.health is not None for fault in scenario.faults),
+        )
+        self._arrivals = Arrivals(
+            scenario=scenario,
+            network=network,
+            hosts=hosts,
+            boot=self._boot,
+            roster=self._roster,
+            reports=self._reports,
+            faults=self._faults,
+            commands=self._commands,
+            balancer=self._balancer,
+            lanes=self._lanes,
+            emit=self._emit,
+            in_thread=self._in_thread,
+            changed=self._in_service_changed,
         )
         boots += [partial(self._boot, plan) for plan in self._roster.plans]
         await self._in_thread(partial(at_once, boots))
@@ -247,10 +267,10 @@ class DockerFleet(Fleet):
         elif isinstance(command, AllowTraffic):
             self._roster.join(command.host)
             self._lane(command.host, partial(self._the_balancer().register, command.host, command.id))
-        elif isinstance(command, ProvisionHost):
-            self._lane(command.host, partial(self._provision, command))
-        elif isinstance(command, TerminateHost):
-            self._lane(command.host, partial(self._terminate, command))
+        elif isinstance(command, ProvisionHost | TerminateHost | LaunchHost | EndHost):
+            if isinstance(command, EndHost):
+                self._silent.add(command.host)
+            self._lane(command.host, partial(self._arrivals.perform, command))
         elif isinstance(command, ShiftTraffic):
             self._all_lanes().beside(partial(self._shift, command))
 
@@ -281,45 +301,6 @@ class DockerFleet(Fleet):
         # The wait for requests under way must not hold up a fault that strikes the host meanwhile.
         self._all_lanes().beside(drain)
 
-    async def _provision(self, command: ProvisionHost) -> None:
-        host = command.host
-        # One of this name may have been left running by an attempt that failed; a new host begins with nothing.
-        await self._end(host)
-        plan = self._roster.add(host, self._network.hosts_max)
-        self._reports.forget(host)
-        self._faults.arrived(host)
-        self._commands.register(host)
-        await self._in_thread(partial(self._boot, plan))
-        if self._balancer is not None:
-            await self._balancer.add(host, self._network.host(plan.index))
-
-        asked = self._roster.asked(host)
-
-        async def up() -> None:
-            await asked.wait()
-            self._emit(lambda id, at_ms: HostProvisioned(id, at_ms, command.id, command.deployment_id, host))
-
-        # A host whose agent never asks for work is never there; until then it can be struck, and terminated.
-        self._all_lanes().beside(up)
-
-    async def _terminate(self, command: TerminateHost) -> None:
-        host = command.host
-        if not command.keep:
-            await self._end(host)
-        elif self._balancer is not None:
-            await self._balancer.deregister(host)
-        self._roster.leave(host)
-        self._in_service_changed()
-        self._emit(lambda id, at_ms: HostTerminated(id, at_ms, command.id, command.deployment_id, host))
-
-    async def _end(self, host: str) -> None:
-        """The host goes: out of the balancer, and its container. One that is not there is as good."""
-        if self._balancer is not None:
-            await self._balancer.remove(host)
-        self._faults.left(host)
-        await self._in_thread(partial(self._hosts.remove, host))
-        self._roster.remove(host)
-
     async def _shift(self, command: ShiftTraffic) -> None:
         await self._the_balancer().shift(command.hosts, command.percent)
         self._emit(lambda id, at_ms: TrafficShifted(id, at_ms, command.id, command.deployment_id))
@@ -348,6 +329,8 @@ class DockerFleet(Fleet):
 
     async def acknowledged(self, command: HostCommand) -> None:
         """An agent begins a command. What is to strike it in the midst of a watched one strikes before it goes on."""
+        if command.host in self._silent:
+            return
         self._reports.started(command)
         if command.name in self._watched_starts:
             await self._handled(command.host)
@@ -364,6 +347,8 @@ class DockerFleet(Fleet):
 
     def completed(self, command: HostCommand, completion: Completion) -> None:
         """An agent ended a command. The disk is put right before the host gets its next one."""
+        if command.host in self._silent:
+            return
         if self._faults.is_tampered(command.host):
             self._lane(command.host, partial(self._in_a_thread, self._faults.restore, command.host))
         self._reports.completed(command, completion)
