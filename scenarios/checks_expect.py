@@ -11,6 +11,7 @@ from scenarios.facts import (
     known_revision,
     traffic_event,
 )
+from scenarios.platforms import SERVER
 from scenarios.tree import Report, Tree
 
 
@@ -34,9 +35,11 @@ def _service(facts: Facts, report: Report, expect: Tree) -> None:
             message = f"expect.{key} is measured at the balancer, and there is none"
             report(expect.keys[key], message, ADD_BALANCER)
     least = expect.get("in_service_min")
-    if least is not None and least.number is not None and facts.hosts and least.number > len(facts.hosts):
-        message = f"in_service_min: {least.number} is more than the {len(facts.hosts)} hosts"
-        report(least.place, message, f"write at most {len(facts.hosts)}")
+    most = facts.in_service_max
+    if least is not None and least.number is not None and most and least.number > most:
+        what = "hosts" if facts.platform == SERVER else "tasks"
+        message = f"in_service_min: {least.number} is more than the {most} {what}"
+        report(least.place, message, f"write at most {most}")
 
 
 def _revisions(facts: Facts, report: Report, expect: Tree) -> None:

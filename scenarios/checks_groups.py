@@ -65,7 +65,7 @@ def _filters(facts: Facts, group: Tree, report: Report, warn: Report) -> None:
 
 def _deploy(facts: Facts, deploy: Tree, report: Report) -> None:
     named = deploy.get("group")
-    if named is None and len(facts.groups) > 1:
+    if named is None and len(facts.groups) > 1 and facts.tree.get("environments") is None:
         message = "this does not say which group is deployed to, and there are several"
         report(deploy.place, message, f"add group: {either(list(facts.group_names))}")
     known_group(facts, report, named)

@@ -144,6 +144,8 @@ def _change(facts: Facts, fault: Tree, change: Tree, report: Report) -> None:
     if (lasts := fault.get("for")) is not None:
         message = "what is done with a pool lasts: it has no for"
         report(lasts.place, message, "write another fault that scales it back, or resumes the process")
+    if (odds := fault.get("probability")) is not None:
+        report(odds.place, "what is done with a pool is done: it has no probability", "take it away, or the fault")
     if "where" in fault.keys:
         report(fault.keys["where"], "a pool is scaled at no host in particular", "take where away")
     if not any(change.get(key) is not None for key in ("desired", "suspend", "resume")):

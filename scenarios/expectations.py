@@ -59,6 +59,9 @@ class Expect(Model):
         {}, description="The revision on which a host ends, by name; of several groups' it has this one."
     )
     events: tuple[ExpectEvent, ...] = Field((), description="In this order; others may come between.")
+    environments: dict[str, Literal["Succeeded", "Failed", "Stopped", "Skipped"]] = Field(
+        {}, description="How the last revision that went through the environments fared in each, by name."
+    )
     residue: dict[str, Literal["left", "gone", "replaced"]] | None = Field(
         None,
         description="The files that rollbacks leave otherwise than they were, and no others: `left` (it was not there "
@@ -76,6 +79,11 @@ class Expect(Model):
     )
     stranded: tuple[str, ...] | None = Field(
         None, description="The hosts, and no others, that end in a pool without anybody deploying to them."
+    )
+    notifications_delivered: bool = Field(
+        False,
+        description="Every message of the groups' triggers reached its target. Asked by `drydeploy run`, which alone "
+        "delivers.",
     )
     every_host_succeeds: bool = Field(
         False, description="Stricter than CodeDeploy: no host of any deployment may fail."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +11,13 @@ from functools import cached_property
 from pydantic import ValidationError
 
 from scenarios.groups import EC2_FILTERS, ON_PREMISES_FILTERS, Group
+from scenarios.model import Scenario
+from scenarios.platforms import EVENTS, SERVER
 from scenarios.pools import GROUP_NAME_TAG, POOL_HOSTS_MAX, pool_of
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
+from strategies.blue_green import successors
 
 TRAFFIC_EVENTS = frozenset(f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow"))
 ADD_BALANCER = "add balancer: {port: …}, or take this away"
@@ -21,6 +25,8 @@ DEFAULT_GROUP = str(Group.model_fields["name"].default)
 FILTERS = (*EC2_FILTERS, *ON_PREMISES_FILTERS)
 HOSTS_COMPARED_MAX = 1000
 """Among more hosts the nearest name is not looked for."""
+
+_OF_A_GENERATION = re.compile(r"-g\d*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,15 @@ class Facts:
 
     @cached_property
     def hosts(self) -> tuple[HostFacts, ...]:
-        """The hosts, those of the pools last; empty where the file does not say which."""
+        """The hosts, those of the pools last, or the one service or function that is deployed to.
+
+        Empty where the file does not say which.
+        """
+        if self.platform != SERVER:
+            own = self.groups[0].get("application")
+            application = own if own is not None else self.tree.get("application")
+            name = application.text if application is not None else Scenario.model_fields["application"].default
+            return (HostFacts(name, "", {}),)
         return (*self._fleet_hosts(), *self._pool_hosts())
 
     def _pool_hosts(self) -> Iterator[HostFacts]:
@@ -78,10 +92,49 @@ class Facts:
             if (name := host.get("name")) is not None
         )
 
+    @property
+    def platform(self) -> str:
+        """The compute platform: the first group's, as every group has to have the same."""
+        return self.platform_of(self.groups[0]) if self.groups else SERVER
+
+    @staticmethod
+    def platform_of(group: Tree) -> str:
+        """A group's compute platform."""
+        written = group.get("compute_platform")
+        return written.word if written is not None and written.word in EVENTS else SERVER
+
+    @property
+    def in_service_max(self) -> int:
+        """How many hosts, tasks or versions there are to be in service; 0 where the file does not say."""
+        written = self.tree.get("fleet", "hosts")
+        return (written.number or 0) if self.platform != SERVER and written is not None else len(self.hosts)
+
+    @cached_property
+    def new_hosts(self) -> tuple[HostFacts, ...]:
+        """The hosts that blue/green deployments may provision: a generation for each deployment, `h1-g2` and so on."""
+        provisions = any(
+            strategy.text == "blue-green" or strategy.get("blue-green") is not None
+            for node in (*self.groups, *self.tree.each("deploy"))
+            if (strategy := node.get("strategy")) is not None
+        )
+        if not provisions or len(self.hosts) > HOSTS_COMPARED_MAX:
+            return ()
+        shared, names = texts(self.tree.get("fleet", "tags")), [host.name for host in self.hosts]
+        return tuple(
+            HostFacts(name, host.zone, host.tags if host.pool else shared, pool=host.pool)
+            for generation in range(2, 2 + self._asked_max)
+            for host, name in zip(self.hosts, successors(names, generation), strict=True)
+        )
+
     @cached_property
     def host_names(self) -> dict[str, None]:
         """The hosts' names, in order."""
         return dict.fromkeys(host.name for host in self.hosts)
+
+    @cached_property
+    def new_host_names(self) -> dict[str, None]:
+        """The names that hosts can have which are provisioned in the run."""
+        return dict.fromkeys(host.name for host in self.new_hosts)
 
     @cached_property
     def groups(self) -> tuple[Tree, ...]:
@@ -104,6 +157,22 @@ class Facts:
         if named is not None and named.text in self.group_names:
             return self.group_names[named.text]
         return self.groups[0] if self.groups else None
+
+    def groups_of(self, deploy: Tree) -> tuple[Tree | None, ...]:
+        """The groups of a deployment: of one that goes through the environments those of all."""
+        environments = self.tree.get("environments")
+        if deploy.get("group") is not None or environments is None:
+            return (self.group_of(deploy),)
+        names = [named.text if (named := each.get("group")) else name for name, each in environments.entries.items()]
+        return tuple(self.group_names[name] for name in names if name in self.group_names)
+
+    @cached_property
+    def gates(self) -> bool:
+        """Whether a person is asked before any environment."""
+        environments = self.tree.get("environments")
+        return environments is not None and any(
+            each.get("gate", "approval") is not None for each in environments.entries.values()
+        )
 
     def members(self, group: Tree | None) -> tuple[HostFacts, ...]:
         """The hosts of a group's pools and filters; all of them where one has a mistake."""
@@ -145,13 +214,16 @@ class Facts:
 
     @property
     def deployments_max(self) -> int:
-        """How many deployments the run can have: each that is asked for, and a rollback of each; 0: nobody knows.
+        """How many deployments the run can have: each that is asked for, in every environment, and a rollback each.
 
-        What pools have deployed depends on how many hosts they come to launch and to terminate.
+        0: nobody knows. What pools have deployed depends on how many hosts they come to launch and to terminate.
         """
-        if self.pools:
-            return 0
-        return self.deploys * (2 if self.rolls_back else 1)
+        return 0 if self.pools else self._asked_max
+
+    @property
+    def _asked_max(self) -> int:
+        asked = sum(len(self.groups_of(deploy)) for deploy in self.tree.each("deploy"))
+        return asked * (2 if self.rolls_back else 1)
 
 
 def texts(node: Tree | None) -> dict[str, str]:
@@ -174,13 +246,15 @@ def known_group(facts: Facts, report: Report, node: Tree | None) -> None:
         report(node.place, f"no group is called {node.word}", suggest(node.word, names))
 
 
-def known_host(facts: Facts, report: Report, node: Tree | None) -> bool:
-    """Report a host that does not exist; whether it does."""
+def known_host(facts: Facts, report: Report, node: Tree | None, *, new: bool = True) -> bool:
+    """Report a host that does not exist; whether it does. `new`: one that is provisioned in the run is one, too."""
     if node is None or node.word is None or not facts.hosts or node.word in facts.host_names:
         return True
     if pool_of(node.word, facts.pools) is not None:
         return True  # it may be launched
-    names = facts.host_names
+    if new and node.word in facts.new_host_names:
+        return True
+    names = facts.host_names | (facts.new_host_names if new and _OF_A_GENERATION.search(node.word) else {})
     if len(names) > HOSTS_COMPARED_MAX:
         remedy = f"the hosts are {facts.hosts[0].name} to {facts.hosts[-1].name}"
     else:

@@ -8,9 +8,11 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from scenarios.faults import When
+from scenarios.notifications import TRIGGERS_MAX, TriggerConfig
+from scenarios.platforms import SERVER, ComputePlatform
 from scenarios.pools import POOLS_MAX, PROCESSES_TO_SUSPEND_MAX, ProcessToSuspend
 from scenarios.signals import ALARMS_MAX
-from scenarios.strategies import MinimumHealthyHosts, Strategy
+from scenarios.strategies import TRAFFIC, MinimumHealthyHosts, ShiftedTraffic, Strategy
 from scenarios.words import RESOURCE_NAME, Model, RuleError
 
 TAG_FILTERS_MAX = 10
@@ -21,10 +23,20 @@ EC2_FILTERS = ("ec2_tag_filters", "ec2_tag_set")
 ON_PREMISES_FILTERS = ("on_premises_tag_filters", "on_premises_tag_set")
 
 DeploymentConfig = Annotated[
-    Annotated[str, Tag("<name>")] | Annotated[MinimumHealthyHosts, Tag("<minimum>")],
-    Discriminator(lambda value: "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"),
+    Annotated[str, Tag("<name>")]
+    | Annotated[MinimumHealthyHosts, Tag("<minimum>")]
+    | Annotated[ShiftedTraffic, Tag("<traffic>")],
+    Discriminator(lambda value: _kind_of_config(value)),
 ]
-"""The name of a predefined configuration, or a minimum of one's own."""
+"""The name of a predefined configuration, or a minimum of one's own; for ECS and Lambda, how the traffic goes."""
+
+
+def _kind_of_config(value: object) -> str:
+    if isinstance(value, ShiftedTraffic) or (isinstance(value, dict) and not value.keys().isdisjoint(TRAFFIC)):
+        return "<traffic>"
+    return "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"
+
+
 RollbackEvent = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 FileExistsBehavior = Literal["DISALLOW", "OVERWRITE", "RETAIN"]
 
@@ -82,6 +94,9 @@ class Group(Model):
 
     name: str = Field("production", pattern=RESOURCE_NAME)
     application: str | None = Field(None, pattern=RESOURCE_NAME, description="Left out: the scenario's application.")
+    compute_platform: ComputePlatform = Field(
+        SERVER, description="What is deployed to: hosts, a service of ECS, or a function of Lambda."
+    )
     ec2_tag_filters: TagList | None = Field(None, description="EC2 hosts that match any of these.")
     ec2_tag_set: TagSet | None = Field(None, description="EC2 hosts that match every one of these lists.")
     on_premises_tag_filters: TagList | None = Field(None, description="On-premises hosts that match any of these.")
@@ -111,14 +126,17 @@ class Group(Model):
     strategy: Strategy = Field("rolling", description="A strategy's name, or its name and what it is told.")
     deployment_config: DeploymentConfig | None = Field(
         None,
-        description="How much of the fleet must stay healthy meanwhile. Left out: CodeDeployDefault.OneAtATime, "
-        "or CodeDeployDefault.AllAtOnce in place.",
+        description="How much of the fleet must stay healthy meanwhile; on ECS and Lambda, how the traffic goes. Left "
+        "out: CodeDeployDefault.OneAtATime, or …AllAtOnce in place, …ECSAllAtOnce, …LambdaAllAtOnce.",
     )
     auto_rollback: tuple[RollbackEvent, ...] = Field((), description="What makes the group roll back by itself.")
     alarms: tuple[str, ...] = Field(
         (), max_length=ALARMS_MAX, description="The scenario's alarms that stop a deployment of this group."
     )
     ignore_poll_alarm_failure: bool = Field(False, description="Whether to go on where an alarm cannot be asked.")
+    triggers: tuple[TriggerConfig, ...] = Field(
+        (), max_length=TRIGGERS_MAX, description="Who is told of this group's deployments."
+    )
 
     @model_validator(mode="after")
     def _list_or_set(self) -> Self:

@@ -6,14 +6,14 @@ means; `scenarios.loader` reads a file into them and tells mistakes at their lin
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
+from scenarios.environments import Environment
 from scenarios.expectations import Expect, ExpectDeployment, ExpectEvent, Outcome
 from scenarios.faults import (
     Effect,
@@ -27,7 +27,11 @@ from scenarios.faults import (
     Where,
 )
 from scenarios.groups import Deploy, DeploymentConfig, FileExistsBehavior, Group, RollbackEvent, TagFilter
+from scenarios.hosts import Fleet, Host, NamedHost
+from scenarios.notifications import TriggerConfig
+from scenarios.platforms import FUNCTIONS_MAX, SERVER, ComputePlatform, Function, Task
 from scenarios.pools import GROUP_NAME_TAG, POOL_NAME, POOLS_MAX, Image, Pool, PoolChange, pool_of
+from scenarios.service_faults import MemoryLeak, SlowToDrain
 from scenarios.signals import SIGNALS_MAX, Alarm, Analysis
 from scenarios.strategies import MinimumHealthyHosts, StrategyOptions
 from scenarios.words import (
@@ -47,6 +51,7 @@ from scenarios.words import (
     SomeTime,
     Trigger,
     duration_ms,
+    exactly_one,
 )
 
 __all__ = [
@@ -65,6 +70,7 @@ __all__ = [
     "DeploymentStatus",
     "Duration",
     "Effect",
+    "Environment",
     "ErrorCode",
     "Expect",
     "ExpectDeployment",
@@ -80,6 +86,7 @@ __all__ = [
     "Image",
     "LifecycleEvent",
     "Limits",
+    "MemoryLeak",
     "MinimumHealthyHosts",
     "Model",
     "NamedHost",
@@ -93,75 +100,16 @@ __all__ = [
     "Scenario",
     "ScriptBehaves",
     "ScriptExit",
+    "SlowToDrain",
     "StrangersFile",
     "TagFilter",
     "Traffic",
     "Trigger",
+    "TriggerConfig",
     "When",
     "Where",
     "duration_ms",
 ]
-
-
-class Host(Model):
-    """One host by name."""
-
-    name: str = Field(pattern=HOST_NAME)
-    zone: str = Field("", description="The availability zone that it stands in.")
-    tags: dict[str, str] = Field({}, description="Its tags, beside the fleet's.")
-    files: dict[str, str] = Field({}, description="Files on this host's disk before the run, beside the fleet's.")
-    on_premises: bool = Field(False, description="Not an EC2 instance: a server of your own, registered by name.")
-
-
-class NamedHost(NamedTuple):
-    """One host as the run has it: complete, and small, because there may be a hundred thousand."""
-
-    name: str
-    zone: str
-    tags: Mapping[str, str]
-    files: Mapping[str, str]
-    on_premises: bool = False
-    pool: str = ""
-    """The pool that has launched it; `""` where none has."""
-
-
-class Fleet(Model):
-    """The hosts, and what they are before the run."""
-
-    hosts: Annotated[
-        Annotated[int, Field(ge=0, le=HOSTS_MAX), Tag("<number>")]
-        | Annotated[tuple[Host, ...], Field(max_length=HOSTS_MAX), Tag("<list>")],
-        Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>"),
-    ] = Field(
-        0, description="How many hosts (named h1, h2, …), or the hosts one by one. Left out: those of the pools alone."
-    )
-    zones: tuple[str, ...] = Field((), description="Hosts given as a number are spread over these in turn.")
-    tags: dict[str, str] = Field({}, description="Tags that every host has.")
-    running: str | None = Field(
-        None,
-        description="The revision that every host was deployed to with success before. None: new hosts.",
-    )
-    files: dict[str, str] = Field({}, description="Files (path: content) that a stranger put on every host's disk.")
-    users: tuple[str, ...] = Field(("ec2-user",), description="Users that exist on the hosts beside the system's own.")
-
-    def named_hosts(self) -> tuple[NamedHost, ...]:
-        """Every host but the pools', whichever way the fleet was written, with its zone, tags and files complete."""
-        hosts = self.hosts
-        if isinstance(hosts, int):
-            zones = self.zones or ("",)
-            return tuple(NamedHost(f"h{i + 1}", zones[i % len(zones)], self.tags, self.files) for i in range(hosts))
-        return tuple(
-            NamedHost(host.name, host.zone, {**self.tags, **host.tags}, {**self.files, **host.files}, host.on_premises)
-            for host in hosts
-        )
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        if not isinstance(self.hosts, int):
-            names = Counter(host.name for host in self.hosts)
-            if twice := sorted(name for name, count in names.items() if count > 1):
-                raise RuleError(f"every host needs a name of its own; found more than one {', '.join(twice)}")
-        return self
 
 
 class HealthCheck(Model):
@@ -225,10 +173,28 @@ class Behaves(Model):
 
 
 class Revision(Model):
-    """A revision of the application: a bundle, as a directory or an archive (zip, tar, tgz)."""
+    """A revision of the application: a bundle, as a directory or an archive (zip, tar, tgz), or a commit."""
 
-    bundle: Path = Field(description="Relative to the scenario file.")
+    model_config = ConfigDict(json_schema_extra=exactly_one(("bundle", "repository")))
+
+    bundle: Path = Field(Path(), description="Relative to the scenario file.")
+    repository: Path | None = Field(
+        None, description="A git repository on this machine, relative to the scenario file, in place of a bundle."
+    )
+    commit: str | None = Field(None, description="With `repository`: which commit is the bundle, best by its whole id.")
     behaves: Behaves = Behaves()
+    task: Task | None = Field(None, description="On ECS: what its tasks run.")
+    handler: str = Field(
+        "handler.py",
+        pattern=r"^[^/].*\.py$",
+        description="On Lambda: its file with `handler(event, context)`.",
+    )
+
+    @model_validator(mode="after")
+    def _bundle_or_commit(self) -> Self:
+        if "bundle" not in self.model_fields_set and (self.repository is None or self.commit is None):
+            raise RuleError("a revision needs a bundle, or a repository and a commit")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -274,6 +240,11 @@ class Scenario(Model):
     groups: tuple[Group, ...] = Field(
         (), max_length=GROUPS_MAX, description="Several groups, of one application or more; in place of `group`."
     )
+    environments: dict[str, Environment] = Field(
+        {},
+        max_length=GROUPS_MAX,
+        description="The way of a revision, as a graph of groups; a deployment that names no group goes all of it.",
+    )
     deploy: tuple[Deploy, ...] = Field(
         (), max_length=DEPLOYMENTS_MAX, description="The deployments; one after the other, but for `when`."
     )
@@ -283,6 +254,9 @@ class Scenario(Model):
     )
     analyses: dict[str, Analysis] = Field(
         {}, max_length=SIGNALS_MAX, description="Analyses by name; a strategy says which of them judges it, and when."
+    )
+    functions: dict[str, Function] = Field(
+        {}, max_length=FUNCTIONS_MAX, description="On ECS and Lambda: the functions that AppSpecs name as hooks."
     )
     faults: tuple[Fault, ...] = Field((), max_length=FAULTS_MAX, description="What goes wrong.")
     operator: tuple[OperatorAction, ...] = Field((), description="What a person does meanwhile.")
@@ -330,10 +304,33 @@ class Scenario(Model):
         """Every group, whichever way they were written."""
         return self.groups or (self.group,)
 
+    @property
+    def compute_platform(self) -> ComputePlatform:
+        """What is deployed to: every group's is the same."""
+        return self.all_groups[0].compute_platform
+
+    def targets(self) -> tuple[NamedHost, ...]:
+        """What is deployed to: the hosts, or the one service or function, which is called as its application is."""
+        if self.compute_platform == SERVER:
+            return self.named_hosts()
+        return (NamedHost(self.service, "", self.fleet.tags, {}),)
+
+    @property
+    def service(self) -> str:
+        """What the service or the function is called that is deployed to, where there are no hosts."""
+        return self.all_groups[0].application or self.application
+
     def group_of(self, deploy: Deploy) -> Group:
         """The group of a deployment: the one that it names, or the first."""
         groups = self.all_groups
         return next((group for group in groups if group.name == deploy.group), groups[0])
+
+    def groups_of(self, deploy: Deploy) -> tuple[Group, ...]:
+        """The groups of a deployment: of one that goes through the environments those of all, in their order."""
+        if deploy.group is not None or not self.environments:
+            return (self.group_of(deploy),)
+        wanted = {each.group or name for name, each in self.environments.items()}
+        return tuple(group for group in self.all_groups if group.name in wanted)
 
     def running_in(self, group: Group) -> str | None:
         """The revision that a group's hosts were deployed to with success before; None: new hosts."""
@@ -342,6 +339,10 @@ class Scenario(Model):
     def balanced(self, group: Group) -> bool:
         """Whether a group's hosts are behind the balancer."""
         return self.balancer is not None and group.deployment_option != "WITHOUT_TRAFFIC_CONTROL"
+
+    def subscribed(self) -> dict[str, tuple[TriggerConfig, ...]]:
+        """The triggers of every group that has some, by the group's name."""
+        return {group.name: group.triggers for group in self.all_groups if group.triggers}
 
     def standing_by(self) -> frozenset[str]:
         """Hosts that are outside every group, to replace one's own some day (DISCOVER_EXISTING)."""
@@ -355,6 +356,6 @@ class Scenario(Model):
         standing_by = self.standing_by()
         return tuple(
             host
-            for host in (self.named_hosts() if hosts is None else hosts)
+            for host in (self.targets() if hosts is None else hosts)
             if host.name not in standing_by and group.has(host.pool, host.tags, on_premises=host.on_premises)
         )

@@ -52,8 +52,6 @@ class Arrivals:
             await self._let_go(command)
 
     async def _bring_up(self, host: str, tell: Callable[[], Awaitable[MakeEvent]]) -> None:
-        # One of this name may have been left running by an attempt that failed; a new host begins with nothing.
-        await self._end(host)
         plan = self.roster.add(host, self.network.hosts_max)
         self.reports.forget(host)
         self.faults.arrived(host)

@@ -6,7 +6,7 @@ import asyncio
 from itertools import count
 from typing import Final
 
-from fleet.base import FleetError
+from fleet.base import FleetError, stands_already
 from fleet.docker.hosts import HostPlan
 from scenarios.model import NamedHost, Scenario
 
@@ -28,6 +28,8 @@ class Roster:
         named = scenario.named_hosts()
         balanced = [group for group in scenario.all_groups if scenario.balancer is None or scenario.balanced(group)]
         self._group = {host.name for group in balanced for host in scenario.members(group, named)}
+        self.in_service_min: int | None = None
+        """The least number of hosts in service since everybody first was; None before."""
 
     @property
     def plans(self) -> tuple[HostPlan, ...]:
@@ -49,7 +51,12 @@ class Roster:
         return len(self._group)
 
     def add(self, host: str, hosts_max: int) -> HostPlan:
-        """A new host, alike to the others; at an address of its own among `hosts_max`. Raises FleetError."""
+        """A new host, alike to the others; at an address of its own among `hosts_max`.
+
+        Raises FleetError where there is no room, or a host of that name.
+        """
+        if host in self:
+            raise stands_already(host)
         room = min(HOSTS_MAX, hosts_max)
         if len(self._plans) >= room:
             raise FleetError(
@@ -79,6 +86,13 @@ class Roster:
     def leave(self, host: str) -> None:
         """A host is there, and belongs to the group no more."""
         self._group.discard(host)
+
+    def note_in_service(self, count: int) -> None:
+        """So many hosts have requests now."""
+        if self.in_service_min is not None:
+            self.in_service_min = min(self.in_service_min, count)
+        elif 0 < count == self.everybody:
+            self.in_service_min = count
 
     # -- agents -------------------------------------------------------------------------------------------------
 

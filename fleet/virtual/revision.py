@@ -129,6 +129,11 @@ class VirtualRevision:
         return event in self.scripts
 
 
+def behaving(name: str, behaves: Behaves) -> VirtualRevision:
+    """A revision of which nothing but what it answers is of interest: nothing is installed anywhere."""
+    return VirtualRevision(name, "directory", None, MemoryTree(()), behaves)
+
+
 def bundle_kind(bundle: Path) -> str:
     """The type of a bundle by its name, as CodeDeploy writes it: `directory`, `zip`, `tar` or `tgz`."""
     if bundle.is_dir():

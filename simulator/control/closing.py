@@ -1,4 +1,4 @@
-"""The end of a run: wait until the disks are compared, measure the traffic, where there is any, and be done."""
+"""The end of a run: the disks that are still being compared, then the traffic, where there is any."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from simulator.rollout.deployment import Deployment
 
 
 class Closing:
-    """What a run's end waits for. It closes once; `done` says when all is over."""
+    """How far the end has come."""
 
     def __init__(self, fleet: Fleet, driver: Driver) -> None:
-        self._fleet = fleet
-        self._driver = driver
+        self._fleet, self._driver = fleet, driver
         self._comparing = 0
-        self._closing = False
-        self.done = False
+        self._begun = False
+
+    def remember(self, other: Closing) -> None:
+        """Know what that one knows."""
+        self._comparing, self._begun = other._comparing, other._begun
 
     def compare(self, undone: Deployment) -> None:
-        """Have the disks compared with what they were before a deployment that was undone."""
+        """A rollback has ended: have the disks compared with what they were before what it undid."""
         self._comparing += self._fleet.compare_disks(undone)
 
-    def compared(self) -> None:
-        """They are."""
-        self._comparing = max(self._comparing - 1, 0)
-        if self._closing and not self._comparing:
-            self.close()
+    def begin(self) -> bool:
+        """The last deployment has ended. Whether the run is done already; otherwise TrafficMeasured ends it."""
+        self._begun = self._comparing > 0
+        if self._begun:
+            return False
+        if (measure := self._fleet.measure()) is None:
+            return True
+        self._driver.at(self._driver.now_ms(), measure)
+        return False
 
-    def close(self) -> None:
-        """The last deployment has ended."""
-        self._closing = self._comparing > 0
-        if self._closing:
-            return
-        if (measure := self._fleet.measure()) is not None:
-            self._driver.at(self._driver.now_ms(), measure)
-        else:
-            self.done = True
+    def compared(self) -> bool:
+        """The disks were compared. Whether the run is done now."""
+        self._comparing = max(self._comparing - 1, 0)
+        return self._begun and not self._comparing and self.begin()

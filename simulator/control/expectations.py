@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from scenarios.model import Expect, ExpectDeployment, ExpectEvent
 from simulator.control.result import Finding, Outcome, Traffic
@@ -11,6 +12,8 @@ from simulator.rollout.commands import Notify
 from simulator.rollout.host import Record
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import TargetStatus
+
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def judge(
@@ -23,16 +26,19 @@ def judge(
     *,
     ended: Mapping[str, tuple[str, ...]],
     refused: Sequence[str] = (),
+    environments: Mapping[str, str] = _NOWHERE,
 ) -> tuple[Finding, ...]:
     """Every expectation of a scenario, judged.
 
     `ended`: the revisions on which every host ended, one of each group that has it. `refused`: the revisions that
-    were not deployed because the group had a deployment under way.
+    were not deployed because the group had a deployment under way. `environments`: how the last revision on its way
+    through them fared in each.
     """
     return (
         *_outcome(expect, outcome),
         *_deployments(expect, rollouts),
         *_refused(expect, refused),
+        *_environments(expect, environments),
         *_revisions(expect, ended),
         *_events(expect, rollouts),
         *_service(expect, traffic, in_service_min),
@@ -88,6 +94,12 @@ def _host(number: int) -> str:
 
 def _there(number: int, one: str, several: str) -> str:
     return f"there {one if number == 1 else several} {number}"
+
+
+def _environments(expect: Expect, found: Mapping[str, str]) -> Iterator[Finding]:
+    for name, wanted in expect.environments.items():
+        passage = found.get(name, "nothing: no revision set out")
+        yield Finding(f"{name}: {wanted}", passage == wanted, f"it is {passage}")
 
 
 def _refused(expect: Expect, refused: Sequence[str]) -> Iterator[Finding]:

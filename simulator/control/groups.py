@@ -104,6 +104,10 @@ class Groups:
     def __iter__(self) -> Iterator[GroupInHand]:
         return iter(self._groups.values())
 
+    def remember(self, others: Groups) -> None:
+        """Know what those know."""
+        self._groups, self.active = others._groups, others.active
+
     @property
     def busy(self) -> bool:
         """Whether any deployment is under way, or about to be created."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from fleet.base import Emit, Fleet
-from scenarios.model import Expect, Group, NamedHost, PoolChange, Scenario
+from scenarios.model import Effect, Expect, Group, NamedHost, PoolChange, Scenario
 from simulator.control.groups import NOBODY, Folded, GroupInHand, Groups
 from simulator.control.pool_rules import PoolRules
 from simulator.control.result import Finding
@@ -40,15 +40,21 @@ class PoolsInHand:
         hooks = {group.name: _hook(scenario, group, groups[group.name], seed) for group in scenario.all_groups}
         self._fold = Pools(_specs(scenario, hosts), hooks, scenario.limits.launch)
         self._rules = PoolRules(self._fold)
-        self._answered = 0
+        self.answered = 0
         """So many commands has the event in hand been answered with."""
         self._ended: set[str] = set()
         """Hosts that were terminated: no command reaches them any more."""
         self._launched: dict[str, HostLaunched] = {}
-        self._changes = sum(
-            fault.do.pool is not None and (fault.when is None or fault.when.at is not None) for fault in scenario.faults
-        )
-        """So many changes are to come in any case: at a time, or at once."""
+        self._to_come = [
+            fault.do
+            for fault in scenario.faults
+            if fault.do.pool is not None and (fault.when is None or fault.when.at is not None)
+        ]
+        """What is to be done in any case: at a time, or at once."""
+        self._open = 0
+        """So many changes are made, and not heard of yet."""
+        self._made: dict[str, PoolChanged] = {}
+        """The last of them of each pool: what it stands at, whoever knows of it."""
         self._no_replacement: list[str] = []
         """Pools of which a replacement was to be changed while there was none."""
         self.related: dict[str, str] = {}
@@ -62,28 +68,35 @@ class PoolsInHand:
     @property
     def waits(self) -> bool:
         """Whether something will be done with a pool in any case: at a time that is to come, or just now."""
-        return self._changes > 0
+        return bool(self._to_come) or self._open > 0
+
+    def remember(self, others: PoolsInHand) -> None:
+        """Know what those know. What somebody is still to do stands in the scenario, and nobody forgets it."""
+        self._fold, self._rules, self._ended = others._fold, others._rules, others._ended
+        self._launched, self._no_replacement, self.related = others._launched, others._no_replacement, others.related
 
     # -- what happens -------------------------------------------------------------------------------------------
 
     def beside(self, event: Event, folded: Folded) -> Folded:
         """Fold an event, beside the deployments that have `folded` it: their answers, and the pools'."""
-        self._answered = sum(len(commands) for _, commands in folded)
+        self.answered = sum(len(commands) for _, commands in folded)
         commands = self._handle(event)
-        self._answered += len(commands)
+        self.answered += len(commands)
         if folded is NOBODY:
             return ((None, commands),)
         return (*folded, (None, commands)) if commands else folded
 
     def _handle(self, event: Event) -> tuple[Command, ...]:
-        commands = self._fold.handle(event, self._answered)
+        commands = self._fold.handle(event, self.answered)
         if isinstance(event, HostLaunched):
             self._launched[event.host] = event
             for name in self._fold.pools[event.pool].groups:
                 if self._groups[name].last_success is None:
                     self._groups[name].join(self._target(event.host))
         elif isinstance(event, PoolChanged):
-            self._changes -= 1
+            self._open = max(self._open - 1, 0)  # in a replay nobody does anything, and it is heard of all the same
+            if not self._open:
+                self._made.clear()
             if event.pool not in self._fold.pools:
                 self._no_replacement.append(event.pool)
         elif isinstance(event, HostEnded):
@@ -92,8 +105,8 @@ class PoolsInHand:
 
     def over(self, event: Event, rollout: Rollout, *, undone: bool) -> tuple[Command, ...]:
         """A deployment has ended by this event; what is to be done. `undone`: its rollback is about to be created."""
-        commands = self._fold.over(event, rollout, self._answered, undone=undone)
-        self._answered += len(commands)
+        commands = self._fold.over(event, rollout, self.answered, undone=undone)
+        self.answered += len(commands)
         for pool in self._fold.pools.values():
             for host in pool.hosts.values():
                 for name in pool.groups if host.reason else ():
@@ -127,18 +140,29 @@ class PoolsInHand:
             self._rules.reached(command)
         return reaches
 
-    def change(self, change: PoolChange, *, by_time: bool) -> None:
-        """Somebody scales a pool, or suspends or resumes processes of it. `by_time`: it was sure to come."""
-        self._changes += not by_time
+    def strike(self, _fault: str, effect: Effect) -> None:
+        """Somebody scales a pool, or suspends or resumes processes of it."""
+        if effect.pool is not None:
+            self._to_come = [each for each in self._to_come if each is not effect]
+            self._change(effect.pool)
+
+    def heal(self, fault: str, effect: Effect) -> None:
+        """What is done with a pool lasts."""
+
+    def _change(self, change: PoolChange) -> None:
+        self._open += 1
 
         def make(event_id: int, at_ms: int) -> PoolChanged:
             pool = self._fold.copy_of(change.name) if change.replacement else self._fold.current(change.name)
             if pool is None:
                 return PoolChanged(event_id, at_ms, "", f"the replacement of {change.name}", change.desired or 0, ())
-            suspended = (pool.suspended | set(map(PoolProcess, change.suspend))) - set(map(PoolProcess, change.resume))
-            desired = pool.desired if change.desired is None else change.desired
+            stands = self._made.get(pool.name, pool)
+            suspended = (set(stands.suspended) | set(change.suspend)) - set(change.resume)
+            desired = stands.desired if change.desired is None else change.desired
             desired = min(max(desired, pool.minimum), pool.maximum)
-            return PoolChanged(event_id, at_ms, "", pool.name, desired, tuple(sorted(suspended)))
+            made = PoolChanged(event_id, at_ms, "", pool.name, desired, tuple(map(PoolProcess, sorted(suspended))))
+            self._made[pool.name] = made
+            return made
 
         self._emit(make)
 

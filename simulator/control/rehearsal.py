@@ -8,34 +8,37 @@ differ in nothing but their hosts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from fleet.base import Fleet
+from fleet.base import Fleet, MakeEvent
 from scenarios.model import NamedHost, Scenario
 from simulator.control.agenda import Agenda, Driver
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
-from simulator.control.closing import Closing
-from simulator.control.faults import Faults
-from simulator.control.groups import NOBODY, Folded, Groups
+from simulator.control.asking import Asking
+from simulator.control.crash import ControllerCrash, crashes
+from simulator.control.faults import Afflicted, Faults
+from simulator.control.groups import NOBODY, Folded
 from simulator.control.happened import Happened
-from simulator.control.invariants import Invariants
-from simulator.control.journal import Journal
+from simulator.control.journal import Book
+from simulator.control.memory import Memory
+from simulator.control.past import Past
 from simulator.control.people import People
-from simulator.control.pools import PoolsInHand
-from simulator.control.requests import Requests, Wish
+from simulator.control.platforms import entered, faults_of
+from simulator.control.requests import THROUGH_ENVIRONMENTS
 from simulator.control.result import Observer
-from simulator.control.timers import Timers
-from simulator.control.turnstile import Turnstile, concerned
+from simulator.control.triggers import Trigger
+from simulator.control.turnstile import concerned
 from simulator.rollout.commands import (
     AllowTraffic,
+    AskAtGate,
     BlockTraffic,
     Command,
     CreateDeployment,
     EndHost,
+    EnterEnvironment,
     Finish,
     GiveUpLaunching,
     HostCommand,
@@ -45,6 +48,7 @@ from simulator.rollout.commands import (
     RunLifecycleEvent,
     ShiftTraffic,
     StartAnalysis,
+    StartGateTimer,
     StartTimer,
     TerminateHost,
 )
@@ -56,31 +60,27 @@ from simulator.rollout.events import (
     DeploymentNotCreated,
     DisksCompared,
     Event,
+    GateAnswered,
+    GateTimerFired,
     HealthCheckReported,
     HostEnded,
     HostLaunched,
     HostProvisioned,
     LifecycleEventStarted,
     PoolEvent,
+    PromotionRequested,
+    TimerFired,
     TrafficMeasured,
 )
-from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
-from simulator.rollout.rollback import deployment_id
-from simulator.rollout.statuses import Creator, DeploymentStatus
-
-_TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
-"""The lifecycle events that the balancer carries out, by the command."""
+from simulator.rollout.statuses import Creator
 
 
-class Rehearsal:
+class Rehearsal(Memory):
     """A run in progress. `done` says when its last deployment has ended and its traffic is measured.
 
     A run that `stays` waits after its last deployment (`staying`) for `create`, or for `end`.
     """
-
-    first_in_service_ms: int | None = None
-    """When the balancer first found a host healthy."""
 
     def __init__(
         self,
@@ -88,55 +88,40 @@ class Rehearsal:
         seed: int,
         fleet: Fleet,
         driver: Driver,
-        journal: Journal,
+        journal: Book,
         observers: Sequence[Observer] = (),
         hosts: Sequence[NamedHost] | None = None,
         *,
         stays: bool = False,
     ) -> None:
         """`hosts`: the scenario's, where they are already known by name."""
-        self.scenario = scenario
-        self.rollouts: list[Rollout] = []
-        self.notifications: list[Notify] = []
-        self.traffic: TrafficMeasured | None = None
-        self.disks: list[DisksCompared] = []
-        """What each rollback left otherwise than it was."""
-        self.invariants = Invariants()
+        hosts = scenario.targets() if hosts is None else hosts
+        agenda = Agenda(driver)
+        self._emit, self._later = agenda.emit, agenda.later
+        super().__init__(scenario, seed, fleet, driver, hosts, self._emit, self._later)
+        self.scenario, self._seed = scenario, seed
+        self._fleet, self._driver, self._journal = fleet, driver, journal
+        self.done = False
         self.stays = stays
-        self.staying = False
-        self._seed = seed
-        self._fleet = fleet
-        self._driver = driver
-        self._journal = journal
+        self.traffic: TrafficMeasured | None = None
         self.happened = Happened(scenario)
         scripted = (self.happened,) if scenario.faults or scenario.operator else ()
         self._observers = (*scripted, *observers)
-        self.not_created: list[DeploymentNotCreated] = []
-        """What was asked for while the group had a deployment under way: refused, or queued."""
-        self._status: dict[str, DeploymentStatus] = {}
-        self._by_id: dict[str, tuple[Rollout, int]] = {}
-        self._closing = Closing(fleet, driver)
-        self._asking = 0
-        """What was asked for in this moment, and is not created yet."""
-        self._requests = Requests(scenario)
-        self._timers = Timers(driver)
-        hosts = scenario.named_hosts() if hosts is None else hosts
-        self.groups = Groups(scenario, hosts, seed)
-        self._actives = self.groups.active
-        self._turnstile = Turnstile() if len(scenario.all_groups) > 1 or scenario.pools else None
-        agenda = Agenda(driver)
-        self._emit, self._later = agenda.emit, agenda.later
+        self._ended: list[Rollout] = []
+        """The deployments that have ended by the event in hand."""
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
-        world = scenario, self.groups, hosts, seed, fleet, self._emit, self._later
-        self.pools = PoolsInHand(*world) if scenario.pools else None
-        change_pool = self.pools.change if self.pools else None
         running = scenario.fleet.running
-        self._faults = Faults(
-            *(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later, change_pool)
+        self.crash = ControllerCrash(self, fleet, self._later) if crashes(scenario) else None
+        controllers: dict[str, Afflicted | None]
+        controllers = {"alarm": self._alarms, "controller": self.crash, "pool": self.pools}
+        self._faults = Faults(faults_of(scenario), hosts, running, seed, fleet, controllers, self._emit, self._later)
+        self._asking = Asking(
+            *(scenario, seed, self.groups, self._alarms, self.promotions, self.requests, self._generations),
+            *(self.rollouts, self._emit),
         )
-        self._people = People(scenario.operator, self.groups, self._emit, self._later)
-        self._watched = self._faults.watched | self._people.events | self._requests.events
+        self._people = People(scenario.operator, self.groups, self.promotions, self._emit, self._later)
+        self._watched = self._faults.watched | self._people.events | self.requests.events
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -147,51 +132,52 @@ class Rehearsal:
         self._go_on()
         self._faults.begin()
         self._alarms.begin()
-        self._people.begin()
-        for at_ms, wish in self._requests.at_times():
-            self._later(at_ms, partial(self._ask, wish))
-
-    @property
-    def done(self) -> bool:
-        """Whether the last deployment has ended, and its traffic is measured."""
-        return self._closing.done
+        self._people.begin(self._fleet)
+        for trigger, wish in self.requests.moments():
+            ask = partial(self._asking.ask, wish)
+            if trigger.at_ms is not None:
+                self._later(trigger.at_ms, ask)
+            elif trigger.request is not None:
+                self._fleet.at_request(trigger.request, partial(self._later, 0, ask))
 
     @property
     def active(self) -> Rollout | None:
         """The deployment that is under way; of several, the one that was created last."""
         return self.groups.newest()
 
-    def never_asked(self) -> Iterator[str]:
-        """The deployments whose moment never came, in words."""
-        return self._requests.never()
-
     def create(self, deployment: Deployment) -> Deployment:
         """One more deployment, in a run that is `staying`: as it will be created, with an id of its own."""
         assert self.staying, "one deployment at a time"
         self.staying = False
-        name = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-        active = self._alarms.active(deployment)
-        last_success = self.groups[deployment.group].last_success
-        created = replace(deployment, deployment_id=name, last_success=last_success, active_alarms=active)
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
-        return created
+        return self._asking.again(deployment)
 
     def end(self) -> None:
         """Stay no longer: the run ends now, or with the deployment that is under way."""
         self.stays = False
         if self.staying:
             self.staying = False
-            self._closing.close()
+            self.done = self._closing.begin()
             self._emit(lambda _id, _at_ms: None)  # a driver that waits for an event sees that it is done
 
     def handle(self, event: Event) -> None:
         """Take one event: journal, fold, check, tell, carry out."""
         self._journal.write(event)
-        folded = self._fold(event)
+        folded, number = self._fold(event), 0
         if self.pools is not None:
             folded = self.pools.beside(event, folded)
         for rollout, commands in folded:
             self._handled(event, commands, rollout)
+            number += len(commands)
+        if self.scenario.environments:
+            self._promote(event, number if self.pools is None else self.pools.answered)
+
+    def _promote(self, event: Event, number: int) -> None:
+        """What came of an event for a revision on its way; `number` commands have been given already."""
+        ended, self._ended = self._ended, []
+        if commands := self.promotions.handle(event, ended, number):
+            self._handled(event, commands, None)
+        if ended or isinstance(event, PromotionRequested | GateTimerFired | GateAnswered):
+            self._go_on()
 
     def _handled(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         """What came of an event in a deployment, or in none."""
@@ -199,7 +185,7 @@ class Rehearsal:
         for observer in self._observers:
             observer(event, commands, rollout)
         if type(event) is HostProvisioned and rollout is not None:
-            self._faults.joined(self.scenario.pool_host(event.host, rollout.hosts[event.host].target.zone))
+            self._faults.joined(event.host, rollout, self.scenario.pool_host)
         elif isinstance(event, HostLaunched) and self.pools is not None:
             self._launched(self.pools.host(event))
         for command in commands:
@@ -221,7 +207,7 @@ class Rehearsal:
 
     def _status_changed(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
         name = rollout.deployment_id
-        if name not in self._actives:
+        if name not in self.groups.active:
             return  # it ended before
         self._status[name] = rollout.status
         if rollout.ended:
@@ -232,7 +218,7 @@ class Rehearsal:
     def _fold(self, event: Event) -> Folded:
         """The event in every deployment that it concerns, one after the other; or in none."""
         if isinstance(event, DeploymentEvent):
-            rollout = self._actives.get(event.deployment_id) or self._by_id[event.deployment_id][0]
+            rollout = self.groups.active.get(event.deployment_id) or self._by_id[event.deployment_id][0]
             return ((rollout, rollout.handle(event)),)
         if isinstance(event, HealthCheckReported | AlarmChanged | HostEnded):
             if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
@@ -241,26 +227,29 @@ class Rehearsal:
         if isinstance(event, DeploymentCreated):
             return (self._create(event),)
         if isinstance(event, DeploymentNotCreated):
-            self._asked()
-            self._requests.not_created(event)
+            self._asking.answered()
+            self.requests.not_created(event)
             self.not_created.append(event)
+        elif isinstance(event, PromotionRequested):
+            self._asking.answered()
+            self.requests.promoted(event.revision)
         elif isinstance(event, TrafficMeasured):
             self.traffic = event
-            self._closing.done = True
+            self.done = True
         elif isinstance(event, DisksCompared):
             self.disks.append(event)
-            self._closing.compared()
+            self.done = self._closing.compared()
         return NOBODY
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
         deployment = event.deployment
-        self._closing.done = False  # a replay of a run that stayed: there is more to come after all
+        self.done = False  # a replay of a run that stayed: there is more to come after all
         rollout = Rollout(deployment)
         self.rollouts.append(rollout)
         by_user = deployment.creator is Creator.USER
         if by_user:
-            self._asked()
-            self._requests.created(deployment)
+            self._asking.answered()
+            self.requests.created(deployment)
         name = deployment.deployment_id
         self._by_id[name] = rollout, len(self.rollouts)
         self.groups.begin(rollout)
@@ -271,9 +260,39 @@ class Rehearsal:
         self._fleet.begin(deployment)
         self.invariants.begin(deployment)
         self._status[name] = rollout.status
-        return rollout, rollout.handle(event)
+        commands = rollout.handle(event)
+        self._generations.created(rollout)
+        return rollout, commands
+
+    # -- a controller that dies and begins anew -------------------------------------------------------------------
+
+    def die(self) -> None:
+        """Every timer is forgotten."""
+        self._timers.forget()
+
+    def relive(self, waiting: Iterable[MakeEvent]) -> None:
+        """Forget everything, know again what the journal tells, hear what has waited, and set the timers again."""
+        past = Past(self._fleet.name, measures=self.scenario.balancer is not None)
+        again = Rehearsal(self.scenario, self._seed, past, past, past, stays=self.stays)
+        for event in self._journal.told():
+            past.ms = event.at_ms
+            if isinstance(event, TimerFired):
+                again._timers.fired(event)
+            again.handle(event)
+        self.remember(again)
+        for make in waiting:
+            self._emit(make)
+        self._timers.resume(again._timers)
 
     # -- commands -----------------------------------------------------------------------------------------------
+
+    def _shift(self, command: ShiftTraffic) -> None:
+        if self._watched:
+            self._entering(command)
+        self._fleet.perform(command)
+        ordinal = self._by_id[command.deployment_id][1]
+        self._faults.shifted(command.percent, ordinal)
+        self._hear(lambda trigger: trigger.on_weight(command.percent, ordinal), self._by_id[command.deployment_id][0])
 
     def _perform(self, command: Command) -> None:
         if self.pools is not None and not self.pools.reaches(command):
@@ -283,9 +302,6 @@ class Rehearsal:
         if self._turnstile is None or self._turnstile.enter(command, self._by_id[command.deployment_id][0]):
             self._fleet.perform(command)
 
-    def _start_analysis(self, command: StartAnalysis) -> None:
-        self._analyses.start(command, self._by_id[command.deployment_id][0])
-
     def _carry_in_pool(self, command: LaunchHost | EndHost) -> None:
         if isinstance(command, EndHost):
             self._faults.left(command.host)
@@ -294,46 +310,20 @@ class Rehearsal:
 
     def _create_later(self, command: CreateDeployment) -> None:
         deployment = command.deployment
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, deployment))
+        self._emit(
+            lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._generations.fresh(deployment))
+        )
 
-    def _start_timer(self, command: StartTimer) -> None:
-        self._timers.start(command, self._by_id[command.deployment_id][0])
-
-    def _entering(self, command: HostCommand) -> None:
+    def _entering(self, command: HostCommand | ShiftTraffic) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
-        name = command.name if isinstance(command, RunLifecycleEvent) else _TRAFFIC[type(command)]
-        host = command.host
-        if name not in self._watched:
-            return
         rollout, ordinal = self._by_id[command.deployment_id]
+        name, host = entered(command, rollout)
+        if name not in self._watched or not host:
+            return
         self._faults.entering(host, name, rollout.deployment.revision, ordinal)
-        self._people.entering(host, name, rollout, ordinal)
-        for wish in self._requests.on_event(name, host, ordinal):
-            self._ask(wish)
+        self._hear(lambda trigger: trigger.on_event(name, host, ordinal), rollout)
 
     # -- deployments, one after the other or side by side -------------------------------------------------------
-
-    def _ask(self, wish: Wish) -> None:
-        """Ask for a deployment: it is created, unless its group has one under way."""
-        self._asking += 1
-
-        def ask(event_id: int, at_ms: int) -> Event:
-            group = self.groups[wish.group]
-            if group.busy and group.last is not None:
-                busy = group.last.deployment
-                names = busy.application, busy.group, wish.revision, busy.deployment_id
-                return DeploymentNotCreated(event_id, at_ms, "", *names, wish.queues)
-            identity = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-            deployment = wish.make(identity, group.standing)
-            return DeploymentCreated(
-                event_id, at_ms, "", replace(deployment, active_alarms=self._alarms.active(deployment))
-            )
-
-        self._emit(ask)
-
-    def _asked(self) -> None:
-        """What was asked for has its answer."""
-        self._asking = max(self._asking - 1, 0)
 
     def _end_deployment(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
         deployment = rollout.deployment
@@ -345,48 +335,64 @@ class Rehearsal:
         self._reached(rollout)
         if deployment.rollback_of is not None:
             self._closing.compare(self._by_id[deployment.rollback_of][0].deployment)
-        if not group.busy and (wish := self._requests.next_queued(group.name)) is not None:
-            self._ask(wish)
-        self._go_on()
+        if not group.busy and (wish := self.requests.next_queued(group.name)) is not None:
+            self._asking.ask(wish)
+        if self.scenario.environments:
+            self._ended.append(rollout)
+        else:
+            self._go_on()
 
     def _go_on(self) -> None:
         """Where nothing is under way any more: the next deployment in turn, or the end."""
-        if self._asking or self.groups.busy or (self.pools is not None and self.pools.busy):
+        if self._asking.busy or self.groups.busy or self.promotions.busy or (self.pools and self.pools.busy):
             return
-        if (wish := self._requests.next_in_turn()) is not None:
-            self._ask(wish)
-        elif self._requests.waits or (self.pools is not None and self.pools.waits):
+        if (wish := self.requests.next_queued(THROUGH_ENVIRONMENTS) or self.requests.next_in_turn()) is not None:
+            self._asking.ask(wish)
+        elif self.requests.waits or (self.pools is not None and self.pools.waits):
             return
         elif self.stays:
             self.staying = True
         else:
-            self._closing.close()
+            self.done = self._closing.begin()
 
     # -- faults and people --------------------------------------------------------------------------------------
 
     def _reached(self, rollout: Rollout) -> None:
         status, ordinal = rollout.status, self._by_id[rollout.deployment_id][1]
         self._faults.reached(status, ordinal)
-        self._people.reached(rollout, ordinal)
-        for wish in self._requests.on_status(status, ordinal):
-            self._ask(wish)
+        self._hear(lambda trigger: trigger.on_status(status, ordinal), rollout)
+
+    def _hear(self, brings: Callable[[Trigger], bool], about: Rollout) -> None:
+        """What people say, and what is asked for, now that this has happened in a deployment."""
+        self._people.hear(brings, about)
+        for wish in self.requests.hear(brings):
+            self._asking.ask(wish)
+
+    def _ask_at_gate(self, command: AskAtGate) -> None:
+        self._faults.asked(command.environment)
+        self._people.asked(command.environment)
+        for wish in self.requests.hear(lambda trigger: trigger.on_gate(command.environment)):
+            self._asking.ask(wish)
 
     def _launched(self, host: NamedHost) -> None:
-        self._faults.joined(host)
-        self._faults.launched(host.pool)
+        self._faults.launched(host)
         self._people.launched(host.pool)
-        for wish in self._requests.on_launch(host.pool):
-            self._ask(wish)
+        for wish in self.requests.hear(lambda trigger: trigger.on_launch(host.pool)):
+            self._asking.ask(wish)
 
 
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     **dict.fromkeys((RunLifecycleEvent, BlockTraffic, AllowTraffic), Rehearsal._perform),
-    **dict.fromkeys((ProvisionHost, TerminateHost, ShiftTraffic), Rehearsal._perform),
-    StartAnalysis: Rehearsal._start_analysis,
-    StartTimer: Rehearsal._start_timer,
+    **dict.fromkeys((ProvisionHost, TerminateHost), Rehearsal._perform),
+    ShiftTraffic: Rehearsal._shift,
+    StartAnalysis: lambda run, command: run._analyses.start(command, run._by_id[command.deployment_id][0]),
+    StartTimer: lambda run, command: run._timers.start(command),
     Notify: lambda run, command: run.notifications.append(command),
     CreateDeployment: Rehearsal._create_later,
     **dict.fromkeys((LaunchHost, EndHost), Rehearsal._carry_in_pool),
     **dict.fromkeys((GiveUpLaunching, Finish), lambda _run, _command: None),
+    EnterEnvironment: lambda run, command: run._asking.ask(run.promotions.enter(command), command.id),
+    AskAtGate: Rehearsal._ask_at_gate,
+    StartGateTimer: lambda run, command: run.promotions.start_timer(command),
 }
 """Who carries out a command, by its kind."""

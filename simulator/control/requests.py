@@ -17,6 +17,8 @@ from simulator.control.triggers import Trigger
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import DeploymentNotCreated
 
+THROUGH_ENVIRONMENTS = ""
+"""The group of what goes its way through all the environments."""
 Make = Callable[[str, Standing], Deployment]
 """A deployment, but for its id and for how its group stands when it is created."""
 
@@ -59,21 +61,13 @@ class Requests:
         timed = any(each.trigger.at_ms is not None for each in self._moments)
         return timed or any(self._queued.values())
 
-    def at_times(self) -> Iterator[tuple[int, Wish]]:
-        """What is asked for at a time, in milliseconds."""
-        return ((m.trigger.at_ms, m.wish) for m in tuple(self._moments) if m.trigger.at_ms is not None)
+    def moments(self) -> Iterator[tuple[Trigger, Wish]]:
+        """What is asked for when its moment comes."""
+        return ((each.trigger, each.wish) for each in tuple(self._moments))
 
-    def on_event(self, event: str, host: str, deployment: int) -> list[Wish]:
-        """What is asked for as a host enters this lifecycle event in the n-th deployment."""
-        return [each.wish for each in self._moments if each.trigger.on_event(event, host, deployment)]
-
-    def on_status(self, status: str, deployment: int) -> list[Wish]:
-        """What is asked for as the n-th deployment reaches this status."""
-        return [each.wish for each in self._moments if each.trigger.on_status(status, deployment)]
-
-    def on_launch(self, pool: str) -> list[Wish]:
-        """What is asked for as a host that this pool has launched is there."""
-        return [each.wish for each in self._moments if each.trigger.on_launch(pool)]
+    def hear(self, brings: Callable[[Trigger], bool]) -> list[Wish]:
+        """What is asked for now that this has happened."""
+        return [each.wish for each in self._moments if brings(each.trigger)]
 
     def next_in_turn(self) -> Wish | None:
         """What is asked for when everything that was begun has ended; it stays next until it is `created`."""
@@ -88,11 +82,25 @@ class Requests:
         """A user's deployment was created: it is to come no more."""
         self._take(deployment.group, deployment.revision)
 
+    def promoted(self, revision: str) -> None:
+        """A revision has set out on its way through the environments."""
+        self._take(THROUGH_ENVIRONMENTS, revision)
+
+    def queue(self, wish: Wish) -> None:
+        """It waits for its group."""
+        self._queued.setdefault(wish.group, deque()).append(wish)
+
     def not_created(self, event: DeploymentNotCreated) -> None:
         """It was not: it waits in the queue, or is over."""
+        if event.cause:
+            return
         wish = self._take(event.group, event.revision)
         if event.queued and wish is not None:
-            self._queued.setdefault(event.group, deque()).append(wish)
+            self.queue(wish)
+
+    def remember(self, others: Requests) -> None:
+        """Know what those know: what is still to come, and what waits."""
+        self._in_turn, self._moments, self._queued = others._in_turn, others._moments, others._queued
 
     def never(self) -> Iterator[str]:
         """What was never asked for, in words."""
@@ -112,5 +120,11 @@ class Requests:
 
 
 def _wish(scenario: Scenario, deploy: Deploy) -> Wish:
+    if scenario.environments and deploy.group is None:
+        return Wish(THROUGH_ENVIRONMENTS, deploy.revision, _none, deploy.if_active == "queue")
     group = scenario.group_of(deploy)
     return Wish(group.name, deploy.revision, partial(requested, scenario, deploy), deploy.if_active == "queue")
+
+
+def _none(_identity: str, _standing: Standing) -> Deployment:
+    raise AssertionError("what goes through the environments is no deployment itself")

@@ -8,9 +8,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from scenarios.model import Expect, Scenario
+from simulator.control.happened import OPERATOR
 from simulator.rollout.commands import Command, Notify
 from simulator.rollout.events import DeploymentNotCreated, Event, FaultChanged
 from simulator.rollout.machine import Rollout
+from simulator.rollout.promotion import Promotion
 from simulator.rollout.statuses import Creator
 
 
@@ -85,6 +87,8 @@ class RunResult:
     """The loops in which pools have launched, in words, by the id of the last launch deployment of each."""
     not_created: tuple[DeploymentNotCreated, ...] = ()
     """What was asked for while the group had a deployment under way: refused, or queued."""
+    promotions: tuple[Promotion, ...] = ()
+    """The revisions that went their way through the environments, in order."""
     faults: tuple[FaultChanged, ...] = ()
     """The faults that began and were healed, in their order."""
     first_in_service_ms: int | None = None
@@ -100,6 +104,20 @@ class RunResult:
     def as_expected(self) -> bool:
         """Whether every expectation held."""
         return all(finding.held for finding in self.expectations)
+
+    @property
+    def unexpectedly_inconclusive(self) -> bool:
+        """Whether nobody can tell what became of it, and the scenario does not expect that: never a success."""
+        expected = self.scenario.expect is not None and self.scenario.expect.outcome == Outcome.INCONCLUSIVE.value
+        return self.outcome is Outcome.INCONCLUSIVE and not expected
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether anybody but the scenario's own operator has said anything, or had something deployed."""
+        asked = sum(rollout.deployment.creator is Creator.USER for rollout in self.rollouts)
+        said = {event.by for rollout in self.rollouts for event, _ in rollout.spoken}
+        said |= {rollout.stop.by for rollout in self.rollouts if rollout.stop is not None}
+        return bool(said - {OPERATOR}) or (asked > len(self.scenario.deploy) and not self.promotions)
 
     @property
     def rolled_back(self) -> bool:

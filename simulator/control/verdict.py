@@ -11,10 +11,11 @@ from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.control.worth_knowing import flags
 from simulator.rollout.events import TrafficMeasured
 from simulator.rollout.machine import Rollout
-from simulator.rollout.messages import of_hosts
-from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
+from simulator.rollout.promotion import Passage, Promotion
+from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus
 
 _OUTCOMES = {
     DeploymentStatus.SUCCEEDED: Outcome.SUCCEEDED,
@@ -38,18 +39,33 @@ _WORST_FIRST = (
 )
 
 
-def outcome(rollouts: Sequence[Rollout]) -> Outcome:
-    """What became of the last deployment of a run; of several groups' last ones, of the one that fared worst."""
+def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> Outcome:
+    """What became of the last deployment of a run, its rollback included; of several groups' last ones, of the one
+    that fared worst. A gate that the last revision on its way through the environments did not pass has stopped it.
+
+    Where an analysis ended it without an answer, that is inconclusive, whether the group then rolls back or not: only a
+    rollback that fails is worse (docs/explanation/alarms-and-analysis.md). What pools have deployed by themselves
+    counts where nothing else was deployed.
+    """
     own = [rollout for rollout in rollouts if not rollout.deployment.creator.beside] or rollouts
-    last = {rollout.deployment.group: rollout for rollout in own}
-    return min(map(_outcome, last.values()), key=_WORST_FIRST.index, default=Outcome.INCONCLUSIVE)
+    by_group: dict[str, list[Rollout]] = {}
+    for rollout in own:
+        by_group.setdefault(rollout.deployment.group, []).append(rollout)
+    outcomes = [_outcome(group) for group in by_group.values()]
+    if promotion is not None and Passage.STOPPED in promotion.passage.values():
+        outcomes.append(Outcome.STOPPED)
+    return min(outcomes, key=_WORST_FIRST.index, default=Outcome.INCONCLUSIVE)
 
 
-def _outcome(last: Rollout) -> Outcome:
-    if last.status is DeploymentStatus.STOPPED and _ended_inconclusive(last):
-        return Outcome.INCONCLUSIVE
+def _outcome(rollouts: Sequence[Rollout]) -> Outcome:
+    """What became of one group's last deployment."""
+    last = rollouts[-1]
     outcomes = _OF_ROLLBACK if last.deployment.creator is Creator.ROLLBACK else _OUTCOMES
-    return outcomes.get(last.status, Outcome.INCONCLUSIVE)
+    came_to = outcomes.get(last.status, Outcome.INCONCLUSIVE)
+    asked = next((rollout for rollout in reversed(rollouts) if rollout.deployment.creator is Creator.USER), last)
+    if came_to is not Outcome.ROLLBACK_FAILED and _ended_inconclusive(asked):
+        return Outcome.INCONCLUSIVE
+    return came_to
 
 
 def _ended_inconclusive(rollout: Rollout) -> bool:
@@ -61,26 +77,6 @@ def _ended_inconclusive(rollout: Rollout) -> bool:
         and rollout.stop is None
         and not rollout.alarm
     )
-
-
-def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
-    """What went as CodeDeploy has it, and is still worth knowing."""
-    words = []
-    for rollout in rollouts:
-        if rollout.status is DeploymentStatus.SUCCEEDED and rollout.sick:
-            sick = len(rollout.sick)
-            words.append(
-                f"{rollout.deployment_id} Succeeded although {of_hosts(sick, len(rollout.hosts))} turned unhealthy "
-                "after their checks: no bake was long enough to notice"
-            )
-        failed = rollout.counts[TargetStatus.FAILED]
-        if rollout.status is DeploymentStatus.SUCCEEDED and failed:
-            hosts, needed = len(rollout.hosts), rollout.budget.needed
-            words.append(
-                f"{rollout.deployment_id} Succeeded although {of_hosts(failed, hosts)} failed: CodeDeploy asks for "
-                f"{needed} that succeed ({rollout.deployment.config.name}); --strict asks for all of them"
-            )
-    return tuple(words)
 
 
 def break_off(rehearsal: Rehearsal, fleet: Fleet, at_ms: int) -> None:
@@ -103,8 +99,8 @@ def result(
     events: int,
 ) -> RunResult:
     """The result of a run that is over, however it ended."""
-    rollouts = tuple(rehearsal.rollouts)
-    came_to = outcome(rollouts) if status is RunStatus.COMPLETED else Outcome.INCONCLUSIVE
+    rollouts, promotion = tuple(rehearsal.rollouts), rehearsal.promotions.last
+    came_to = outcome(rollouts, promotion) if status is RunStatus.COMPLETED else Outcome.INCONCLUSIVE
     measured, pools = rehearsal.traffic, rehearsal.pools
     traffic = Traffic(measured.total, measured.failed, measured.by_revision) if measured else None
     in_service_min = measured.in_service_min if measured else None
@@ -112,6 +108,7 @@ def result(
         judge(
             *(scenario.expect, came_to, rollouts, rehearsal.notifications, traffic, in_service_min),
             ended=rehearsal.groups.revisions() if rollouts else {},
+            environments=promotion.passage if promotion else {},
             refused=[event.revision for event in rehearsal.not_created if not event.queued],
         )
         if scenario.expect
@@ -122,7 +119,7 @@ def result(
         expectations += tuple(pools.judge(scenario.expect)) if pools else ()
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
-    missed = (*rehearsal.happened.missed(), *rehearsal.never_asked()) if status is RunStatus.COMPLETED else ()
+    missed = (*rehearsal.happened.missed(), *rehearsal.requests.never()) if status is RunStatus.COMPLETED else ()
     return RunResult(
         scenario=scenario,
         scenario_sha256=header.scenario_sha256,
@@ -145,6 +142,7 @@ def result(
         replay=header.replay,
         loops=pools.loops if pools else {},
         not_created=tuple(rehearsal.not_created),
+        promotions=tuple(rehearsal.promotions.all),
         faults=tuple(rehearsal.happened.faults),
         first_in_service_ms=rehearsal.first_in_service_ms,
     )

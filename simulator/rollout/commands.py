@@ -55,7 +55,10 @@ class ProvisionHost(Command):
 
 @dataclass(frozen=True, slots=True)
 class TerminateHost(Command):
-    """End a host; with `keep` it only leaves the group. The fleet answers with HostTerminated."""
+    """End a host; with `keep` it only leaves the group. The fleet answers with HostTerminated.
+
+    Of a service of ECS what ends is the task set from which the deployment has taken the traffic.
+    """
 
     host: str
     keep: bool
@@ -65,7 +68,8 @@ class TerminateHost(Command):
 class ShiftTraffic(Command):
     """Let these hosts together have `percent` of the traffic, as far as they are in service, and the others the rest.
 
-    The balancer answers with TrafficShifted.
+    Of a service or a function it is the share of the version that the deployment brings to it. The balancer answers
+    with TrafficShifted.
     """
 
     hosts: tuple[str, ...]
@@ -145,6 +149,30 @@ class GiveUpLaunching(PoolCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class EnterEnvironment(Command):
+    """Create a deployment of this revision in an environment's group. It is of no deployment: its id there is `""`."""
+
+    environment: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskAtGate(Command):
+    """Ask a person whether this revision may enter an environment. GateAnswered tells what was said."""
+
+    environment: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartGateTimer(Command):
+    """Report GateTimerFired at `at_ms`. One of the same environment that is still running is replaced."""
+
+    environment: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Error:
     """Why a deployment did not succeed, as `GetDeployment` answers it."""
 
@@ -177,6 +205,9 @@ COMMANDS: dict[str, type[Command]] = {
         EndHost,
         GiveUpLaunching,
         Finish,
+        EnterEnvironment,
+        AskAtGate,
+        StartGateTimer,
     )
 }
 """Every kind of command by its name."""

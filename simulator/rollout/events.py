@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, OperatorVerb
+from simulator.rollout.statuses import (
+    AlarmState,
+    AnalysisOutcome,
+    ErrorCode,
+    EventStatus,
+    LifecycleErrorCode,
+    OperatorVerb,
+)
 
 LOG_TAIL_BYTES = 2048
 """The agent keeps this much of a script's output for its diagnostics."""
@@ -42,6 +49,14 @@ class DeploymentCreated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RevisionRefused(DeploymentCreated):
+    """A deployment was asked for, and its revision does not fit: the service reads it, and begins nothing."""
+
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentNotCreated(Event):
     """A deployment was asked for while another one of its group, `active`, was under way.
 
@@ -54,6 +69,31 @@ class DeploymentNotCreated(Event):
     revision: str
     active: str
     queued: bool
+    why: str = ""
+    """Why it was refused, where it is not for `active`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRequested(Event):
+    """A revision is to go its way through the environments."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateTimerFired(Event):
+    """The time of a gate's timer came: the revision has stood long enough, or nobody has answered."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswered(Event):
+    """A person said whether a revision may enter an environment. Where nobody was asked it changes nothing."""
+
+    environment: str
+    by: str
+    yes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +127,18 @@ class LifecycleEventCompleted(DeploymentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class AgentRefused(DeploymentEvent):
+    """What a host's agent says of the command `cause`, or asks for about it, is refused by the service.
+
+    `code` is AWS's word for the error; `ahead_ms` is how far the host's clock is ahead, negative where it is behind.
+    """
+
+    host: str
+    code: str
+    ahead_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCheckReported(Event):
     """The balancer's opinion of a host changed, or what it sees at the host did.
 
@@ -110,10 +162,14 @@ class TimerFired(DeploymentEvent):
 
 @dataclass(frozen=True, slots=True)
 class StopRequested(DeploymentEvent):
-    """Somebody asked for the deployment to stop. `auto_rollback` None: as the group is configured."""
+    """Somebody asked for the deployment to stop. `auto_rollback` None: as the group is configured.
+
+    `aborts`: they said abort, which is to stop and to roll back.
+    """
 
     by: str
     auto_rollback: bool | None = None
+    aborts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +315,14 @@ EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         DeploymentCreated,
+        RevisionRefused,
         DeploymentNotCreated,
+        PromotionRequested,
+        GateTimerFired,
+        GateAnswered,
         LifecycleEventStarted,
         LifecycleEventCompleted,
+        AgentRefused,
         HealthCheckReported,
         TimerFired,
         StopRequested,

@@ -34,6 +34,7 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
+    AgentRefused,
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
@@ -46,6 +47,7 @@ from simulator.rollout.events import (
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    RevisionRefused,
     StopRequested,
     TimerFired,
     TrafficShifted,
@@ -128,12 +130,18 @@ class Rollout(StageWalk):
         except ValueError as error:  # a pool may have left fewer hosts than the strategy can be planned for
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, str(error))
             return
+        self._begin(event)
+
+    def _refused(self, event: RevisionRefused) -> None:
+        self.started_ms = event.at_ms
+        self._finish(event, DeploymentStatus.FAILED, event.code, event.message)
+
+    def _begin(self, event: DeploymentCreated) -> None:
+        deployment = self.deployment
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
         self._label_hosts()
-        hosts = f"{len(deployment.targets)} host{'s' * (len(deployment.targets) != 1)}"
-        why = f"deploy {deployment.revision} to {hosts}, {deployment.strategy}, {deployment.config.name}"
-        self._notify(Trigger.DEPLOYMENT_START, why)
+        self._notify(Trigger.DEPLOYMENT_START, messages.begins(deployment, self.hosts.values()))
         self._start_timer(
             DEPLOYMENT_TIMER,
             event.at_ms + deployment.limits.deployment_ms,
@@ -162,6 +170,13 @@ class Rollout(StageWalk):
             raise self._astray(host, event.name)
         self._end_event(host, event, event.status, event.started_ms, event.diagnostics)
 
+    def _agent_refused(self, event: AgentRefused) -> None:
+        host = self._host(event.host)
+        if host.command == event.cause:
+            host.refused = event
+        else:
+            self.ignored += 1
+
     def _health_reported(self, event: HealthCheckReported) -> None:
         host = self.hosts.get(event.host)
         if host is None:
@@ -170,9 +185,9 @@ class Rollout(StageWalk):
         host.health = event
         if event.healthy:
             self.sick.pop(event.host, None)
-            if host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
+            if host.command and host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
                 self._end_event(host, event, EventStatus.SUCCEEDED, host.started_ms, None)
-        elif host.status is TargetStatus.SUCCEEDED:
+        elif host.status is TargetStatus.SUCCEEDED or host.name == self.shifting:
             self.sick[event.host] = event
             self._turned_sick(event)
 
@@ -195,7 +210,8 @@ class Rollout(StageWalk):
         if event.at_ms < host.deadline_ms:
             self._arm(host)
             return
-        message = messages.timed_out(host, self.deployment.limits, event.at_ms)
+        explain = messages.target_timed_out if self.course else messages.timed_out
+        message = explain(host, self.deployment.limits, event.at_ms)
         started = event.at_ms if host.started_ms == NEVER else host.started_ms
         diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
         self._end_event(host, event, EventStatus.FAILED, started, diagnostics)
@@ -225,25 +241,24 @@ class Rollout(StageWalk):
     # -- the deployment's end -----------------------------------------------------------------------------------
 
     def _out_of_time(self, event: TimerFired) -> None:
-        limit = messages.duration(self.deployment.limits.deployment_ms)
-        message = f"the deployment did not end within {limit}"
-        for host in self.hosts.values():
-            if host.status is TargetStatus.IN_PROGRESS:
-                host.records.append(
-                    Record(
-                        host.event,
-                        EventStatus.FAILED,
-                        event.at_ms if host.started_ms == NEVER else host.started_ms,
-                        event.at_ms,
-                        Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message),
-                    )
-                )
-                self._skip_rest(host, event)
-                if host.event == lifecycle.INSTALL and host.started_ms != NEVER:
-                    host.revision = None
-                host.command = host.event = ""
-                self._move(host, TargetStatus.FAILED)
+        message = messages.out_of_time(self.stages[self.stage], self.deployment.limits, paused=self.paused)
+        self._break_off(event, message)
         self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
+
+    def _break_off(self, event: Event, message: str) -> None:
+        """Whoever is in the midst of it as the deployment ends has failed at what is in hand."""
+        for host in self.hosts.values():
+            if host.status is not TargetStatus.IN_PROGRESS:
+                continue
+            if host.event:
+                began_ms = event.at_ms if host.started_ms == NEVER else host.started_ms
+                diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
+                host.records.append(Record(host.event, EventStatus.FAILED, began_ms, event.at_ms, diagnostics))
+            self._skip_rest(host, event)
+            if host.event == lifecycle.INSTALL and host.started_ms != NEVER and not self.course:
+                host.revision = None
+            host.command = host.event = self.shifting = ""
+            self._move(host, TargetStatus.FAILED)
 
     def _stopped(self, event: Event) -> None:
         if self.alarm:
@@ -254,6 +269,8 @@ class Rollout(StageWalk):
 
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         self._enter(Phase.ENDED)
+        if self.course:
+            self._break_off(event, message)
         self.status = status
         self.ended_ms = event.at_ms
         self.error = Error(code, message) if code else None
@@ -261,7 +278,7 @@ class Rollout(StageWalk):
             for host in self.hosts.values():
                 if host.status is TargetStatus.PENDING:
                     self._move(host, TargetStatus.SKIPPED)
-        why = message or f"{messages.of_hosts(self.counts[TargetStatus.SUCCEEDED], len(self.hosts))} succeeded"
+        why = message or messages.succeeded(self.deployment, self.hosts.values())
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
@@ -285,6 +302,7 @@ _END_TRIGGER = {
 _WORKING: dict[type[Event], Callable[..., None]] = {
     LifecycleEventStarted: Rollout._event_started,
     LifecycleEventCompleted: Rollout._event_completed,
+    AgentRefused: Rollout._agent_refused,
     HealthCheckReported: Rollout._health_reported,
     TimerFired: Rollout._timer_fired,
     HostProvisioned: Rollout._awaited_came,
@@ -295,14 +313,14 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
 }
 
 _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
-    Phase.CREATED: {DeploymentCreated: Rollout._created},
+    Phase.CREATED: {DeploymentCreated: Rollout._created, RevisionRefused: Rollout._refused},
     Phase.ROLLING: {
         **_WORKING,
         AlarmChanged: Rollout._alarm_changed,
         OperatorSpoke: Rollout._operator_spoke,
         StopRequested: Rollout._stop_requested,
     },
-    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse},
+    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse, StopRequested: Rollout._refuse},
     Phase.ENDED: {},
 }
 

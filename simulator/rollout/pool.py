@@ -122,6 +122,8 @@ class Pool:
         """The last launch deployment of the loop, by its id; `""` where there was none."""
         self.copied_by = ""
         """Of a replacement pool, the deployment that makes it, until that has ended."""
+        self.awaits: dict[str, str] = {}
+        """Of a replacement pool, the zones of the hosts that its deployment brings up, by their names."""
         self.complete = True
         """Whether a replacement pool has had its hosts."""
         self.retired = False

@@ -34,9 +34,9 @@ from simulator.rollout.messages import duration
 from simulator.rollout.pool import Failures, HookSpec, Place, Pool, PoolBook, PoolHost, PoolSpec
 from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN, deployment_id
 from simulator.rollout.statuses import Creator, DeploymentStatus, OutdatedInstancesStrategy, PoolProcess
-from strategies.blue_green import successor
+from strategies.blue_green import successors
 from strategies.configuration import ALL_AT_ONCE, ONE_AT_A_TIME
-from strategies.options import NONE
+from strategies.options import NONE, BlueGreen
 
 LAUNCH: Final = "launch"
 TERMINATION: Final = "termination"
@@ -140,31 +140,35 @@ class Pools(PoolBook):
         if deployment.creator.beside:
             return
         self._hooks[deployment.group].active = True
-        told = deployment.options.blue_green
-        if deployment.strategy == BLUE_GREEN and not (told and told.green):
+        told = deployment.options.blue_green or BlueGreen()
+        if deployment.strategy == BLUE_GREEN and not told.green:
+            targets = [target.name for target in deployment.targets]
+            new = dict(zip(targets, successors(targets, told.generation), strict=True))
             for pool in self.of(deployment.group):
-                self._copy(pool, deployment)
+                self._copy(pool, deployment, new)
 
-    def _copy(self, pool: Pool, deployment: Deployment) -> None:
-        """COPY_AUTO_SCALING_GROUP: a pool like this one, whose hosts the deployment brings up."""
+    def _copy(self, pool: Pool, deployment: Deployment, new: Mapping[str, str]) -> None:
+        """COPY_AUTO_SCALING_GROUP: a pool like this one, whose hosts the deployment brings up.
+
+        `new`: the name of the host that replaces each of the deployment's.
+        """
         name = f"CodeDeploy_{deployment.group}_{deployment.deployment_id}"
         if name in self.pools:
             name = f"{name}_{pool.image}"
-        members = [target.name for target in deployment.targets if target.name in pool.hosts]
+        members = {new[host.name]: host.zone for host in pool.hosts.values() if host.name in new}
         sizes = pool.minimum, len(members), pool.maximum
         spec = PoolSpec(name, *sizes, pool.zones, (), (), pool.suspended, pool.termination_hook)
         self.pools[name] = copy = Pool(spec, pool.image)
-        copy.copied_by, copy.complete = deployment.deployment_id, not members
+        copy.copied_by, copy.complete, copy.awaits = deployment.deployment_id, not members, members
 
     def _provisioned(self, event: HostProvisioned) -> None:
         for copy in self.pools.values():
             if copy.copied_by != event.deployment_id:
                 continue
-            names = {successor(host.name): host.zone for host in self.current(copy.image).hosts.values()}
-            if event.host in names:
-                copy.hosts[event.host] = PoolHost(event.host, names[event.host], Place.IN_SERVICE)
+            if event.host in copy.awaits:
+                copy.hosts[event.host] = PoolHost(event.host, copy.awaits[event.host], Place.IN_SERVICE)
                 # In the order of those that they replace, whichever came up first.
-                copy.hosts = {name: copy.hosts[name] for name in names if name in copy.hosts}
+                copy.hosts = {name: copy.hosts[name] for name in copy.awaits if name in copy.hosts}
                 copy.complete = copy.complete or len(copy.hosts) >= copy.desired
 
     def _terminated(self, event: HostTerminated) -> None:

@@ -15,6 +15,7 @@ from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.quick import quick
 from simulator.rollout.statuses import Creator, DeploymentStatus, EventStatus, Label, RollbackEvent, TargetStatus
+from strategies.blue_green import latest
 from strategies.options import NONE, BlueGreen, Options
 
 BLUE_GREEN = "blue-green"
@@ -98,7 +99,7 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
 
     It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one.
     A blue/green deployment is undone by giving the traffic back to the original hosts as long as they stand, and by
-    another blue/green deployment once they are gone.
+    another blue/green deployment once they are gone; so is one on ECS, with its task sets, and one on Lambda.
     """
     success = deployment.last_success
     assert success is not None, "refusal() answers for a group without a success"
@@ -106,11 +107,15 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     targets = aftermath(hosts.values(), sick)
     if strategy == BLUE_GREEN:
         if any(host.gone for host in hosts.values() if host.label is Label.BLUE):
-            told = replace(options.blue_green or BlueGreen(), green=(), waits=False, shift=())
-            options = replace(NONE, blue_green=told, analysis=None)
+            told = options.blue_green or BlueGreen()
+            generation = max(told.generation, latest(hosts) + 1)
+            options = Options(blue_green=replace(told, green=(), waits=False, shift=(), generation=generation))
         else:
             strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
             targets = tuple(host.target for host in hosts.values() if host.ended_ms == NEVER)
+    elif strategy in lifecycle.BACK:
+        strategy = strategy if any(host.gone for host in hosts.values()) else lifecycle.BACK[strategy]
+        options = NONE
     elif options != NONE:
         strategy, options = "rolling", NONE
     return replace(

@@ -87,7 +87,7 @@ def scaled(draw: st.DrawFn) -> Scenario:
         "group": group,
         "deploy": draw(st.lists(st.sampled_from([{"revision": "v1"}, {"revision": "v2"}]), min_size=1, max_size=2)),
         "limits": {"start": "3s", "event": "10s", "launch": "1m"},
-        "faults": draw(st.lists(changes(), min_size=1, max_size=4)),
+        "faults": [*draw(st.lists(changes(), min_size=1, max_size=4)), *draw(crashes)],
     }
     try:
         return scenario(**parts)
@@ -95,6 +95,14 @@ def scaled(draw: st.DrawFn) -> Scenario:
         reject()  # a moment that can never come
 
 
+crashes = st.lists(
+    st.builds(
+        lambda when, lasts_s: {"when": when, "do": {"controller": "crash"}, "for": f"{lasts_s}s"},
+        whens,
+        st.integers(1, 5),
+    ),
+    max_size=1,
+)
 zones = st.sampled_from([[], ["a", "b"], ["a", "b", "c"]])
 
 

@@ -16,6 +16,7 @@ from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunStatus
 from simulator.rollout.events import (
     EVENTS,
+    AgentRefused,
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
@@ -23,6 +24,8 @@ from simulator.rollout.events import (
     DisksCompared,
     Event,
     FaultChanged,
+    GateAnswered,
+    GateTimerFired,
     HealthCheckReported,
     HostEnded,
     HostLaunched,
@@ -33,13 +36,15 @@ from simulator.rollout.events import (
     LifecycleEventStarted,
     OperatorSpoke,
     PoolChanged,
+    PromotionRequested,
     Residue,
+    RevisionRefused,
     StopRequested,
     TimerFired,
     TrafficMeasured,
     TrafficShifted,
 )
-from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, OperatorVerb
+from simulator.rollout.statuses import AlarmState, AnalysisOutcome, ErrorCode, EventStatus, OperatorVerb
 from strategies.options import BlueGreen, Options, Share
 from tests.support.rehearsals import Watcher, run, scenario
 from tests.support.rollouts import FAILED, deployment
@@ -78,9 +83,14 @@ def test_every_event_of_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
 
 SAMPLES: list[Event] = [
     DeploymentCreated(1, 0, "", deployment(2, options=Options(share=Share(percent=10), blue_green=BlueGreen(("g",))))),
+    RevisionRefused(2, 0, "", deployment(1, strategy="ecs"), ErrorCode.INVALID_REVISION, "no TaskDefinition"),
     DeploymentNotCreated(2, 5, "", "web", "production", "v2", "d-1", True),
+    PromotionRequested(2, 5, "", "v2"),
+    GateTimerFired(2, 5, "1.0", "prod"),
+    GateAnswered(2, 5, "", "prod", "somebody", True),
     LifecycleEventStarted(2, 5, "1.2", "d-1", "h1", "Install"),
     LifecycleEventCompleted(3, 9, "1.2", "d-1", "h1", "Install", EventStatus.FAILED, 5, FAILED),
+    AgentRefused(4, 30, "3.0", "d-1", "h1", "InvalidSignatureException", -600_000),
     HealthCheckReported(4, 9, "", "h1", False, "/", "200", "404"),
     TimerFired(5, 9, "1.3", "d-1", "host:h1"),
     StopRequested(6, 9, "", "d-1", "somebody", True),

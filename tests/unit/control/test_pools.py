@@ -14,7 +14,7 @@ from simulator.rollout.lifecycle import PARTS, sequence
 from simulator.rollout.pool import LAUNCHES_ALIKE_MAX
 from simulator.rollout.statuses import Creator, DeploymentStatus
 from strategies.plan import Part
-from tests.support.rehearsals import BUNDLES, Watcher, broken, run, scenario
+from tests.support.rehearsals import BUNDLES, Watcher, broken, run, scenario, unmet
 
 
 def pools(**parts: Any) -> Any:
@@ -267,7 +267,7 @@ def test_a_strategy_that_the_hosts_left_are_too_few_for_fails_and_says_so() -> N
     (rollout,) = result.rollouts
     assert rollout.error is not None
     assert rollout.error.code == "HEALTH_CONSTRAINTS_INVALID"
-    assert "a canary of 1 of 1 hosts leaves nobody" in rollout.error.message
+    assert "a canary of 1 host is the whole fleet of 1" in rollout.error.message
 
 
 def test_two_groups_on_one_pool_that_get_along_each_bring_their_own_and_take_their_leave() -> None:
@@ -305,4 +305,78 @@ def test_a_rollback_to_blue_ends_what_the_replacement_pool_has_launched() -> Non
     )
     assert told(result) == [("user", "v2", "Stopped"), ("codeDeployRollback", "v1", "Succeeded")]
     assert "web-4" in [event.host for event, _ in watcher.seen if isinstance(event, HostEnded)]
+    assert broken(result) == []
+
+
+def test_a_later_generation_of_hosts_is_the_replacement_pools_all_the_same() -> None:
+    broken_once = {"when": {"event": "ApplicationStart", "deployment": 1}, "do": {"script": {"exit": 1}}}
+    group = {"strategy": "blue-green", "deployment_config": "CodeDeployDefault.AllAtOnce", "auto_rollback": []}
+    result = run(
+        pools(
+            group=group,
+            deploy=[{"revision": "v2"}, {"revision": "v2"}],
+            faults=[broken_once, change({"status": "Succeeded", "deployment": 2}, desired=4)],
+        )
+    )
+    assert told(result) == [
+        ("user", "v2", "Failed"),
+        ("user", "v2", "Succeeded"),
+        ("autoscaling", "v2", "Succeeded"),
+    ]
+    assert {f"web-{number}-g3" for number in (1, 2, 3)} <= set(result.rollouts[1].hosts)
+    assert broken(result) == []
+
+
+def test_what_the_pool_has_terminated_is_not_left_standing() -> None:
+    result = run(
+        pools(
+            group={**BLUE_GREEN, "deployment_config": "CodeDeployDefault.OneAtATime"},
+            faults=[change({"status": "Ready"}, desired=1, replacement=True)],
+            operator=[{"when": {"status": "Ready"}, "do": "continue"}],
+        )
+    )
+    assert told(result)[-1] == ("codeDeployRollback", "v1", "Succeeded")
+    assert not any("never terminated" in flag for flag in result.flags)
+
+
+@pytest.mark.parametrize("at_s", range(0, 36, 3))
+def test_a_controller_that_dies_knows_its_pools_again(at_s: int, tmp_path: Path) -> None:
+    expect = {"revisions": {"v2": 5}, "stranded": [], "mixed_versions": [], "launch_loops": []}
+    faults = [
+        change({"event": "Install", "nth": 2, "deployment": 1}, desired=6),
+        {"when": {"at": f"{at_s}s"}, "do": {"controller": "crash"}, "for": "4s"},
+        change({"at": "2m"}, desired=5),
+    ]
+    told = pools(pool={"termination_hook": True}, limits={"start": "60s", "event": "60s"}, faults=faults, expect=expect)
+    result = run(told, journal=tmp_path / "journal")
+    assert (result.outcome, broken(result), unmet(result)) == (Outcome.SUCCEEDED, [], [])
+    again = replay(tmp_path / "journal")
+    assert (again.flags, again.invariants) == (result.flags, result.invariants)
+
+
+def test_what_is_done_with_a_pool_while_nobody_decides_is_done() -> None:
+    dies = {"when": {"at": "1s"}, "do": {"controller": "crash"}, "for": "10s"}
+    faults = [dies, change({"at": "2s"}, suspend=["Launch"]), change({"at": "3s"}, desired=5)]
+    result = run(pools(deploy=None, faults=faults))
+    assert any("5 are wanted: Launch is suspended" in flag for flag in result.flags)
+
+
+def test_what_a_pool_launches_does_not_take_a_revision_out_of_its_environment() -> None:
+    groups = [
+        {"name": "test", "pools": ["web"], "running": "v1"},
+        {"name": "prod", "ec2_tag_filters": [{"key": "env", "value": "prod"}], "running": "v1"},
+    ]
+    result = run(
+        pools(
+            fleet={"hosts": [{"name": "p1", "tags": {"env": "prod"}}]},
+            groups=groups,
+            environments={"test": {}, "prod": {"after": ["test"], "gate": {"stood": "2m"}}},
+            faults=[change({"status": "Succeeded", "deployment": 1}, desired=4)],
+        )
+    )
+    assert [(r.deployment.group, r.deployment.creator.value, r.status.value) for r in result.rollouts] == [
+        ("test", "user", "Succeeded"),
+        ("test", "autoscaling", "Succeeded"),
+        ("prod", "user", "Succeeded"),
+    ]
     assert broken(result) == []

@@ -57,6 +57,7 @@ def test_the_good_one_is_good() -> None:
         ("name: web,", "name: wbe,", 15, "no pool is called wbe", "did you mean web?"),
         ("[AZRebalance]", "[AZReblance]", 3, "found AZReblance", "did you mean AZRebalance?"),
         ("[Terminate]", "[Termniate]", 10, "found Termniate", "did you mean Terminate?"),
+        ("desired: 3}}", "desired: 3}}\n    probability: 50%", 16, "is done: it has no probability", "take it away"),
         ("[Terminate]", "[Launch]", 10, "CodeDeploy does not suspend Launch", "suspend it in the pool"),
         (
             "[Terminate]",
