@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -23,6 +24,7 @@ from scenarios.strategies import (
     TRAFFIC,
     MinimumHealthyHosts,
     Step,
+    StrategyName,
     StrategyOptions,
     key_of,
 )
@@ -38,6 +40,8 @@ _REMEDIES = {
     "zonal": "give zones under fleet.zones, or a zone to every host",
     "steps": "write a larger share, or take the step away",
 }
+_WRITTEN = frozenset((*get_args(StrategyName), *STRATEGIES_WITH_OPTIONS))
+"""The strategies that a scenario can name; the others come of these, or of a platform."""
 _SHARES = ("hosts", "percent")
 _STEPS = tuple(field.alias or name for name, field in Step.model_fields.items())
 
@@ -154,7 +158,7 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
     if facts.platform != SERVER:
         return _of_platform(facts, deploy, group)
     name, options = _told(written)
-    if name not in STRATEGIES or options is None or not facts.hosts:
+    if name not in _WRITTEN or options is None or not facts.hosts:
         return None
     config_node = _config_node(deploy, group)
     config = _config(config_node) if config_node is not None else DEFAULT_CONFIGS[name]

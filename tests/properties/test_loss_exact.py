@@ -92,8 +92,9 @@ def test_the_balancer_changes_its_mind_when_a_naive_one_does(found: list[Change]
     reports, balancer = exact(config, found)
     assert reports == expected
     total, failed, by_revision = balancer.measure(END_MS)
-    assert (total, failed) == (END_MS, round(failed_ms))
-    assert dict(by_revision).get("v1", 0) == round(answered["v1"])
+    assert total == END_MS
+    assert abs(failed - failed_ms) < 1
+    assert abs(dict(by_revision).get("v1", 0) - answered["v1"]) < 1  # whole requests, rounded so that they add up
 
 
 def test_a_first_packet_that_is_lost_is_sent_again_after_a_second() -> None:

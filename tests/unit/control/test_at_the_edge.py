@@ -128,3 +128,19 @@ def test_a_version_that_alone_fails_answers_no_fewer_than_have_failed(seed: int)
     answered = dict(traffic.by_revision)
     assert 0 < traffic.failed <= answered["v2"]
     assert sum(answered.values()) == traffic.total
+
+
+@pytest.mark.parametrize(
+    ("strategy", "operator", "why"),
+    [
+        (GATES, [], "it waited for somebody to say continue, and nobody did"),
+        ("rolling", [{"when": {"at": "1s"}, "do": "pause"}], "it was paused, and nobody said resume"),
+    ],
+)
+def test_a_deployment_that_runs_out_of_time_says_for_whom_it_waited(
+    strategy: object, operator: list[object], why: str
+) -> None:
+    limits = {"start": "5s", "event": "10s", "deployment": "1m"}
+    (rollout,) = run(scenario(group={"strategy": strategy}, operator=operator, limits=limits)).rollouts
+    assert rollout.error is not None
+    assert rollout.error.message == f"the deployment did not end within 1m: {why}"
