@@ -115,6 +115,15 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "the host's clock is wrong; beyond five minutes the service believes nothing that its agent says",
         ("{where: {hosts: [h3]}, do: {clock: {offset: 2h}}}",),
     ),
+    "pool": Entry(
+        "somebody scales a pool, or its copy in a blue/green deployment, or suspends or resumes what it does by itself",
+        (
+            "{when: {event: Install, nth: 2}, do: {pool: {name: web, desired: 3}}}",
+            "{when: {at: 1s}, do: {pool: {name: web, suspend: [Launch]}}}",
+            "{when: {at: 30s}, do: {pool: {name: web, resume: [Launch]}}}",
+            "{when: {status: InProgress}, do: {pool: {name: web, desired: 3, replacement: true}}}",
+        ),
+    ),
 }
 """By the effect's name, as it stands under `do`, in the order of `scenarios.faults.EFFECTS`."""
 

@@ -17,6 +17,7 @@ from scenarios.checks_host_faults import check_host_fault
 from scenarios.checks_notifications import check_notifications
 from scenarios.checks_people import check_people
 from scenarios.checks_platforms import check_platform
+from scenarios.checks_pools import check_pools
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
 from scenarios.checks_waits import check_waits
@@ -55,6 +56,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     check_groups(facts, report, warn)
     check_environments(facts, report, warn)
     check_platform(facts, directory, report)
+    check_pools(facts, directory, report, warn)
     check_signals(facts, report, warn)
     check_notifications(facts, report)
     check_expectations(facts, report)

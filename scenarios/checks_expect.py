@@ -79,6 +79,6 @@ def _counts(facts: Facts, report: Report, counts: Tree, what: str) -> None:
         (node for node in counts.entries.values() if node.number is not None and node.number < 0), None
     ):
         report(negative.place, f"{what}: expected 0 or more, found {negative.text}", "write 0 or more")
-    elif facts.hosts and sum(numbers) > (most := max(facts.places, len(facts.hosts))):
+    elif facts.hosts and sum(numbers) > (most := max(facts.places, len(facts.hosts)) + facts.launched_max):
         message = f"{what}: these are {sum(numbers)} hosts, and there are {most}"
         report(counts.place, message, f"let them add up to at most {most}")

@@ -18,6 +18,8 @@ TASK_EVENTS = frozenset(get_args(LifecycleEvent)[-2:])
 """Lifecycle events that no server has."""
 _WAITS = {"ECS": ("deployment_ready", "terminate_blue"), "Lambda": ()}
 """By the platform, what a blue/green deployment can be told."""
+POOL_KEYS = ("pools", "outdated_instances_strategy", "auto_scaling_group_processes_to_suspend")
+"""What a group says of pools."""
 _EFFECTS = ("alarm", "controller", "health")
 """What can befall a run without hosts: the others strike those, or the balancer before them."""
 
@@ -80,7 +82,12 @@ def _alone(facts: Facts, report: Report) -> None:
     if (environments := facts.tree.keys.get("environments")) is not None:
         message = f"environments are groups of servers: a run on {facts.platform} has one {what}"
         report(environments, message, "take it away, or write a scenario for each environment")
+    if (pools := facts.tree.keys.get("pools")) is not None:
+        report(pools, f"pools launch and terminate hosts, and {facts.platform} has none", "take them away")
     group = facts.groups[0]
+    for key in POOL_KEYS:
+        if key in group.keys:
+            report(group.keys[key], f"{key} is for pools of hosts, and {facts.platform} has none", "take it away")
     for key in FILTERS:
         if group.get(key) is not None:
             report(group.keys[key], f"{key} chooses hosts, and {facts.platform} has none", "take it away")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from scenarios.host_faults import ClockFault, NetworkFault
+from scenarios.pools import PoolChange
 from scenarios.service_faults import BalancerFault, MemoryLeak
 from scenarios.signals import AlarmFault, Share
 from scenarios.words import (
@@ -19,15 +20,15 @@ from scenarios.words import (
     exactly_one,
 )
 
-TRIGGERS = ("at", "event", "status", "gate", "weight", "request")
+TRIGGERS = ("at", "event", "status", "gate", "weight", "request", "launched")
 COUNTED_BY_DEPLOYMENT = ("event", "status", "weight")
 """Triggers of which it can be said in which deployment."""
 HEALTH_EFFECTS = ("status", "slow", "flapping")
 EFFECTS = (
     *("health", "script", "agent", "host", "bundle", "file", "alarm"),
-    *("balancer", "slow_start", "memory", "controller", "network", "disk", "clock"),
+    *("balancer", "slow_start", "memory", "controller", "network", "disk", "clock", "pool"),
 )
-AT_NO_HOST = frozenset({"alarm", "balancer", "controller"})
+AT_NO_HOST = frozenset({"alarm", "balancer", "controller", "pool"})
 """Effects that strike the run, at no host in particular."""
 _BY_WORD = frozenset({"agent", "host", "bundle", "balancer", "network"})
 """Effects whose words have nothing in common but where they strike."""
@@ -41,7 +42,7 @@ def _needs_one(model: Model, names: tuple[str, ...]) -> None:
 class When(Model):
     """When something happens: a time, a host's lifecycle event, a deployment's status or weight, a gate, a request.
 
-    Exactly one.
+    Or a launch. Exactly one.
     """
 
     model_config = ConfigDict(json_schema_extra=exactly_one(TRIGGERS))
@@ -56,6 +57,7 @@ class When(Model):
     request: int | None = Field(
         None, ge=1, description="As the service's users make their n-th request of the run, counted from 1."
     )
+    launched: str | None = Field(None, description="As a host that this pool, or its replacement, launched is there.")
     deployment: int | None = Field(
         None,
         ge=1,
@@ -173,6 +175,7 @@ class Effect(Model):
     network: NetworkFault | None = Field(None, description="The host's network.")
     disk: Literal["full"] | None = Field(None, description="The disk on which the agent keeps what it downloads.")
     clock: ClockFault | None = Field(None, description="The host's clock.")
+    pool: PoolChange | None = Field(None, description="What somebody does with a pool: scale it, suspend, resume.")
 
     @property
     def kind(self) -> str:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from scenarios.faults import When
 from scenarios.notifications import TRIGGERS_MAX, TriggerConfig
 from scenarios.platforms import SERVER, ComputePlatform
+from scenarios.pools import POOLS_MAX, PROCESSES_TO_SUSPEND_MAX, ProcessToSuspend
 from scenarios.signals import ALARMS_MAX
 from scenarios.strategies import TRAFFIC, MinimumHealthyHosts, ShiftedTraffic, Strategy
 from scenarios.words import RESOURCE_NAME, Model, RuleError
@@ -87,7 +88,8 @@ class Group(Model):
     """The deployment group: which hosts belong to it, and what its deployments have in common.
 
     Filters in a list are alternatives; the lists of a set must all match; a list and a set exclude each other (user
-    guide, "Tagging instances for deployment groups in CodeDeploy"). A group without any filter has every host.
+    guide, "Tagging instances for deployment groups in CodeDeploy"). A group with neither filters nor pools has every
+    host that is in no pool.
     """
 
     name: str = Field("production", pattern=RESOURCE_NAME)
@@ -100,6 +102,19 @@ class Group(Model):
     on_premises_tag_filters: TagList | None = Field(None, description="On-premises hosts that match any of these.")
     on_premises_tag_set: TagSet | None = Field(
         None, description="On-premises hosts that match every one of these lists."
+    )
+    pools: tuple[str, ...] = Field(
+        (),
+        max_length=POOLS_MAX,
+        description="The scenario's pools whose hosts belong to it (autoScalingGroups), beside what its filters match.",
+    )
+    outdated_instances_strategy: Literal["UPDATE", "IGNORE"] = Field(
+        "UPDATE", description="Whether hosts that were launched during a deployment get a follow-on deployment."
+    )
+    auto_scaling_group_processes_to_suspend: tuple[ProcessToSuspend, ...] = Field(
+        (),
+        max_length=PROCESSES_TO_SUSPEND_MAX,
+        description="What its pools do not do while a deployment is under way; not of a blue/green one.",
     )
     running: str | None = Field(
         None, description="The revision that its hosts were deployed to before. Left out: as `fleet.running` says."
@@ -138,6 +153,14 @@ class Group(Model):
             for name in (*EC2_FILTERS, *ON_PREMISES_FILTERS)
             if (written := getattr(self, name)) is not None
         )
+
+    def has(self, pool: str, tags: Mapping[str, str], *, on_premises: bool) -> bool:
+        """Whether a host with these tags, of this pool or of none (`""`), belongs to the group."""
+        if pool and pool in self.pools:
+            return True
+        if not self.filters:
+            return not pool and not self.pools
+        return self.selects(tags, on_premises=on_premises)
 
     def selects(self, tags: Mapping[str, str], *, on_premises: bool) -> bool:
         """Whether a host with these tags belongs to the group."""

@@ -117,13 +117,15 @@ def _with_absolute_bundles(scenario: Scenario, directory: Path) -> Scenario:
         name: revision.model_copy(update={"bundle": _bundle(here, revision)})
         for name, revision in scenario.revisions.items()
     }
+    pools = {name: pool.with_user_data(here) for name, pool in scenario.pools.items()}
     functions = {
         name: function.model_copy(update={"handler": (here / function.handler).resolve()})
         if function.handler is not None
         else function
         for name, function in scenario.functions.items()
     }
-    return scenario.model_copy(update={"revisions": revisions, "functions": functions})
+    beside = {"functions": functions, **({"pools": pools} if pools else {})}
+    return scenario.model_copy(update={"revisions": revisions, **beside})
 
 
 def _bundle(here: Path, revision: Revision) -> Path:

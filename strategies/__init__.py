@@ -7,6 +7,7 @@ from strategies.in_place import in_place
 from strategies.options import Options
 from strategies.plan import Member, Plan, Strategy
 from strategies.rolling import rolling
+from strategies.scaling import launch, termination
 from strategies.steps import steps
 from strategies.traffic import aws_lambda, ecs, ecs_back, lambda_back
 from strategies.zonal import zonal
@@ -20,6 +21,8 @@ STRATEGIES: dict[str, Strategy] = {
     "steps": steps,
     "blue-green": blue_green,
     "back-to-blue": back_to_blue,
+    "launch": launch,
+    "termination": termination,
     "ecs": ecs,
     "ecs-back": ecs_back,
     "lambda": aws_lambda,

@@ -43,6 +43,10 @@ class Part(StrEnum):
     """Into traffic."""
     BLOCK = "block"
     """Out of traffic."""
+    LAUNCH = "launch"
+    """All of a host that a pool has just launched: there is nothing to block."""
+    TERMINATION = "termination"
+    """What is left to a host that its pool is about to terminate: out of traffic, and ApplicationStop."""
     REPLACE = "replace"
     """Of a service of ECS: a replacement task set, from BeforeInstall to AfterAllowTestTraffic. The service is Ready
     then."""
@@ -52,7 +56,14 @@ class Part(StrEnum):
     """Of a service or a function: AfterAllowTraffic, once all of the traffic has been shifted."""
 
 
-_PART_WORDS = {Part.WHOLE: "deploy to", Part.INSTALL: "install on", Part.ALLOW: "let in", Part.BLOCK: "take out"}
+_PART_WORDS = {
+    Part.WHOLE: "deploy to",
+    Part.INSTALL: "install on",
+    Part.ALLOW: "let in",
+    Part.BLOCK: "take out",
+    Part.LAUNCH: "deploy to new",
+    Part.TERMINATION: "take leave of",
+}
 _TARGET_WORDS = {
     Part.REPLACE: "bring up a replacement task set for",
     Part.BEFORE: "before traffic is shifted, ask the function of",

@@ -348,7 +348,8 @@ class HaproxyBalancer:
         return False
 
     async def _ask_states(self) -> dict[str, ServerState]:
-        return parse_stat(await self._command(f"show stat {BACKEND} 4 -1"))
+        nobody = all(member.membership is Membership.GONE for member in self._members.values())
+        return parse_stat(await self._command(f"show stat {BACKEND} 4 -1"), empty=nobody)
 
     async def _say_all(self, commands: list[str]) -> None:
         for begin in range(0, len(commands), COMMANDS_MAX):

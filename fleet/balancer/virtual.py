@@ -112,7 +112,7 @@ class VirtualBalancer:
             server.registered = server.healthy = True
             server.told = (True, answer.seen)
             self._count(server, +1)
-        if self.in_service == self._group:
+        if in_group and 0 < self.in_service == self._group:
             self.in_service_min = self.in_service
 
     def remove(self, name: str, now_ms: int) -> None:
@@ -343,7 +343,7 @@ class VirtualBalancer:
     def _note_minimum(self) -> None:
         if self.in_service_min is not None:
             self.in_service_min = min(self.in_service_min, self.in_service)
-        elif self.in_service >= self._group:
+        elif self.in_service and self.in_service >= self._group:
             self.in_service_min = self.in_service
 
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:

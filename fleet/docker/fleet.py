@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from fleet.balancer.haproxy import HaproxyBalancer
 from fleet.base import Emit, Fleet, FleetError, MakeEvent
+from fleet.docker.arrivals import Arrivals
 from fleet.docker.bundles import Bundle, from_bucket, pack_all
 from fleet.docker.cleanup import remove_dead, remove_run
 from fleet.docker.disks import DiskBook
@@ -45,13 +46,15 @@ from simulator.rollout.commands import (
     AllowTraffic,
     BlockTraffic,
     Command,
+    EndHost,
+    LaunchHost,
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
     TerminateHost,
 )
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import HostProvisioned, HostTerminated, TrafficShifted
+from simulator.rollout.events import TrafficShifted
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -76,6 +79,8 @@ class DockerFleet(Fleet):
         self._done: set[tuple[str, str]] = set()
         self._deployments: dict[str, tuple[dict[str, Any], Bundle]] = {}
         self._watched_starts: frozenset[str] = frozenset()
+        self._silent: set[str] = set()
+        """Hosts that their pools let go: what their agents still say is not heard, as on a machine that shuts down."""
         self._lanes: Lanes | None = None
         self._balancer: HaproxyBalancer | None = None
         self._traffic: Traffic | None = None
@@ -131,6 +136,21 @@ class DockerFleet(Fleet):
             users=scenario.fleet.users,
             bundles=bundles_tar(bundles.values()),
             service=Service(listening, port, self._commands, from_bucket(scenario)),
+        )
+        self._arrivals = Arrivals(
+            scenario=scenario,
+            network=network,
+            hosts=hosts,
+            boot=self._boot,
+            roster=self._roster,
+            reports=self._reports,
+            faults=self._faults,
+            commands=self._commands,
+            balancer=self._balancer,
+            lanes=self._lanes,
+            emit=self._emit,
+            in_thread=self._in_thread,
+            changed=self._in_service_changed,
         )
         self._service_faults = ServiceFaults(self._balancer, self._commands, self._lanes.beside)
         boots += [partial(self._boot, plan) for plan in self._roster.plans]
@@ -228,6 +248,8 @@ class DockerFleet(Fleet):
         if key in self._done:
             return
         self._done.add(key)
+        if isinstance(command, EndHost):
+            self._silent.add(command.host)
         if isinstance(command, ShiftTraffic):
             self._all_lanes().beside(partial(self._shift, command))
         elif (carrier := _CARRIERS.get(type(command))) is not None:
@@ -250,6 +272,9 @@ class DockerFleet(Fleet):
         if said is not None:
             self._reports.not_registered(command, said)
 
+    async def _arrive_or_leave(self, command: Command) -> None:
+        await self._arrivals.perform(command)
+
     async def _offer(self, command: RunLifecycleEvent) -> None:
         specification, bundle = self._deployments[command.deployment_id]
         if self._faults.needs_preparation(command.host, command.name, bundle):
@@ -265,43 +290,6 @@ class DockerFleet(Fleet):
 
         # The wait for requests under way must not hold up a fault that strikes the host meanwhile.
         self._all_lanes().beside(drain)
-
-    async def _provision(self, command: ProvisionHost) -> None:
-        host = command.host
-        plan = self._roster.add(host, self._network.hosts_max)
-        self._reports.forget(host)
-        self._faults.arrived(host)
-        self._commands.register(host)
-        await self._in_thread(partial(self._boot, plan))
-        if self._balancer is not None:
-            await self._balancer.add(host, self._network.host(plan.index))
-
-        asked = self._roster.asked(host)
-
-        async def up() -> None:
-            await asked.wait()
-            self._emit(lambda id, at_ms: HostProvisioned(id, at_ms, command.id, command.deployment_id, host))
-
-        # A host whose agent never asks for work is never there; until then it can be struck, and terminated.
-        self._all_lanes().beside(up)
-
-    async def _terminate(self, command: TerminateHost) -> None:
-        host = command.host
-        if not command.keep:
-            await self._end(host)
-        elif self._balancer is not None:
-            await self._balancer.deregister(host)
-        self._roster.leave(host)
-        self._in_service_changed()
-        self._emit(lambda id, at_ms: HostTerminated(id, at_ms, command.id, command.deployment_id, host))
-
-    async def _end(self, host: str) -> None:
-        """The host goes: out of the balancer, and its container. One that is not there is as good."""
-        if self._balancer is not None:
-            await self._balancer.remove(host)
-        self._faults.left(host)
-        await self._in_thread(partial(self._hosts.remove, host))
-        self._roster.remove(host)
 
     async def _shift(self, command: ShiftTraffic) -> None:
         await self._the_balancer().shift(command.hosts, command.percent)
@@ -336,6 +324,8 @@ class DockerFleet(Fleet):
 
     async def acknowledged(self, command: HostCommand) -> None:
         """An agent begins a command. What is to strike it in the midst of a watched one strikes before it goes on."""
+        if command.host in self._silent:
+            return
         self._reports.started(command)
         if command.name in self._watched_starts:
             await self._handled(command.host)
@@ -353,6 +343,8 @@ class DockerFleet(Fleet):
     def completed(self, command: HostCommand, completion: Completion) -> None:
         """An agent ended a command. The disk is put right before the host gets its next one."""
         host, bundle = command.host, self._deployments[command.deployment_id][1]
+        if host in self._silent:
+            return
         if self._faults.needs_restoring(host, command.name, bundle):
             self._lane(host, partial(asyncio.to_thread, self._faults.restore, host, command.name, bundle))
         self._reports.completed(command, completion)
@@ -392,7 +384,6 @@ _CARRIERS: dict[type[Command], Callable[[DockerFleet, Any], Awaitable[None]]] = 
     RunLifecycleEvent: DockerFleet._offer,
     BlockTraffic: DockerFleet._block,
     AllowTraffic: DockerFleet._allow,
-    ProvisionHost: DockerFleet._provision,
-    TerminateHost: DockerFleet._terminate,
+    **dict.fromkeys((ProvisionHost, TerminateHost, LaunchHost, EndHost), DockerFleet._arrive_or_leave),
 }
 """What is done at a host, by the command."""

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet.agent.layout import ROOT_DIR
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 BOOT: Final = f"{HOME}/boot"
+EXITED: Final = "/var/lib/drydeploy/user_data"
+"""Where a host keeps the exit code of its user data script."""
 PIDS_MAX: Final = 2048
 """A script that forks for ever strikes its own host, not the laptop."""
 LOG_MAX: Final = {"max-size": "4m", "max-file": "1"}
@@ -53,11 +56,12 @@ USER_NAME: Final = re.compile(r"^[a-z_][a-z0-9_-]{0,31}$")
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """One host to be made. `files`: content by absolute path."""
+    """One host to be made. `files`: content by absolute path. `user_data`: a script that runs on the first boot."""
 
     name: str
     index: int
     files: Mapping[str, str]
+    user_data: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,7 @@ def _boot_files(plan: HostPlan, users: Iterable[str], service: Service, needs: N
         f"{BOOT}/signer.pem": service.commands.certificate_pem,
         f"{BOOT}/users": "".join(f"{user}\n" for user in users).encode(),
         f"{BOOT}/files/.keep": b"",
+        **({f"{BOOT}/user_data": plan.user_data.read_bytes()} if plan.user_data else {}),
         **({f"{BOOT}/clock": b""} if needs.clock else {}),
         **{f"{BOOT}/files{path}": content.encode() for path, content in plan.files.items()},
     }

@@ -20,7 +20,7 @@ def refuse(scenario: Scenario) -> list[str]:
 
 
 def _too_many_hosts(scenario: Scenario) -> list[str]:
-    count = len(scenario.fleet.named_hosts())
+    count = len(scenario.named_hosts())
     replaced = _replaced(scenario)
     if count + replaced <= HOSTS_MAX:
         return []
@@ -32,7 +32,7 @@ def _replaced(scenario: Scenario) -> int:
     """How many hosts a blue/green deployment provisions: there are as many twice, until the old ones have gone."""
     if scenario.standing_by():
         return 0
-    named = scenario.fleet.named_hosts()
+    named = scenario.named_hosts()
     if scenario.compute_platform != SERVER:
         return len(named)
     asked = [(deploy, scenario.group_of(deploy)) for deploy in scenario.deploy]
@@ -83,7 +83,7 @@ def _full_disks(scenario: Scenario) -> list[str]:
     """A disk that can be filled is memory: it must not be too much, and does not outlast a loss of power."""
     if not any(fault.do.disk is not None for fault in scenario.faults):
         return []
-    hosts = len(scenario.fleet.named_hosts()) + _replaced(scenario)
+    hosts = len(scenario.named_hosts()) + _replaced(scenario)
     archives = [len(pack(name, revision.bundle).content) for name, revision in scenario.revisions.items()]
     size = hosts * Needs.of(scenario, archives).disk_bytes
     too_large = [
@@ -108,7 +108,8 @@ def _users(scenario: Scenario) -> list[str]:
 
 
 def _files(scenario: Scenario) -> list[str]:
-    paths = {path for host in scenario.fleet.named_hosts() for path in host.files}
+    paths = {path for host in scenario.named_hosts() for path in host.files}
+    paths.update(path for pool in scenario.pools.values() for path in pool.image.files)
     return [
         f"fleet.files: `{path}` is not an absolute path of a file"
         for path in sorted(paths)
@@ -117,7 +118,7 @@ def _files(scenario: Scenario) -> list[str]:
 
 
 def _same_name(scenario: Scenario) -> list[str]:
-    names = [host.name.lower() for host in scenario.fleet.named_hosts()]
+    names = [host.name.lower() for host in scenario.named_hosts()]
     return [
         f"fleet.hosts: {name} is there in more than one spelling; host names differ by more than their case"
         for name in sorted({name for name in names if names.count(name) > 1})

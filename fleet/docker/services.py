@@ -241,7 +241,6 @@ class DockerServices(DockerFleet):
             self._sides.settle(command.deployment_id)
         self._emit(lambda id, at_ms: TrafficShifted(id, at_ms, command.id, command.deployment_id))
 
-    @override
     async def _terminate(self, command: TerminateHost) -> None:
         await self._end_sides(self._sides.leave(command.deployment_id), keep=command.keep)
         self._emit(lambda id, at_ms: HostTerminated(id, at_ms, command.id, command.deployment_id, command.host))

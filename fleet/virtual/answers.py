@@ -24,7 +24,8 @@ def answer_of(host: VirtualHost, balancer: Balancer) -> Answer:
             return Answer(timed_out(check.timeout), False, host.serves.name, False, answers_ms, lost)
         return Answer(str(status), status == check.status, host.serves.name, False, answers_ms, lost)
     serves, answers_ms = host.serves.name, host.serves.behaves.latency + far_ms
-    status, well = host.serves.answers(check.path), host.serves.answers(user_path) < 400
+    has = host.disk.has
+    status, well = host.serves.answers(check.path, has), host.serves.answers(user_path, has) < 400
     well = well and far_ms <= _USER_TIMEOUT_MS
     late = far_ms > check.timeout
     for fault, strikes in host.health_faults.values():

@@ -13,10 +13,9 @@ from typing import cast
 from typing_extensions import override
 
 from fleet.balancer.virtual import Answer, Schedule, VirtualBalancer
-from fleet.balancer.words import registration_refused
 from fleet.base import INVALID_SIGNATURE, Fleet, MakeEvent, stands_already
 from fleet.figures import Figures
-from fleet.virtual import faults, service_faults
+from fleet.virtual import faults, host_events, service_faults
 from fleet.virtual.answer_times import AnswerTimes, figures_of
 from fleet.virtual.answers import answer_of
 from fleet.virtual.draws import mix, stream
@@ -32,6 +31,8 @@ from simulator.rollout.commands import (
     AllowTraffic,
     BlockTraffic,
     Command,
+    EndHost,
+    LaunchHost,
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
@@ -42,15 +43,12 @@ from simulator.rollout.events import (
     AgentRefused,
     Diagnostics,
     Event,
-    HostProvisioned,
-    HostTerminated,
     LifecycleEventCompleted,
-    LifecycleEventStarted,
     TrafficMeasured,
     TrafficShifted,
 )
 from simulator.rollout.quick import quick
-from simulator.rollout.statuses import EventStatus, LifecycleErrorCode
+from simulator.rollout.statuses import EventStatus
 
 _DRAINING_MS = (20, 400)
 """How long the requests that are under way when a host is taken out go on, at most."""
@@ -121,39 +119,51 @@ class VirtualFleet(Fleet):
         elif type(command) is AllowTraffic:
             self._allow(command)
         elif isinstance(command, ProvisionHost):
-            self._provision(command)
+            self._bring_up(command.host, partial(host_events.provisioned, command))
         elif isinstance(command, TerminateHost):
-            self._terminate(command)
+            self._take_down(command.host, partial(host_events.terminated, command), keep=command.keep)
+        elif isinstance(command, LaunchHost):
+            self._bring_up(command.host, partial(host_events.launched, command, self._scenario.image_of(command.host)))
+        elif isinstance(command, EndHost):
+            self._take_down(command.host, partial(host_events.ended, command), silent=True)
         elif isinstance(command, ShiftTraffic):
             self._the_balancer().shift(command.hosts, command.percent, self.now_ms)
             self.schedule(self.now_ms, lambda id, at: TrafficShifted(id, at, command.id, command.deployment_id))
 
-    def _provision(self, command: ProvisionHost) -> None:
-        draws = stream(self._seed, command.host)
-        low, high = _BOOT_MS
-        self._called_off.discard(command.host)
+    def _bring_up(self, name: str, tell: host_events.Happens) -> None:
+        """A new host boots, from its pool's image where it has a pool, and runs the image's user data."""
+        self._called_off.discard(name)
+        new, image = self._scenario.pool_host(name, ""), self._scenario.image_of(name)
+        behaves = image.user_data.behaves if image.user_data else None
 
         def up(event_id: int, at_ms: int) -> Event | None:
-            if command.host in self._called_off:
+            if name in self._called_off or (behaves and behaves.hangs):
                 return None
-            if command.host in self.hosts:
-                raise stands_already(command.host)
-            host = VirtualHost(command.host, self._seed, self.disks.disk(self._scenario.fleet.files), {}, None)
-            self.hosts[command.host] = host
+            if name in self.hosts:
+                raise stands_already(name)
+            disk = self.disks.disk((*new.files, *(behaves.leaves if behaves else ())))
+            host = self.hosts[name] = VirtualHost(name, self._seed, disk, {}, None)
             if self.balancer:
-                self.balancer.add(host.name, self._answer(host), in_service=False, in_group=False)
-            return HostProvisioned(event_id, at_ms, command.id, command.deployment_id, command.host)
+                self.balancer.add(name, self._answer(host), in_service=False, in_group=False)
+            return tell(event_id, at_ms)
 
-        self.schedule(self.now_ms + low + draws % (high - low), up)
+        low, high = _BOOT_MS
+        boots_ms = image.boots or low + stream(self._seed, name) % (high - low)
+        self.schedule(self.now_ms + boots_ms + (behaves.lasts if behaves else 0), up)
 
-    def _terminate(self, command: TerminateHost) -> None:
-        if command.host not in self.hosts:
-            self._called_off.add(command.host)
+    def _take_down(self, name: str, tell: host_events.Happens, *, keep: bool = False, silent: bool = False) -> None:
+        """`silent`: out of the balancer first, and from then on its agent says nothing, as where a pool does it."""
+        if name not in self.hosts:
+            self._called_off.add(name)
+        elif silent:
+            if self.balancer:
+                self.balancer.deregister(name, self.now_ms)
+            self.crash(self.hosts[name])
 
         def gone(event_id: int, at_ms: int) -> Event:
-            if not command.keep:
-                self._end(command.host, at_ms)
-            return HostTerminated(event_id, at_ms, command.id, command.deployment_id, command.host)
+            if not keep:
+                self._end(name, at_ms)
+            return tell(event_id, at_ms)
 
         self.schedule(self.now_ms + _TERMINATE_MS, gone)
 
@@ -174,14 +184,7 @@ class VirtualFleet(Fleet):
         if not self.service.refuses:
             self._the_balancer().register(command.host, self.now_ms, command.id)
             return
-        refused = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, registration_refused(command.host))
-        self.schedule(
-            self.now_ms,
-            lambda id, at_ms: LifecycleEventCompleted(
-                *(id, at_ms, command.id, command.deployment_id, command.host),
-                *(lifecycle.ALLOW_TRAFFIC, EventStatus.FAILED, at_ms, refused),
-            ),
-        )
+        self.schedule(self.now_ms, partial(host_events.not_registered, command))
 
     def _block(self, command: BlockTraffic) -> None:
         began_ms = self.now_ms
@@ -190,14 +193,7 @@ class VirtualFleet(Fleet):
         draw = mix(self.hosts[command.host].draws, stream(self._seed, command.id))
         draining = self._scenario.balancer.draining if self._scenario.balancer else 0
         lasts_ms = self.service.draining_ms() or min(low + draw % (high - low), draining)
-
-        def drained(event_id: int, at_ms: int) -> Event:
-            return LifecycleEventCompleted(
-                *(event_id, at_ms, command.id, command.deployment_id, command.host),
-                *(lifecycle.BLOCK_TRAFFIC, EventStatus.SUCCEEDED, began_ms),
-            )
-
-        self.schedule(began_ms + lasts_ms, drained)
+        self.schedule(began_ms + lasts_ms, partial(host_events.drained, command, began_ms))
 
     def _take_up(self, host: VirtualHost, command: RunLifecycleEvent) -> None:
         """The agent begins the command in hand."""
@@ -205,7 +201,7 @@ class VirtualFleet(Fleet):
         lasts_ms, outcome = self._workshops[command.deployment_id].work(host, command.name)
         began_ms = self.now_ms
         if lasts_ms >= self._start_limit_ms or command.name in self._watched_starts:
-            self.schedule(began_ms, partial(_started, command))
+            self.schedule(began_ms, partial(host_events.started, command))
         self._complete_at(began_ms + lasts_ms, host, command, outcome, began_ms)
 
     def _complete_at(
@@ -393,7 +389,3 @@ class VirtualFleet(Fleet):
         if known := undone.deployment_id in self.book:
             self.schedule(self.now_ms, partial(self.book.compare, undone.deployment_id, self.hosts))
         return known
-
-
-def _started(command: RunLifecycleEvent, event_id: int, at_ms: int) -> Event:
-    return LifecycleEventStarted(event_id, at_ms, command.id, command.deployment_id, command.host, command.name)

@@ -155,7 +155,11 @@ class _Run:
     async def _before(self, clock: RealClock) -> None:
         """Deploy what is to be running before time 0. Raises FleetError if that fails."""
         scenario = self._scenario
-        before = {group.name: running for group in scenario.all_groups if (running := scenario.running_in(group))}
+        before = {
+            group.name: running
+            for group in scenario.all_groups
+            if (running := scenario.running_in(group)) and scenario.members(group)
+        }
         if not before or isinstance(self._fleet, DockerServices):
             return  # what has the traffic of a service before is there as soon as the fleet has started
         plain = {"strategy": "in-place", "deployment_config": None, "auto_rollback": (), "alarms": (), "running": None}
@@ -177,7 +181,7 @@ class _Run:
         )
         journal = Journal(header_of(scenario, self._fleet.name, self._seed, "", ""), None)
         standing_by = self._scenario.standing_by()
-        hosts = [host for host in scenario.fleet.named_hosts() if host.name not in standing_by]
+        hosts = [host for host in scenario.named_hosts() if host.name not in standing_by]
         rehearsal = Rehearsal(scenario, self._seed, self._fleet, clock, journal, hosts=hosts)
         await self._guarded(clock.play(rehearsal))
         for rollout in rehearsal.rollouts:

@@ -16,7 +16,7 @@ from typing import Protocol
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
 from scenarios.host_faults import ClockFault, NetworkFault
-from scenarios.model import NO_REVISION, Effect, Fault, NamedHost
+from scenarios.model import NO_REVISION, Effect, Fault, NamedHost, Where
 from scenarios.words import duration_text
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
@@ -31,6 +31,8 @@ Later = Callable[[int, Callable[[], None]], None]
 
 _CERTAIN = 1 << 64
 """What a draw is always below."""
+_THE_RUN = ""
+"""Stands for a host where a fault strikes none, and pools have none yet."""
 
 
 class Afflicted(Protocol):
@@ -53,6 +55,8 @@ class _Scripted:
     trigger: Trigger
     selected: frozenset[str]
     due: bool = False
+    done: bool = False
+    """Whether somebody has done what he does with a pool: once, however often its moment comes."""
     struck: set[str] = field(default_factory=set)
 
     @property
@@ -109,10 +113,15 @@ class Faults:
         self.watched_starts = frozenset(events[True])
         """The lifecycle events of which `begun` wants to hear."""
 
-    def joined(self, host: str, rollout: Rollout, tags: dict[str, str]) -> None:
+    def left(self, host: str) -> None:
+        """A host is gone: nothing strikes it any more."""
+        self._carries.pop(host, None)
+
+    def joined(self, host: str, rollout: Rollout, as_launched: Callable[[str, str], NamedHost]) -> None:
         """A new host is there: a fault that selects it selects it from now on.
 
-        `random` draws as many of a deployment's new hosts as of those that were there before.
+        `random` draws as many of a deployment's new hosts as of those that were there before. `as_launched`: what a
+        host of this name is in this zone.
         """
         if not self._scripted:
             return
@@ -120,12 +129,24 @@ class Faults:
         drawn = self._among_new.get(rollout.deployment_id)
         if drawn is None:
             stages = [stage for stage in rollout.stages if isinstance(stage, Provision)]
-            new = [NamedHost(member.name, member.zone, tags, {}) for stage in stages for member in stage.hosts]
+            new = [as_launched(member.name, member.zone) for stage in stages for member in stage.hosts]
             drawn = [_select(each.fault, new, self._seed, number) for number, each in enumerate(self._scripted)]
             self._among_new[rollout.deployment_id] = drawn
         for scripted, chosen in zip(self._scripted, drawn, strict=True):
             if host in chosen:
                 scripted.selected |= {host}
+
+    def launched(self, host: NamedHost) -> None:
+        """A host that a pool has launched is there; `random` is not for such a one."""
+        if not self._scripted:
+            return
+        self._carries[host.name] = NO_REVISION
+        for scripted in self._scripted:
+            if scripted.fault.where.random is None:
+                scripted.selected |= _select(scripted.fault, [host], self._seed, scripted.number)
+        for scripted in self._scripted:
+            if scripted.trigger.on_launch(host.pool):
+                self._due(scripted)
 
     def begin_alarms(self) -> None:
         """Before the first deployment: the alarms that are active from the start."""
@@ -160,7 +181,7 @@ class Faults:
             if (
                 scripted.in_the_midst == in_the_midst
                 and scripted.trigger.on_event(event, host, deployment)
-                and scripted.selects(host, self._carries[host])
+                and scripted.selects(host, self._carries.get(host, NO_REVISION))
             ):
                 self._strike(scripted, [host], event=event, deployment=deployment)
 
@@ -195,6 +216,8 @@ class Faults:
     def _due(self, scripted: _Scripted) -> None:
         scripted.due = True
         hosts = [host for host, revision in self._carries.items() if scripted.selects(host, revision)]
+        if not hosts and scripted.fault.do.at_no_host and scripted.fault.where == Where():
+            hosts = [_THE_RUN]
         if hosts:
             self._strike(scripted, hosts)
 
@@ -203,8 +226,9 @@ class Faults:
     ) -> None:
         """Strike those of the hosts for which the dice fall so. `deployment`: in which the event was entered."""
         hosts = self._drawn(scripted, hosts, deployment)
-        if not hosts:
+        if not hosts or scripted.done:
             return
+        scripted.done = scripted.fault.do.pool is not None
         scripted.struck.update(hosts)
         effect = scripted.fault.do
         told = () if effect.at_no_host else hosts

@@ -114,6 +114,8 @@ def moment(when: When) -> str:
         return f"when somebody is asked before {when.gate}"
     if when.at is not None:
         return f"at {duration_text(when.at)}"
+    if when.launched is not None:
+        return f"when {when.launched} has launched a host"
     if when.request is not None:
         return f"at request {when.request} of the users"
     if when.weight is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fleet.base import Emit, Fleet
 from scenarios.model import NamedHost, Scenario
@@ -11,6 +11,7 @@ from simulator.control.closing import Closing
 from simulator.control.generations import Generations
 from simulator.control.groups import Groups
 from simulator.control.invariants import Invariants
+from simulator.control.pools import PoolsInHand
 from simulator.control.promotions import Promotions
 from simulator.control.requests import Requests
 from simulator.control.timers import Timers
@@ -28,7 +29,14 @@ class Memory:
     """When the balancer first found a host healthy."""
 
     def __init__(
-        self, scenario: Scenario, seed: int, fleet: Fleet, driver: Driver, hosts: Sequence[NamedHost], emit: Emit
+        self,
+        scenario: Scenario,
+        seed: int,
+        fleet: Fleet,
+        driver: Driver,
+        hosts: Sequence[NamedHost],
+        emit: Emit,
+        later: Callable[[int, Callable[[], None]], None],
     ) -> None:
         self.rollouts: list[Rollout] = []
         self.notifications: list[Notify] = []
@@ -46,7 +54,9 @@ class Memory:
         self.requests = Requests(scenario)
         self._timers = Timers(driver, self._by_id)
         self._generations = Generations(host.name for host in hosts)
-        self._turnstile = Turnstile() if len(scenario.all_groups) > 1 else None
+        self._turnstile = Turnstile() if len(scenario.all_groups) > 1 or scenario.pools else None
+        world = scenario, self.groups, hosts, seed, fleet, emit, later
+        self.pools = PoolsInHand(*world) if scenario.pools else None
         self._closing = Closing(fleet, driver)
 
     def remember(self, other: Memory) -> None:
@@ -61,6 +71,8 @@ class Memory:
         self.requests.remember(other.requests)
         self._generations.remember(other._generations)
         self._closing.remember(other._closing)
+        if self.pools is not None and other.pools is not None:
+            self.pools.remember(other.pools)
 
 
 _TAKEN = (

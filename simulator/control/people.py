@@ -73,6 +73,12 @@ class People:
             line.said = True
             self._promotions.answer(environment, OPERATOR, yes=yes)
 
+    def launched(self, pool: str) -> None:
+        """A host that this pool has launched is there."""
+        for line in self._lines:
+            if line.trigger.on_launch(pool):
+                self._say(line)
+
     def _say(self, line: _Line, about: Rollout | None = None) -> None:
         """Say it to its group's deployment, to the one that brought the moment, or to the newest; or at a gate."""
         action = line.action

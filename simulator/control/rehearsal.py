@@ -20,6 +20,7 @@ from simulator.control.analysis import Analyses
 from simulator.control.asking import Asking
 from simulator.control.crash import ControllerCrash, crashes
 from simulator.control.faults import Afflicted, Faults
+from simulator.control.groups import NOBODY, Folded
 from simulator.control.happened import Happened
 from simulator.control.journal import Book
 from simulator.control.memory import Memory
@@ -36,9 +37,12 @@ from simulator.rollout.commands import (
     BlockTraffic,
     Command,
     CreateDeployment,
+    EndHost,
     EnterEnvironment,
     Finish,
+    GiveUpLaunching,
     HostCommand,
+    LaunchHost,
     Notify,
     ProvisionHost,
     RunLifecycleEvent,
@@ -59,8 +63,11 @@ from simulator.rollout.events import (
     GateAnswered,
     GateTimerFired,
     HealthCheckReported,
+    HostEnded,
+    HostLaunched,
     HostProvisioned,
     LifecycleEventStarted,
+    PoolEvent,
     PromotionRequested,
     TimerFired,
     TrafficMeasured,
@@ -88,10 +95,10 @@ class Rehearsal(Memory):
         stays: bool = False,
     ) -> None:
         """`hosts`: the scenario's, where they are already known by name."""
-        hosts = hosts or scenario.targets()
+        hosts = scenario.targets() if hosts is None else hosts
         agenda = Agenda(driver)
         self._emit, self._later = agenda.emit, agenda.later
-        super().__init__(scenario, seed, fleet, driver, hosts, self._emit)
+        super().__init__(scenario, seed, fleet, driver, hosts, self._emit, self._later)
         self.scenario, self._seed = scenario, seed
         self._fleet, self._driver, self._journal = fleet, driver, journal
         self.done = False
@@ -106,7 +113,8 @@ class Rehearsal(Memory):
         self._analyses = Analyses(scenario, fleet, driver.at)
         running = scenario.fleet.running
         self.crash = ControllerCrash(self, fleet, self._later) if crashes(scenario) else None
-        controllers: dict[str, Afflicted | None] = {"alarm": self._alarms, "controller": self.crash}
+        controllers: dict[str, Afflicted | None]
+        controllers = {"alarm": self._alarms, "controller": self.crash, "pool": self.pools}
         self._faults = Faults(faults_of(scenario), hosts, running, seed, fleet, controllers, self._emit, self._later)
         self._asking = Asking(
             *(scenario, seed, self.groups, self._alarms, self.promotions, self.requests, self._generations),
@@ -154,12 +162,14 @@ class Rehearsal(Memory):
     def handle(self, event: Event) -> None:
         """Take one event: journal, fold, check, tell, carry out."""
         self._journal.write(event)
-        number = 0
-        for rollout, commands in self._fold(event):
+        folded, number = self._fold(event), 0
+        if self.pools is not None:
+            folded = self.pools.beside(event, folded)
+        for rollout, commands in folded:
             self._handled(event, commands, rollout)
             number += len(commands)
         if self.scenario.environments:
-            self._promote(event, number)
+            self._promote(event, number if self.pools is None else self.pools.answered)
 
     def _promote(self, event: Event, number: int) -> None:
         """What came of an event for a revision on its way; `number` commands have been given already."""
@@ -175,40 +185,45 @@ class Rehearsal(Memory):
         for observer in self._observers:
             observer(event, commands, rollout)
         if type(event) is HostProvisioned and rollout is not None:
-            self._faults.joined(event.host, rollout, self.scenario.fleet.tags)
+            self._faults.joined(event.host, rollout, self.scenario.pool_host)
+        elif isinstance(event, HostLaunched) and self.pools is not None:
+            self._launched(self.pools.host(event))
         for command in commands:
             _CARRIERS[type(command)](self, command)
         if rollout is None:
-            if type(event) is DeploymentNotCreated:
+            if isinstance(event, DeploymentNotCreated | PoolEvent):
                 self._go_on()
             return
+        if self.pools is not None:
+            self.pools.check(event, commands)
         if self._turnstile is not None:
             for waiting in self._turnstile.leave(concerned(event, rollout)):
-                self._fleet.perform(waiting)
+                if self.pools is None or self.pools.reaches(waiting):
+                    self._fleet.perform(waiting)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
         if rollout.status is not self._status.get(rollout.deployment_id):
-            self._status_changed(rollout, commands)
+            self._status_changed(event, rollout, commands)
 
-    def _status_changed(self, rollout: Rollout, commands: Sequence[Command]) -> None:
+    def _status_changed(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
         name = rollout.deployment_id
         if name not in self.groups.active:
             return  # it ended before
         self._status[name] = rollout.status
         if rollout.ended:
-            self._end_deployment(rollout, commands)
+            self._end_deployment(event, rollout, commands)
         else:
             self._reached(rollout)
 
-    def _fold(self, event: Event) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
+    def _fold(self, event: Event) -> Folded:
         """The event in every deployment that it concerns, one after the other; or in none."""
         if isinstance(event, DeploymentEvent):
             rollout = self.groups.active.get(event.deployment_id) or self._by_id[event.deployment_id][0]
             return ((rollout, rollout.handle(event)),)
-        if isinstance(event, HealthCheckReported | AlarmChanged):
+        if isinstance(event, HealthCheckReported | AlarmChanged | HostEnded):
             if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
                 self.first_in_service_ms = event.at_ms
-            return self._fold_everywhere(event)
+            return self.groups.fold(event)
         if isinstance(event, DeploymentCreated):
             return (self._create(event),)
         if isinstance(event, DeploymentNotCreated):
@@ -224,23 +239,7 @@ class Rehearsal(Memory):
         elif isinstance(event, DisksCompared):
             self.disks.append(event)
             self.done = self._closing.compared()
-        return _NOBODY
-
-    def _fold_everywhere(
-        self, event: HealthCheckReported | AlarmChanged
-    ) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
-        """What concerns no deployment by name. Of several the balancer's word is for those that have the host."""
-        actives = tuple(self.groups.active.values())
-        if len(actives) > 1 and isinstance(event, HealthCheckReported):
-            actives = tuple(each for each in actives if event.host in each.hosts and each.deployment.with_balancer)
-        if len(actives) < 2:
-            return tuple((rollout, rollout.handle(event)) for rollout in actives) or _NOBODY
-        folded, number = [], 0
-        for rollout in actives:
-            commands = rollout.handle(event, first=number)
-            number += len(commands)
-            folded.append((rollout, commands))
-        return folded
+        return NOBODY
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
         deployment = event.deployment
@@ -254,6 +253,8 @@ class Rehearsal(Memory):
         name = deployment.deployment_id
         self._by_id[name] = rollout, len(self.rollouts)
         self.groups.begin(rollout)
+        if self.pools is not None:
+            self.pools.begins(deployment)
         if by_user and deployment.last_success is not None:
             self._fleet.remember_disks(deployment)
         self._fleet.begin(deployment)
@@ -294,25 +295,24 @@ class Rehearsal(Memory):
         self._hear(lambda trigger: trigger.on_weight(command.percent, ordinal), self._by_id[command.deployment_id][0])
 
     def _perform(self, command: Command) -> None:
+        if self.pools is not None and not self.pools.reaches(command):
+            return
         if self._watched and isinstance(command, HostCommand):
             self._entering(command)
         if self._turnstile is None or self._turnstile.enter(command, self._by_id[command.deployment_id][0]):
             self._fleet.perform(command)
 
-    def _start_analysis(self, command: StartAnalysis) -> None:
-        self._analyses.start(command, self._by_id[command.deployment_id][0])
-
-    def _notify(self, command: Notify) -> None:
-        self.notifications.append(command)
+    def _carry_in_pool(self, command: LaunchHost | EndHost) -> None:
+        if isinstance(command, EndHost):
+            self._faults.left(command.host)
+        if self.pools is not None:
+            self.pools.carry(command)
 
     def _create_later(self, command: CreateDeployment) -> None:
         deployment = command.deployment
         self._emit(
             lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._generations.fresh(deployment))
         )
-
-    def _start_timer(self, command: StartTimer) -> None:
-        self._timers.start(command)
 
     def _entering(self, command: HostCommand | ShiftTraffic) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
@@ -325,10 +325,13 @@ class Rehearsal(Memory):
 
     # -- deployments, one after the other or side by side -------------------------------------------------------
 
-    def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
+    def _end_deployment(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
         deployment = rollout.deployment
         group = self.groups.end(rollout)
-        group.reserved = any(isinstance(command, CreateDeployment) for command in commands)
+        undone = any(isinstance(command, CreateDeployment) for command in commands)
+        group.reserved = group.reserved or undone
+        if self.pools is not None:
+            self._handled(event, self.pools.over(event, rollout, undone=undone), None)
         self._reached(rollout)
         if deployment.rollback_of is not None:
             self._closing.compare(self._by_id[deployment.rollback_of][0].deployment)
@@ -341,11 +344,11 @@ class Rehearsal(Memory):
 
     def _go_on(self) -> None:
         """Where nothing is under way any more: the next deployment in turn, or the end."""
-        if self._asking.busy or self.groups.busy or self.promotions.busy:
+        if self._asking.busy or self.groups.busy or self.promotions.busy or (self.pools and self.pools.busy):
             return
         if (wish := self.requests.next_queued(THROUGH_ENVIRONMENTS) or self.requests.next_in_turn()) is not None:
             self._asking.ask(wish)
-        elif self.requests.waits:
+        elif self.requests.waits or (self.pools is not None and self.pools.waits):
             return
         elif self.stays:
             self.staying = True
@@ -365,30 +368,30 @@ class Rehearsal(Memory):
         for wish in self.requests.hear(brings):
             self._asking.ask(wish)
 
-    def _enter(self, command: EnterEnvironment) -> None:
-        self._asking.ask(self.promotions.enter(command), command.id)
-
     def _ask_at_gate(self, command: AskAtGate) -> None:
         self._faults.asked(command.environment)
         self._people.asked(command.environment)
         for wish in self.requests.hear(lambda trigger: trigger.on_gate(command.environment)):
             self._asking.ask(wish)
 
-
-_NOBODY: tuple[tuple[None, tuple[Command, ...]], ...] = ((None, ()),)
-"""No deployment, and nothing to do."""
+    def _launched(self, host: NamedHost) -> None:
+        self._faults.launched(host)
+        self._people.launched(host.pool)
+        for wish in self.requests.hear(lambda trigger: trigger.on_launch(host.pool)):
+            self._asking.ask(wish)
 
 
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     **dict.fromkeys((RunLifecycleEvent, BlockTraffic, AllowTraffic), Rehearsal._perform),
     **dict.fromkeys((ProvisionHost, TerminateHost), Rehearsal._perform),
     ShiftTraffic: Rehearsal._shift,
-    StartAnalysis: Rehearsal._start_analysis,
-    StartTimer: Rehearsal._start_timer,
-    Notify: Rehearsal._notify,
+    StartAnalysis: lambda run, command: run._analyses.start(command, run._by_id[command.deployment_id][0]),
+    StartTimer: lambda run, command: run._timers.start(command),
+    Notify: lambda run, command: run.notifications.append(command),
     CreateDeployment: Rehearsal._create_later,
-    Finish: lambda _run, _command: None,
-    EnterEnvironment: Rehearsal._enter,
+    **dict.fromkeys((LaunchHost, EndHost), Rehearsal._carry_in_pool),
+    **dict.fromkeys((GiveUpLaunching, Finish), lambda _run, _command: None),
+    EnterEnvironment: lambda run, command: run._asking.ask(run.promotions.enter(command), command.id),
     AskAtGate: Rehearsal._ask_at_gate,
     StartGateTimer: lambda run, command: run.promotions.start_timer(command),
 }

@@ -154,6 +154,9 @@ def _plain(scenario: Scenario) -> dict[str, Any]:
     for revision in data["revisions"].values():
         revision["bundle"] = Path(revision["bundle"]).name  # a journal is the same on every machine
         revision.pop("repository", None)
+    for pool in data.get("pools", {}).values():
+        if (user_data := pool.get("image", {}).get("user_data")) is not None:
+            user_data["script"] = Path(user_data["script"]).name
     for function in data.get("functions", {}).values():
         if function.get("handler"):
             function["handler"] = Path(function["handler"]).name

@@ -21,10 +21,12 @@ def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | N
 
     The revision's last deployment to the group that says anything has the word: it is good if that Succeeded, and bad
     if it Failed, if an alarm stopped it, or if it was rolled back. One that a person only stopped says nothing, and
-    neither does one that ended before it touched a host.
+    neither does one that ended before it touched a host, nor a pool's for a host that it has launched or lets go.
     """
     for rollout in reversed(rollouts):
         if (rollout.deployment.group, rollout.deployment.revision) != (group, revision):
+            continue
+        if rollout.deployment.creator.beside:
             continue
         if rollout.status is DeploymentStatus.SUCCEEDED:
             return None

@@ -110,6 +110,6 @@ def nobody(scenario: Scenario, group: Group) -> str:
     """Why a group has no hosts: what it asks for, and the tags that there are."""
     if not group.filters:
         return ""
-    tags = {f"{key}={value}": None for host in scenario.fleet.named_hosts() for key, value in host.tags.items()}
+    tags = {f"{key}={value}": None for host in scenario.named_hosts() for key, value in host.tags.items()}
     there = f"the tags that there are: {', '.join(sorted(tags)[:TAGS_NAMED_MAX])}" if tags else "no host has any tag"
     return f"no host matches {group.filters} ({there}{', …' * (len(tags) > TAGS_NAMED_MAX)})"

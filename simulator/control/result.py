@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -83,6 +83,8 @@ class RunResult:
     journal_sha256: str
     replay: str
     """The line that plays this run again."""
+    loops: Mapping[str, str] = field(default_factory=dict)
+    """The loops in which pools have launched, in words, by the id of the last launch deployment of each."""
     not_created: tuple[DeploymentNotCreated, ...] = ()
     """What was asked for while the group had a deployment under way: refused, or queued."""
     promotions: tuple[Promotion, ...] = ()

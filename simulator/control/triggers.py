@@ -17,6 +17,7 @@ class Trigger:
         self._status = when.status if when else None
         self._gate = when.gate if when else None
         self._weight = when.weight if when else None
+        self._launched = when.launched if when else None
         self._deployment = when.deployment if when else None
         self._host = when.host if when else None
         self._nth = when.nth if when else None
@@ -37,6 +38,10 @@ class Trigger:
     def on_status(self, status: str, deployment: int) -> bool:
         """Whether the n-th deployment's reaching this status brings it."""
         return self._status == status and self._in(deployment)
+
+    def on_launch(self, pool: str) -> bool:
+        """Whether a host that this pool has launched brings it."""
+        return self._launched is not None and self._launched == pool
 
     def on_gate(self, environment: str) -> bool:
         """Whether a person's being asked before this environment brings it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from simulator.control.reputation import known_bad
+from simulator.rollout.host import NEVER, Host
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import count, of_hosts
 from simulator.rollout.rollback import BACK_TO_BLUE
@@ -79,6 +80,21 @@ def _back_onto_bad(rollouts: Sequence[Rollout]) -> Iterator[str]:
                 )
 
 
+def _over(host: Host | None) -> bool:
+    """Whether a deployment, or a pool, has terminated the host, or it was kept and is no deployment's any more."""
+    return host is not None and (host.gone or host.ended_ms != NEVER)
+
+
+def _in_a_group(rollouts: Sequence[Rollout]) -> set[str]:
+    """The hosts that the deployments have left in their groups. One by a pool, or after it, is to some of them only."""
+    members: dict[str, set[str]] = {}
+    for rollout in rollouts:
+        group = members.setdefault(rollout.deployment.group, set())
+        group.difference_update(rollout.hosts)
+        group.update(target.name for target in rollout.aftermath)
+    return set().union(*members.values())
+
+
 def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
     """New hosts that nobody has terminated and that are not in the group: they run on, some of them with traffic."""
     left: dict[str, str] = {}
@@ -87,10 +103,9 @@ def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
             known = {target.name for target in rollout.deployment.targets}
             left |= {name: rollout.deployment_id for name in rollout.hosts if name not in known}
         if left:
-            left = {name: by for name, by in left.items() if not (name in rollout.hosts and rollout.hosts[name].gone)}
+            left = {name: by for name, by in left.items() if not _over(rollout.hosts.get(name))}
     if left:
-        last = {rollout.deployment.group: rollout for rollout in rollouts}
-        group = {target.name for rollout in last.values() for target in rollout.aftermath}
+        group = _in_a_group(rollouts)
         for asked_by in dict.fromkeys(left.values()):
             if names := [name for name, by in left.items() if by == asked_by and name not in group]:
                 yield (

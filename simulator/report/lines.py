@@ -12,8 +12,11 @@ from simulator.rollout.commands import (
     AskAtGate,
     Command,
     CreateDeployment,
+    EndHost,
     EnterEnvironment,
     Finish,
+    GiveUpLaunching,
+    LaunchHost,
     Notify,
     ProvisionHost,
     RunLifecycleEvent,
@@ -34,11 +37,15 @@ from simulator.rollout.events import (
     GateAnswered,
     GateTimerFired,
     HealthCheckReported,
+    HostEnded,
+    HostLaunched,
     HostProvisioned,
     HostTerminated,
+    LaunchTimedOut,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    PoolChanged,
     PromotionRequested,
     RevisionRefused,
     StopRequested,
@@ -206,6 +213,25 @@ def _terminated(event: HostTerminated, rollout: Rollout | None) -> Iterator[Line
     yield event.host, words.STOPPED, what
 
 
+def _pool_changed(event: PoolChanged, _: Rollout | None) -> Iterator[Line]:
+    held = f"; suspended: {', '.join(event.suspended)}" if event.suspended else ""
+    yield event.pool, words.RUNNING, f"is to have {words.count(event.desired, 'host')}{held}"
+
+
+def _launched(event: HostLaunched, _: Rollout | None) -> Iterator[Line]:
+    exited = event.user_data
+    ran = "" if exited is None else f"; its user data script exited with {exited}"
+    yield event.host, words.WARNING if exited else words.SUCCEEDED, f"launched by {event.pool}, its agent runs{ran}"
+
+
+def _ended(event: HostEnded, _: Rollout | None) -> Iterator[Line]:
+    yield event.host, words.STOPPED, f"terminated by {event.pool}"
+
+
+def _launch_timed_out(event: LaunchTimedOut, _: Rollout | None) -> Iterator[Line]:
+    yield event.host, words.WARNING, "did not come up within the time of a launch"
+
+
 def _shifted(event: TrafficShifted, _: Rollout | None) -> Iterator[Line]:
     yield event.deployment_id, words.SUCCEEDED, "the balancer sends traffic as it was asked"
 
@@ -253,6 +279,10 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     OperatorSpoke: _spoke,
     HostProvisioned: _provisioned,
     HostTerminated: _terminated,
+    PoolChanged: _pool_changed,
+    HostLaunched: _launched,
+    HostEnded: _ended,
+    LaunchTimedOut: _launch_timed_out,
     TrafficShifted: _shifted,
     AlarmChanged: _alarm,
     AnalysisEnded: _analysed,
@@ -321,9 +351,15 @@ def _decision(command: Command) -> Line | None:
             return command.environment, words.WAITING, f"the gate is shut: {command.why}"
         case CreateDeployment():
             return (
-                command.deployment_id,
+                command.deployment_id or command.deployment.group,
                 words.RUNNING,
                 f"creates {command.deployment.deployment_id}: {command.why}",
             )
+        case LaunchHost():
+            return command.pool, words.RUNNING, f"launches {command.host}: {command.why}"
+        case EndHost():
+            return command.pool, words.STOPPED, f"terminates {command.host}: {command.why}"
+        case GiveUpLaunching():
+            return command.pool, words.WARNING, command.why
         case _:
             return None

@@ -54,6 +54,12 @@ _OUTCOMES: Final[dict[Outcome, tuple[str, str]]] = {
     Outcome.INCONCLUSIVE: (WARNING, "inconclusive"),
 }
 """The sign and the sentence for what became of the last deployment that was asked for."""
+_BY_POOLS: Final[dict[Outcome, str]] = {
+    Outcome.SUCCEEDED: "nobody deployed anything, and what the pools did went well",
+    Outcome.FAILED: "nobody deployed anything, and what the pools did failed",
+    Outcome.INCONCLUSIVE: "nobody deployed anything, and neither did a pool",
+}
+"""The sentence where nobody has asked for a deployment."""
 
 
 _CONTROLS: Final = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
@@ -180,6 +186,8 @@ def headline(result: RunResult) -> tuple[str, str]:
     if result.outcome is Outcome.INCONCLUSIVE and _ends_with_a_rollback(result):
         sentence = "inconclusive: {revision} {ended} and was rolled back to {back}"
     asked = [rollout for rollout in result.rollouts if rollout.deployment.creator is Creator.USER]
+    if not asked:
+        sentence = _BY_POOLS.get(result.outcome, sentence)
     back = result.rollouts[-1].deployment.revision if result.rollouts else "nothing"
     ended, undone = _ended(asked[-1:]), _ended(result.rollouts[-1:])
     likewise = {"failed": "so did", "was stopped": "so was"}[ended]

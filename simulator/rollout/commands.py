@@ -108,6 +108,47 @@ class CreateDeployment(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class PoolCommand(Command):
+    """Something to be done in a pool. It is no deployment's: `deployment_id` is `""`."""
+
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchHost(PoolCommand):
+    """Launch a host in this zone, from the machine image of `image`. The fleet answers with HostLaunched.
+
+    `image`: the pool of the scenario whose image it is. `until_ms`: when its launch must be over, or is abandoned.
+    """
+
+    image: str
+    host: str
+    zone: str
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndHost(PoolCommand):
+    """Terminate a host of the pool. The fleet answers with HostEnded."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpLaunching(PoolCommand):
+    """Launch nothing more: so many launches in a row, `launches`, have failed alike. On AWS this never ends.
+
+    `event` is the lifecycle event at which they failed, `""` where the hosts never came to one; `reason` what was
+    said of the last one.
+    """
+
+    host: str
+    event: str
+    reason: str
+    launches: int
+
+
+@dataclass(frozen=True, slots=True)
 class EnterEnvironment(Command):
     """Create a deployment of this revision in an environment's group. It is of no deployment: its id there is `""`."""
 
@@ -160,6 +201,9 @@ COMMANDS: dict[str, type[Command]] = {
         StartTimer,
         Notify,
         CreateDeployment,
+        LaunchHost,
+        EndHost,
+        GiveUpLaunching,
         Finish,
         EnterEnvironment,
         AskAtGate,

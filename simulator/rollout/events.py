@@ -195,6 +195,49 @@ class HostTerminated(DeploymentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PoolEvent(Event):
+    """Something that happened to a pool of hosts (an EC2 Auto Scaling group)."""
+
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChanged(PoolEvent):
+    """Somebody has scaled a pool, or suspended or resumed its processes; `desired` and `suspended` are as of now.
+
+    Where the replacement of a pool was meant and there was none, `pool` says so, and nothing comes of it.
+    """
+
+    desired: int
+    suspended: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostLaunched(PoolEvent):
+    """The host that the command `cause` asked for is there, its user data has been run, and its agent runs.
+
+    `user_data`: the exit code of the image's user data script; None where it has none. Nobody at AWS acts on it.
+    """
+
+    host: str
+    user_data: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnded(PoolEvent):
+    """The host that the command `cause` spoke of is terminated. No deployment is told, on AWS."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchTimedOut(PoolEvent):
+    """The time of a host's launch is over: its lifecycle hook expires, if it has not been completed."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficShifted(DeploymentEvent):
     """The balancer sends traffic as the command `cause` asked."""
 
@@ -286,6 +329,10 @@ EVENTS: dict[str, type[Event]] = {
         OperatorSpoke,
         HostProvisioned,
         HostTerminated,
+        PoolChanged,
+        HostLaunched,
+        HostEnded,
+        LaunchTimedOut,
         TrafficShifted,
         AlarmChanged,
         AnalysisEnded,

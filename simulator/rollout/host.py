@@ -29,6 +29,7 @@ class Host:
         "armed_ms",
         "command",
         "deadline_ms",
+        "ended_ms",
         "event",
         "gone",
         "health",
@@ -58,6 +59,8 @@ class Host:
         self.gone = False
         """Whether the host was terminated, or has left the group; of a service, whether its task set was, from which
         the traffic was taken."""
+        self.ended_ms = NEVER
+        """When its pool terminated it, behind the deployment's back."""
         self.step = 0
         """Index of the lifecycle event in hand."""
         self.event = ""

@@ -105,13 +105,21 @@ PARTS: Final[dict[Part, tuple[str, ...]]] = {
     Part.INSTALL: _INSTALLATION,
     Part.ALLOW: _ALLOWING,
     Part.BLOCK: _BLOCKING,
+    Part.LAUNCH: _INSTALLATION + _ALLOWING,
+    Part.TERMINATION: (*_BLOCKING, APPLICATION_STOP),
     Part.REPLACE: _REPLACING,
     Part.BEFORE: (BEFORE_ALLOW_TRAFFIC,),
     Part.AFTER: (AFTER_ALLOW_TRAFFIC,),
 }
 """The events of each part of a lifecycle, behind a balancer."""
+_TRAFFIC = frozenset((*_BLOCKING, *_ALLOWING))
 
 
 def sequence(*, with_balancer: bool, part: Part = Part.WHOLE) -> tuple[str, ...]:
-    """The events of a part of the lifecycle on one host, in order. Without a balancer there is only the whole."""
-    return PARTS[part] if with_balancer else IN_PLACE
+    """The events of a part of the lifecycle on one host, in order. Without a balancer none is about traffic."""
+    return PARTS[part] if with_balancer else _WITHOUT_BALANCER[part]
+
+
+_WITHOUT_BALANCER: Final = {
+    part: tuple(event for event in events if event not in _TRAFFIC) for part, events in PARTS.items()
+}

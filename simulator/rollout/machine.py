@@ -41,6 +41,7 @@ from simulator.rollout.events import (
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
@@ -123,6 +124,12 @@ class Rollout(StageWalk):
                 f"active before the deployment began: {self.alarm}. No host was touched",
             )
             return
+        members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
+        try:
+            self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
+        except ValueError as error:  # a pool may have left fewer hosts than the strategy can be planned for
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, str(error))
+            return
         self._begin(event)
 
     def _refused(self, event: RevisionRefused) -> None:
@@ -133,8 +140,6 @@ class Rollout(StageWalk):
         deployment = self.deployment
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
-        members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
-        self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
         self._label_hosts()
         self._notify(Trigger.DEPLOYMENT_START, messages.begins(deployment, self.hosts.values()))
         self._start_timer(
@@ -185,6 +190,11 @@ class Rollout(StageWalk):
         elif host.status is TargetStatus.SUCCEEDED or host.name == self.shifting:
             self.sick[event.host] = event
             self._turned_sick(event)
+
+    def _host_gone(self, event: HostEnded) -> None:
+        """A pool has terminated the host. CodeDeploy is not told: it goes on, and waits for an agent in vain."""
+        if (host := self.hosts.get(event.host)) is not None:
+            host.ended_ms = event.at_ms
 
     def _timer_fired(self, event: TimerFired) -> None:
         if event.timer == DEPLOYMENT_TIMER:
@@ -297,6 +307,7 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
     TimerFired: Rollout._timer_fired,
     HostProvisioned: Rollout._awaited_came,
     HostTerminated: Rollout._awaited_came,
+    HostEnded: Rollout._host_gone,
     TrafficShifted: Rollout._awaited_came,
     AnalysisEnded: Rollout._analysis_ended,
 }

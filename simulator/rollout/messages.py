@@ -76,6 +76,11 @@ def no_instances(deployment: Deployment) -> str:
 def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     """Why a lifecycle event ran into its limit."""
     waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
+    if host.ended_ms != NEVER:
+        return (
+            f"its pool terminated the host at {duration(host.ended_ms) or '0ms'}; no deployment is told, and this one "
+            f"waited {waited} for {host.event}"
+        )
     if host.event == lifecycle.ALLOW_TRAFFIC:
         health = host.health
         if health is None:

@@ -87,6 +87,37 @@ class Creator(StrEnum):
 
     USER = "user"
     ROLLBACK = "codeDeployRollback"
+    AUTO_UPDATE = "CodeDeployAutoUpdate"
+    """CodeDeploy itself: to hosts that a pool has launched meanwhile."""
+    AUTOSCALING = "autoscaling"
+    """A pool that has launched a host."""
+    AUTOSCALING_TERMINATION = "autoscalingTermination"
+    """A pool that is about to terminate a host."""
+
+    @property
+    def beside(self) -> bool:
+        """Whether such a deployment goes on beside its group's active one."""
+        return self in _BESIDE
+
+
+_BESIDE = frozenset({Creator.AUTOSCALING, Creator.AUTOSCALING_TERMINATION})
+
+
+class PoolProcess(StrEnum):
+    """What a scaling group does by itself, and can be made to leave (EC2 Auto Scaling, SuspendProcesses)."""
+
+    LAUNCH = "Launch"
+    TERMINATE = "Terminate"
+    AZ_REBALANCE = "AZRebalance"
+    INSTANCE_REFRESH = "InstanceRefresh"
+    SCHEDULED_ACTIONS = "ScheduledActions"
+
+
+class OutdatedInstancesStrategy(StrEnum):
+    """What becomes of hosts that were launched while a deployment was under way, and missed it."""
+
+    UPDATE = "UPDATE"
+    IGNORE = "IGNORE"
 
 
 class RollbackEvent(StrEnum):

@@ -41,7 +41,7 @@ BY_THE_CLOCK = frozenset({"alarm-in-mid-flight"})
 """Where an alarm strikes in the midst of a deployment, how far the hosts have come by then is a matter of time."""
 IN_SERVICE_BY_THE_CLOCK = BY_THE_CLOCK | {"canary-no-bake"}
 """Where hosts turn bad behind the deployment's back, how many are left at its end is a matter of time."""
-HOSTS = re.compile(r"\b(?:h\d+(?:-g\d+)?|(?:blue|green)\d+)\b")
+HOSTS = re.compile(r"\b(?:(?:h|web-)\d+(?:-g\d+)?|(?:blue|green)\d+)\b")
 PLACE = re.compile(r"/opt/codedeploy-agent/deployment-root/[^/ ]+/[^/ ]+/(?=deployment-archive/)")
 """Where a deployment lies on a real host; a virtual one has no such place."""
 
@@ -114,6 +114,7 @@ def assert_same(scenario: Scenario, journal: Path) -> tuple[Played, Played]:
         assert (unmet(played.result), broken(played.result)) == ([], [])
     assert there.result.outcome == here.result.outcome
     assert there.decisions.by_deployment == here.decisions.by_deployment
+    assert there.decisions.by_pool == here.decisions.by_pool
     if scenario.name not in BY_THE_CLOCK:
         assert there.decisions.by_host == here.decisions.by_host
         for ours, theirs in zip(in_groups(here.result), in_groups(there.result), strict=True):

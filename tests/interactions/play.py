@@ -41,6 +41,7 @@ from simulator.rollout.events import (
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
@@ -222,6 +223,10 @@ class Play:
         while self.hand.busy:
             yield from self.do_walk(self.hand.busy[0])
 
+    def do_ended(self, host: str) -> Iterator[str]:
+        """A pool has terminated the host: no deployment is asked, and none is told."""
+        yield from self._tell(self.hand.ended(host))
+
     def do_alarm(self, name: str, state: str, why: str = "p99 is 900ms, above 500ms") -> Iterator[str]:
         """An alarm has another state."""
         hand = self.hand
@@ -342,6 +347,8 @@ def _event(event: Event) -> str:
         return f"{kind}: {event.verb}, says {event.by}"
     if isinstance(event, HostProvisioned | HostTerminated | TrafficShifted):
         return f"{kind} {getattr(event, 'host', '')}".rstrip() + f" ({event.cause})"
+    if isinstance(event, HostEnded):
+        return f"{kind} {event.host}"
     if isinstance(event, AlarmChanged):
         return f"{kind} {event.alarm} {event.state}: {event.why}"
     if isinstance(event, AnalysisEnded):

@@ -114,7 +114,11 @@ FREE = {
     ("functions",),
     ("behaves", "answers"),
     ("behaves", "scripts"),
+    ("behaves", "needs"),
     ("fleet", "files"),
+    ("fleet", "tags"),
+    ("image", "files"),
+    ("pools",),
     ("expect", "residue"),
     ("expect", "revisions"),
 }

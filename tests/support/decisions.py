@@ -19,6 +19,7 @@ from simulator.rollout.commands import (
     EnterEnvironment,
     Finish,
     Notify,
+    PoolCommand,
     RunLifecycleEvent,
 )
 from simulator.rollout.events import Event
@@ -40,6 +41,8 @@ class Decisions:
     by_host: dict[str, list[str]] = field(default_factory=dict)
     by_deployment: dict[str, list[str]] = field(default_factory=dict)
     by_environment: dict[str, list[str]] = field(default_factory=dict)
+    by_pool: dict[str, list[str]] = field(default_factory=dict)
+    """Lines such as `LaunchHost web-4` by the pool, and `autoscaling v1: web-4` by the group."""
     _ids: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, _event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
@@ -50,7 +53,18 @@ class Decisions:
             self._ids[rollout.deployment_id] = name = f"{group} {number}"
             self.by_deployment[name] = []
         for command in commands:
-            self._note(command, self._ids.get(command.deployment_id, ""))
+            if rollout is None and isinstance(command, PoolCommand | CreateDeployment):
+                self._note_pool(command)
+            else:
+                self._note(command, self._ids.get(command.deployment_id, ""))
+
+    def _note_pool(self, command: PoolCommand | CreateDeployment) -> None:
+        match command:
+            case PoolCommand(pool=pool):
+                self.by_pool.setdefault(pool, []).append(f"{type(command).__name__} {getattr(command, 'host', '')}")
+            case CreateDeployment(deployment=created):
+                hosts = ", ".join(target.name for target in created.targets)
+                self.by_pool.setdefault(created.group, []).append(f"{created.creator} {created.revision}: {hosts}")
 
     def _note(self, command: Command, deployment: str) -> None:
         match command:

@@ -31,6 +31,7 @@ from simulator.rollout.events import (
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
@@ -182,6 +183,10 @@ class Hand:
         state = self.rollout.hosts.get(host)
         cause = state.command if state else ""
         return self.feed(HealthCheckReported(self.id(), self.now_ms, cause, host, seen == "200", "/", "200", seen))
+
+    def ended(self, host: str) -> tuple[Command, ...]:
+        """A pool has terminated the host."""
+        return self.feed(HostEnded(self.id(), self.now_ms, "", "web", host))
 
     def refuse(self, host: str, ahead_ms: int, *, cause: str | None = None) -> tuple[Command, ...]:
         """The service does not believe the host's agent, whose clock is so far ahead."""

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What a host runs: on its first boot it makes users and files, then it keeps the agent running, as an init
-# system would, except while the agent is meant to be stopped.
+# What a host runs: on its first boot it makes users and files, and runs its image's user data, whose exit code
+# nobody acts on; then it keeps the agent running, as an init system would, except while the agent is meant to be
+# stopped.
 boot=/opt/drydeploy/boot
 run=/run/drydeploy
 mkdir -p "$run"
@@ -13,6 +14,11 @@ if [ ! -e /var/lib/drydeploy/booted ]; then
     # Into directories that are there already, which keep their owner, or into new ones.
     (cd "$boot/files" && find . -type f ! -path ./.keep -exec cp --parents {} / \;) || exit 1
     mkdir -p /var/lib/drydeploy
+    if [ -e "$boot/user_data" ]; then
+        chmod 700 "$boot/user_data"
+        (cd / && "$boot/user_data") >/var/log/cloud-init-output.log 2>&1 </dev/null
+        echo $? >/var/lib/drydeploy/user_data
+    fi
     touch /var/lib/drydeploy/booted
 fi
 

@@ -20,7 +20,7 @@ from simulator.control.verdict import outcome
 from simulator.rollout.commands import Command
 from simulator.rollout.events import Event, FaultChanged, LifecycleEventCompleted, StopRequested
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
 from tests.support.rehearsals import Watcher, broken, run, scenario, unmet
 from tests.support.rollouts import Hand, deployment
 
@@ -102,7 +102,7 @@ def test_strict_asks_for_every_host() -> None:
     ],
 )
 def test_outcomes(status: str, creator: Any, expected: Outcome) -> None:
-    rollout = Hand(deployment(1, creator=creator)).rollout
+    rollout = Hand(deployment(1, creator=Creator(creator))).rollout
     rollout.status = DeploymentStatus(status)
     assert outcome([rollout]) is expected
 

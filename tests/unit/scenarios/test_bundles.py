@@ -23,6 +23,7 @@ WORKERS = {"worker-v1", "worker-v2-with-a-page"}
 BYTES_MAX = 8_000
 
 DIFFERENT = {
+    "web-code-only": {"appspec.yml", "scripts/run_process.sh", "site/index.html"},
     "web-v1-poisoned-stop": {"scripts/kill_process.sh", "scripts/run_process.sh"},
     "web-v2": {"site/index.html", "site/news.html"},
     "web-v2-errors": {"site/index.html", "site/news.html", "server.py"},

@@ -55,6 +55,7 @@ def test_every_example_is_read_and_played(name: str, example: str) -> None:
         faults=[yaml.safe_load(example)],
         fleet={"hosts": 4, "zones": ["a", "b"], "running": "v1"},
         alarms={"errors": {"scripted": True}},
+        **({"pools": {"web": {"desired": 2, "max": 3}}} if name == "pool" else {}),
         group={"alarms": ["errors"], "auto_rollback": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"]},
     )
     assert told.faults[0].do.kind == name

@@ -134,7 +134,7 @@ def test_ten_mistakes_are_ten() -> None:
         (
             "faults:\n  - {do: {host: crash}, when: {}}",
             "{}}",
-            "none of at, event, status, gate, weight or request",
+            "none of at, event, status, gate, weight, request or launched",
             "write one of",
         ),
         ("faults:\n  - {do: {host: crash}, where: {hosts: [h9]}}", "h9]", "no host is called h9", "h1, h2, h3 or h4"),
