@@ -23,6 +23,10 @@ Emit = Callable[[MakeEvent], None]
 """How a fleet tells the driver that something happened."""
 
 
+INVALID_SIGNATURE = "InvalidSignatureException"
+"""What AWS calls a request that was signed wrongly, or by a clock that is wrong."""
+
+
 def bundle_location(revision: str, kind: str) -> str:
     """Where the archive of a revision lies on every host; `kind` is zip, tar or tgz."""
     return f"/opt/drydeploy/revisions/{revision}.{kind}"
@@ -36,6 +40,14 @@ def cannot_run(revision: str, reason: str) -> FleetError:
     """What is raised where the revision that hosts are to run before time 0 cannot be brought there."""
     return FleetError(
         f"the fleet is to run {revision} before the rehearsal begins, and {revision} cannot be deployed: {reason}"
+    )
+
+
+def stands_already(host: str) -> FleetError:
+    """What is raised where a new host is asked for by the name of one that is there: none is replaced unasked."""
+    return FleetError(
+        f"{host} cannot be provisioned: a host of that name is there already, and it is not for a fleet to end it. "
+        "This is a defect of drydeploy, not of the scenario: the core gives every new host a name of its own"
     )
 
 
@@ -62,15 +74,25 @@ class Fleet(ABC):
 
     @abstractmethod
     def perform(self, command: Command) -> None:
-        """Carry out RunLifecycleEvent, BlockTraffic or AllowTraffic; return at once, report the end as an event."""
+        """Carry out a command that is a fleet's; return at once, report the end as an event.
+
+        A new host by the name of one that is there breaks the run: FleetError, now or from the background.
+        """
 
     @abstractmethod
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
-        """Make a fault real at these hosts. `event` is the lifecycle event whose scripts a script fault strikes."""
+        """Make a fault real at these hosts; at none, where the effect strikes no host in particular.
+
+        `event` is the lifecycle event whose scripts a script fault strikes.
+        """
 
     @abstractmethod
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
         """Undo `inject`: a stopped agent runs again, a crashed host boots, a health check sees the application."""
+
+    def at_request(self, number: int, call: Callable[[], None]) -> None:
+        """Call this once the users have made so many requests since the run began; never where there are no users."""
+        del number, call
 
     @abstractmethod
     def measure(self) -> MakeEvent | None:

@@ -27,13 +27,13 @@ def check_signals(facts: Facts, report: Report, warn: Report) -> None:
     for name, analysis in analyses.items():
         _analysis(facts, name, analysis, report)
     used = set()
-    for alarm in tree.each("group", "alarms"):
+    for alarm in (alarm for group in facts.groups for alarm in group.each("alarms")):
         used.add(alarm.text)
         _known(alarm, alarms, "alarm", "alarms", report)
     for fault in tree.each("faults"):
         if (name_node := fault.get("do", "alarm", "name")) is not None:
             _known(name_node, alarms, "alarm", "alarms", report)
-    for node in _uses(tree):
+    for node in _uses(facts):
         _known(node, analyses, "analysis", "analyses", report)
     for name in alarms:
         if name not in used:
@@ -52,9 +52,9 @@ def _known(node: Tree, known: dict[str, Tree], kind: str, section: str, report: 
         report(node.place, f"no {kind} is called {node.word}", remedy)
 
 
-def _uses(tree: Tree) -> Iterator[Tree]:
+def _uses(facts: Facts) -> Iterator[Tree]:
     """Every place of the file where a strategy names an analysis."""
-    for strategy in (tree.get("group", "strategy"), *(deploy.get("strategy") for deploy in tree.each("deploy"))):
+    for strategy in (node.get("strategy") for node in (*facts.groups, *facts.tree.each("deploy"))):
         if strategy is None:
             continue
         for path in (("canary",), ("linear",), ("blue-green", "traffic")):

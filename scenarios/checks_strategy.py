@@ -6,24 +6,29 @@ A strategy is called with the scenario's own hosts, so whatever it refuses at ru
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import get_args
 
 from pydantic import ValidationError
 
-from scenarios.facts import Facts, HostFacts, exactly_one, green_names, known_host
-from scenarios.model import HealthCheck, Limits
+from scenarios.checks_platforms import sound
+from scenarios.checks_steps import falling
+from scenarios.facts import Facts, exactly_one, known_host
+from scenarios.model import Group, HealthCheck
+from scenarios.platforms import SERVER
+from scenarios.platforms import STRATEGIES as PLATFORM_STRATEGIES
 from scenarios.strategies import (
     NEEDS_OPTIONS,
     STRATEGIES_WITH_OPTIONS,
     TRAFFIC,
     MinimumHealthyHosts,
     Step,
+    StrategyName,
     StrategyOptions,
     key_of,
 )
-from scenarios.told import minimum, told
+from scenarios.told import minimum, told, told_of_traffic
 from scenarios.tree import Place, Report, Tree
 from scenarios.words import duration_ms, duration_text
 from strategies import DEFAULT_CONFIGS, STRATEGIES, DeploymentConfig, Member, Options, Plan
@@ -35,6 +40,8 @@ _REMEDIES = {
     "zonal": "give zones under fleet.zones, or a zone to every host",
     "steps": "write a larger share, or take the step away",
 }
+_WRITTEN = frozenset((*get_args(StrategyName), *STRATEGIES_WITH_OPTIONS))
+"""The strategies that a scenario can name; the others come of these, or of a platform."""
 _SHARES = ("hosts", "percent")
 _STEPS = tuple(field.alias or name for name, field in Step.model_fields.items())
 
@@ -60,6 +67,11 @@ class Planned:
         return any(isinstance(stage, Analyse) for stage in self.plan)
 
     @property
+    def shifts(self) -> bool:
+        """Whether traffic is shifted from some hosts to others."""
+        return any(isinstance(stage, Shift) for stage in self.plan)
+
+    @property
     def judged(self) -> bool:
         """Whether a person or an analysis looks at it before it goes on."""
         return self.analyses or bool(self.approvals)
@@ -76,29 +88,22 @@ def check_strategies(facts: Facts, report: Report, warn: Report) -> tuple[Planne
     The plans of the deployments in their order; None where a mistake leaves one of them unknown.
     """
     tree = facts.tree
-    for node in (tree.get("group", "strategy"), *(deploy.get("strategy") for deploy in tree.each("deploy"))):
-        if node is not None:
-            _shape(facts, node, report)
-    if facts.hosts and not facts.group:
-        message = "every host is one of target_instances, which stand by outside the group: there is nobody to replace"
-        report(tree.entries["fleet"].place, message, "add hosts to the fleet, or name fewer under target_instances")
-    groups = [facts.group]
-    found: dict[Place, tuple[int, Planned | None]] = {}
+    for node in (*facts.groups, *tree.each("deploy")):
+        if (strategy := node.get("strategy")) is not None:
+            _shape(facts, strategy, report)
+    found: dict[tuple[Place, Place], Planned | None] = {}
     planned = []
-    for deploy in tree.each("deploy"):
+    for deploy, group in ((asked, group) for asked in tree.each("deploy") for group in facts.groups_of(asked)):
         own = deploy.get("strategy")
-        written = own or tree.get("group", "strategy")
-        place = written.place if written is not None else tree.place
-        key = deploy.place if own is not None or deploy.get("deployment_config") is not None else place
-        seen, plan = found.get(key, (0, None))
-        if not seen or (plan is not None and seen < len(groups)):
-            plan = _plan(facts, groups[seen:], deploy, written, report)
-            found[key] = len(groups), plan
-            if plan is not None and not seen:
+        written = own or (group.get("strategy") if group is not None else None)
+        place = written.place if written is not None else group.place if group is not None else tree.place
+        its_own = own is not None or deploy.get("deployment_config") is not None
+        key = deploy.place if its_own else place, group.place if group is not None else tree.place
+        if key not in found:
+            found[key] = plan = _plan(facts, deploy, group, written, report)
+            if plan is not None:
                 _watched(facts, plan, warn)
-        planned.append(plan)
-        if green := green_names(written):  # if it succeeds, they are the group
-            groups.append(tuple(host for host in facts.hosts if host.name in green))
+        planned.append(found[key])
     sound = tuple(plan for plan in planned if plan is not None)
     return sound if len(sound) == len(planned) else None
 
@@ -142,46 +147,74 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
         message = "target_instances are for hosts that exist already, and here new ones are provisioned"
         report(node.keys["target_instances"], message, "add green_fleet_provisioning: DISCOVER_EXISTING")
     for host in node.each("target_instances"):
-        known_host(facts, report, host)
+        known_host(facts, report, host, new=False)
 
 
 # -- the plan -------------------------------------------------------------------------------------------------------
 
 
-def _plan(
-    facts: Facts, groups: Sequence[tuple[HostFacts, ...]], deploy: Tree, written: Tree | None, report: Report
-) -> Planned | None:
-    """What a deployment is going to do to the first of these groups; None where that cannot be said.
-
-    `groups`: the group may be any of them by then, and each must be one that the strategy can deploy to.
-    """
+def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, report: Report) -> Planned | None:
+    """What a deployment is going to do; None where that cannot be said."""
+    if facts.platform != SERVER:
+        return _of_platform(facts, deploy, group)
     name, options = _told(written)
-    if name not in STRATEGIES or options is None or not facts.group:
+    if name not in _WRITTEN or options is None or not facts.hosts:
         return None
-    config_node = _config_node(facts, deploy)
+    config_node = _config_node(deploy, group)
     config = _config(config_node) if config_node is not None else DEFAULT_CONFIGS[name]
     if config is None:
         return None
-    place = written.place if written is not None else deploy.place
-    if name == "blue-green" and not facts.balancer:
-        report(place, "blue/green moves traffic, and there is no balancer to move it", "add balancer: {port: …}")
+    if name == "blue-green" and (refused := _no_blue_green(facts, group)) is not None:
+        report(written.place if written is not None else deploy.place, *refused)
         return None
-    green = green_names(written)
-    plans = []
-    for group in groups:
-        hosts = (*group, *(host for host in facts.hosts if host.name in green and host not in group))
-        members = [Member(host.name, host.zone) for host in hosts]
-        try:
-            plans.append(STRATEGIES[name](members, config, options))
-        except ValueError as error:
-            message, remedy = str(error), _REMEDIES.get(name)
-            if remedy is None:
-                message, _, remedy = message.partition("; ")
-            if group != facts.group:
-                message += f" (by then {', '.join(host.name for host in group)} may be the group)"
-            report(_place_of(name, options, members, config, written, config_node) or deploy.place, message, remedy)
-            return None
-    return Planned(name, options, plans[0], written, place)
+    members = [Member(host.name, host.zone) for host in facts.members(group)]
+    if written is not None and (fallen := falling(written, options, len(members))) is not None:
+        report(*fallen)
+        return None
+    try:
+        plan = STRATEGIES[name](members, config, options)
+    except ValueError as error:
+        place = _place_of(name, options, members, config, written, config_node) or deploy.place
+        message, remedy = str(error), _REMEDIES.get(name)
+        if remedy is None:
+            message, _, remedy = message.partition("; ")
+        report(place, message, remedy)
+        return None
+    return Planned(name, options, plan, written, written.place if written is not None else deploy.place)
+
+
+def _of_platform(facts: Facts, deploy: Tree, group: Tree | None) -> Planned | None:
+    """The same on ECS and Lambda, where the configuration says how the traffic goes."""
+    if not sound(facts, deploy):
+        return None
+    written = {
+        key: node.plain()
+        for key in ("strategy", "deployment_config")
+        if (node := deploy.get(key) or (group.get(key) if group is not None else None)) is not None
+    }
+    try:
+        read = Group.model_validate_json(json.dumps(written), strict=True)
+    except (ValidationError, ValueError):
+        return None
+    config = read.deployment_config
+    assert not isinstance(config, MinimumHealthyHosts), "that is not sound"
+    options = told_of_traffic(facts.platform, config, read.strategy)[0]
+    name = PLATFORM_STRATEGIES[facts.platform]
+    plan = STRATEGIES[name]([Member(facts.hosts[0].name)], DEFAULT_CONFIGS[name], options)
+    return Planned(name, options, plan, None, deploy.place)
+
+
+def _no_blue_green(facts: Facts, group: Tree | None) -> tuple[str, str] | None:
+    """Why a group cannot be deployed to blue/green, and what to do; None where it can."""
+    if not facts.balancer:
+        return "blue/green moves traffic, and there is no balancer to move it", "add balancer: {port: …}"
+    option = group.get("deployment_option") if group is not None else None
+    if option is not None and option.text == "WITHOUT_TRAFFIC_CONTROL":
+        return "blue/green moves traffic, and this group is WITHOUT_TRAFFIC_CONTROL", "take deployment_option away"
+    if any(host.on_premises for host in facts.members(group)):
+        message = "blue/green replaces EC2 instances, and this group has on-premises hosts"
+        return message, "take another strategy, or filters that leave them out"
+    return None
 
 
 def _told(written: Tree | None) -> tuple[str, Options | None]:
@@ -197,13 +230,15 @@ def _told(written: Tree | None) -> tuple[str, Options | None]:
     return options.name, told(options)
 
 
-def _config_node(facts: Facts, deploy: Tree) -> Tree | None:
+def _config_node(deploy: Tree, group: Tree | None) -> Tree | None:
     """The configuration that holds for a deployment: its own, or the group's if the strategy is the group's, too."""
     if (own := deploy.get("deployment_config")) is not None:
         return own
-    group, strategy = facts.tree.get("group", "strategy"), deploy.get("strategy")
-    inherits = strategy is None or _told(strategy)[0] == _told(group)[0]
-    return facts.tree.get("group", "deployment_config") if inherits else None
+    strategy = deploy.get("strategy")
+    if group is None:
+        return None
+    inherits = strategy is None or _told(strategy)[0] == _told(group.get("strategy"))[0]
+    return group.get("deployment_config") if inherits else None
 
 
 def _config(node: Tree) -> DeploymentConfig | None:
@@ -247,11 +282,12 @@ def _place_of(
 
 def _watched(facts: Facts, planned: Planned, warn: Report) -> None:
     _idle_steps(facts, planned, warn)
-    _long_waits(facts, planned, warn)
+    if facts.platform != SERVER:
+        return
     if not facts.balancer:
         if planned.bakes:
             message = "a bake listens to the balancer's health check, and there is no balancer: nothing is watched"
-            warn(_bake_place(planned), message, "add balancer: {port: …}")
+            warn(bake_place(planned), message, "add balancer: {port: …}")
         return
     noticed_ms, numbers = noticing(facts)
     enough = duration_text(noticed_ms)
@@ -262,13 +298,13 @@ def _watched(facts: Facts, planned: Planned, warn: Report) -> None:
                 f"a bake of {duration_text(shortest)} ends before the health check could notice a host that turns bad "
                 f"({numbers})"
             )
-            warn(_bake_place(planned), message, f"let it last at least {enough}")
+            warn(bake_place(planned), message, f"let it last at least {enough}")
     elif _is_staged(planned.plan) and not planned.judged:
         message = (
             f"{planned.strategy} without a bake: nothing would notice a host that turns bad after its checks "
             f"({numbers})"
         )
-        warn(_bake_place(planned), message, _HOW_TO_BAKE[planned.strategy].format(enough))
+        warn(bake_place(planned), message, _HOW_TO_BAKE[planned.strategy].format(enough))
     elif not planned.judged:
         for place in _late_faults(facts):
             message = f"nothing would notice a host that turns bad after its checks: {planned.strategy} has no bake"
@@ -297,14 +333,15 @@ def noticing(facts: Facts) -> tuple[int, str]:
     """How long the balancer needs to notice that a host has turned bad, and why, in its own numbers."""
     default = HealthCheck()
     check = facts.tree.get("balancer", "health_check")
-    interval = _duration(check, "interval", default.interval)
+    interval = duration_of(check, "interval", default.interval)
     written = check.get("fall") if check is not None else None
     fall = written.number if written is not None and written.number is not None else default.fall
     total = interval * max(fall, 1)
     return total, f"fall {fall} × interval {duration_text(interval)} = {duration_text(total)}"
 
 
-def _duration(node: Tree | None, key: str, default: int) -> int:
+def duration_of(node: Tree | None, key: str, default: int) -> int:
+    """The milliseconds that are written under a key; the default where nothing is, or no duration."""
     written = node.get(key) if node is not None else None
     if written is None:
         return default
@@ -315,7 +352,7 @@ def _duration(node: Tree | None, key: str, default: int) -> int:
     return value if isinstance(value, int) else default
 
 
-def _bake_place(planned: Planned) -> Place:
+def bake_place(planned: Planned) -> Place:
     """Where the bake is written, or would be."""
     written = planned.written
     if written is None:
@@ -326,7 +363,7 @@ def _bake_place(planned: Planned) -> Place:
             return found.place
     pauses = [pause for step in written.each("steps") if (pause := step.get("pause")) is not None]
     if bakes := [pause for pause in pauses if pause.get("duration") is not None]:
-        shortest = min(bakes, key=lambda pause: _duration(pause, "duration", 0))
+        shortest = min(bakes, key=lambda pause: duration_of(pause, "duration", 0))
         return shortest.entries["duration"].place
     return written.keys.get(key, written.place)
 
@@ -346,7 +383,7 @@ def _idle_steps(facts: Facts, planned: Planned, warn: Report) -> None:
     """Steps after which no more hosts are done than before."""
     if planned.written is None or not planned.options.steps:
         return
-    hosts = len(facts.group)
+    hosts = len(facts.hosts)
     nodes = list(planned.written.each("steps"))
     shares = [
         (number, step.share) for number, step in enumerate(planned.options.steps, start=1) if step.share is not None
@@ -355,12 +392,3 @@ def _idle_steps(facts: Facts, planned: Planned, warn: Report) -> None:
         if (done := other.of(hosts)) == one.of(hosts):
             message = f"step {number} changes nothing: of {hosts} hosts it means {done}, and so did the step before it"
             warn(nodes[number - 1].place, message, "ask for more, or take the step away")
-
-
-def _long_waits(facts: Facts, planned: Planned, warn: Report) -> None:
-    """Bakes that the deployment's own limit does not leave time for."""
-    total = sum(bake.lasts_ms for bake in planned.bakes)
-    limit = _duration(facts.tree.get("limits"), "deployment", Limits().deployment)
-    if total >= limit:
-        message = f"the bakes add up to {duration_text(total)}, and a deployment may last {duration_text(limit)}"
-        warn(_bake_place(planned), message, "shorten them, or raise limits.deployment")

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from pydantic import ValidationError
+
+from scenarios.groups import EC2_FILTERS, ON_PREMISES_FILTERS, Group
+from scenarios.model import Scenario
+from scenarios.platforms import EVENTS, SERVER
+from scenarios.pools import GROUP_NAME_TAG, POOL_HOSTS_MAX, pool_of
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
+from strategies.blue_green import successors
 
 TRAFFIC_EVENTS = frozenset(f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow"))
 ADD_BALANCER = "add balancer: {port: …}, or take this away"
+DEFAULT_GROUP = str(Group.model_fields["name"].default)
+FILTERS = (*EC2_FILTERS, *ON_PREMISES_FILTERS)
 HOSTS_COMPARED_MAX = 1000
 """Among more hosts the nearest name is not looked for."""
+
+_OF_A_GENERATION = re.compile(r"-g\d*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +36,8 @@ class HostFacts:
     name: str
     zone: str
     tags: dict[str, str]
+    on_premises: bool = False
+    pool: str = ""
 
 
 class Facts:
@@ -30,12 +46,34 @@ class Facts:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.revisions = list(revisions.entries) if (revisions := tree.get("revisions")) else []
+        self.pools: dict[str, Tree] = pools.entries if (pools := tree.get("pools")) else {}
         self.balancer = tree.get("balancer") is not None
         self.deploys = len(list(tree.each("deploy")))
 
     @cached_property
     def hosts(self) -> tuple[HostFacts, ...]:
-        """The hosts; empty where the file does not say which."""
+        """The hosts, those of the pools last, or the one service or function that is deployed to.
+
+        Empty where the file does not say which.
+        """
+        if self.platform != SERVER:
+            own = self.groups[0].get("application")
+            application = own if own is not None else self.tree.get("application")
+            name = application.text if application is not None else Scenario.model_fields["application"].default
+            return (HostFacts(name, "", {}),)
+        return (*self._fleet_hosts(), *self._pool_hosts())
+
+    def _pool_hosts(self) -> Iterator[HostFacts]:
+        for name, pool in self.pools.items():
+            desired = pool.get("desired")
+            if desired is None or desired.number is None or not 0 <= desired.number <= POOL_HOSTS_MAX:
+                continue
+            zones = [zone.text for zone in pool.each("zones")] or [""]
+            tags = {**texts(self.tree.get("fleet", "tags")), **texts(pool.get("tags")), GROUP_NAME_TAG: name}
+            for i in range(desired.number):
+                yield HostFacts(f"{name}-{i + 1}", zones[i % len(zones)], tags, pool=name)
+
+    def _fleet_hosts(self) -> tuple[HostFacts, ...]:
         written = self.tree.get("fleet", "hosts")
         if written is None:
             return ()
@@ -48,9 +86,44 @@ class Facts:
                 name.text,
                 zone.text if (zone := host.get("zone")) else "",
                 {**shared, **texts(host.get("tags"))},
+                on_premises=(server := host.get("on_premises")) is not None and server.value is True,
             )
             for host in written.items
             if (name := host.get("name")) is not None
+        )
+
+    @property
+    def platform(self) -> str:
+        """The compute platform: the first group's, as every group has to have the same."""
+        return self.platform_of(self.groups[0]) if self.groups else SERVER
+
+    @staticmethod
+    def platform_of(group: Tree) -> str:
+        """A group's compute platform."""
+        written = group.get("compute_platform")
+        return written.word if written is not None and written.word in EVENTS else SERVER
+
+    @property
+    def in_service_max(self) -> int:
+        """How many hosts, tasks or versions there are to be in service; 0 where the file does not say."""
+        written = self.tree.get("fleet", "hosts")
+        return (written.number or 0) if self.platform != SERVER and written is not None else len(self.hosts)
+
+    @cached_property
+    def new_hosts(self) -> tuple[HostFacts, ...]:
+        """The hosts that blue/green deployments may provision: a generation for each deployment, `h1-g2` and so on."""
+        provisions = any(
+            strategy.text == "blue-green" or strategy.get("blue-green") is not None
+            for node in (*self.groups, *self.tree.each("deploy"))
+            if (strategy := node.get("strategy")) is not None
+        )
+        if not provisions or self.platform != SERVER or len(self.hosts) > HOSTS_COMPARED_MAX:
+            return ()
+        shared, names = texts(self.tree.get("fleet", "tags")), [host.name for host in self.hosts]
+        return tuple(
+            HostFacts(name, host.zone, host.tags if host.pool else shared, pool=host.pool)
+            for generation in range(2, 2 + self._asked_max)
+            for host, name in zip(self.hosts, successors(names, generation), strict=True)
         )
 
     @cached_property
@@ -59,16 +132,79 @@ class Facts:
         return dict.fromkeys(host.name for host in self.hosts)
 
     @cached_property
-    def group(self) -> tuple[HostFacts, ...]:
-        """The hosts that are in the group from the beginning: those that no deployment takes for its new ones."""
-        strategies = [self.tree.get("group", "strategy"), *(each.get("strategy") for each in self.tree.each("deploy"))]
-        standing_by = {name for strategy in strategies for name in green_names(strategy)}
-        return tuple(host for host in self.hosts if host.name not in standing_by)
+    def new_host_names(self) -> dict[str, None]:
+        """The names that hosts can have which are provisioned in the run."""
+        return dict.fromkeys(host.name for host in self.new_hosts)
+
+    @cached_property
+    def groups(self) -> tuple[Tree, ...]:
+        """The groups that are written, whichever way; none where the only one has nothing of its own."""
+        one = self.tree.get("group")
+        return (*([one] if one is not None else []), *self.tree.each("groups"))
+
+    @cached_property
+    def group_names(self) -> dict[str, Tree]:
+        """The groups by their names, the first of each name."""
+        named: dict[str, Tree] = {}
+        for group in self.groups:
+            name = group.get("name")
+            named.setdefault(name.text if name is not None else DEFAULT_GROUP, group)
+        return named
+
+    def group_of(self, deploy: Tree) -> Tree | None:
+        """The group of a deployment: the one that it names, or the first; None where none is written."""
+        named = deploy.get("group")
+        if named is not None and named.text in self.group_names:
+            return self.group_names[named.text]
+        return self.groups[0] if self.groups else None
+
+    def groups_of(self, deploy: Tree) -> tuple[Tree | None, ...]:
+        """The groups of a deployment: of one that goes through the environments those of all."""
+        environments = self.tree.get("environments")
+        if deploy.get("group") is not None or environments is None:
+            return (self.group_of(deploy),)
+        names = [named.text if (named := each.get("group")) else name for name, each in environments.entries.items()]
+        return tuple(self.group_names[name] for name in names if name in self.group_names)
+
+    @cached_property
+    def gates(self) -> bool:
+        """Whether a person is asked before any environment."""
+        environments = self.tree.get("environments")
+        return environments is not None and any(
+            each.get("gate", "approval") is not None for each in environments.entries.values()
+        )
+
+    def members(self, group: Tree | None) -> tuple[HostFacts, ...]:
+        """The hosts of a group's pools and filters; all of them where one has a mistake."""
+        if not self.pools and (group is None or not any(group.get(key) is not None for key in FILTERS)):
+            return self.hosts
+        try:
+            keys = (*FILTERS, "pools") if group is not None else ()
+            written = {key: node.plain() for key in keys if group and (node := group.get(key)) is not None}
+            found = Group.model_validate_json(json.dumps(written), strict=True)
+        except (ValidationError, ValueError):
+            return self.hosts
+        return tuple(host for host in self.hosts if found.has(host.pool, host.tags, on_premises=host.on_premises))
+
+    @cached_property
+    def places(self) -> int:
+        """How many hosts all groups have together: one that belongs to two of them has two revisions."""
+        return sum(len(self.members(group)) for group in self.groups) if self.groups else len(self.hosts)
+
+    @property
+    def launched_max(self) -> int:
+        """How many more hosts there can be at the end than at the beginning: pools may grow to their maximum."""
+        sizes = ([pool.get(key) for key in ("desired", "max")] for pool in self.pools.values())
+        return sum(
+            max(most.number - desired.number, 0)
+            for desired, most in sizes
+            if desired is not None and most is not None and desired.number is not None and most.number is not None
+        )
 
     @property
     def rolls_back(self) -> bool:
         """Whether a rollback can come of any deployment."""
-        if self.tree.get("group", "auto_rollback") is not None and list(self.tree.each("group", "auto_rollback")):
+        if any(list(group.each("auto_rollback")) for group in self.groups):
             return True
         return any(
             ((verb := action.get("do")) is not None and verb.text == "abort")
@@ -78,14 +214,16 @@ class Facts:
 
     @property
     def deployments_max(self) -> int:
-        """How many deployments the run can have: each that is asked for, and a rollback of each."""
-        return self.deploys * (2 if self.rolls_back else 1)
+        """How many deployments the run can have: each that is asked for, in every environment, and a rollback each.
 
+        0: nobody knows. What pools have deployed depends on how many hosts they come to launch and to terminate.
+        """
+        return 0 if self.pools else self._asked_max
 
-def green_names(strategy: Tree | None) -> frozenset[str]:
-    """The hosts that a blue/green strategy takes for its new ones, where it names them."""
-    named = strategy.each("blue-green", "target_instances") if strategy is not None else ()
-    return frozenset(host.text for host in named)
+    @property
+    def _asked_max(self) -> int:
+        asked = sum(len(self.groups_of(deploy)) for deploy in self.tree.each("deploy"))
+        return asked * (2 if self.rolls_back else 1)
 
 
 def texts(node: Tree | None) -> dict[str, str]:
@@ -101,11 +239,22 @@ def known_revision(facts: Facts, report: Report, node: Tree | None, what: str, *
         report(node.place, f"{what}: no revision is called {node.word}", suggest(node.word, facts.revisions))
 
 
-def known_host(facts: Facts, report: Report, node: Tree | None) -> bool:
-    """Report a host that does not exist; whether it does."""
+def known_group(facts: Facts, report: Report, node: Tree | None) -> None:
+    """Report a group that does not exist."""
+    names = list(facts.group_names) or [DEFAULT_GROUP]
+    if node is not None and node.word is not None and node.word not in names:
+        report(node.place, f"no group is called {node.word}", suggest(node.word, names))
+
+
+def known_host(facts: Facts, report: Report, node: Tree | None, *, new: bool = True) -> bool:
+    """Report a host that does not exist; whether it does. `new`: one that is provisioned in the run is one, too."""
     if node is None or node.word is None or not facts.hosts or node.word in facts.host_names:
         return True
-    names = facts.host_names
+    if pool_of(node.word, facts.pools) is not None:
+        return True  # it may be launched
+    if new and node.word in facts.new_host_names:
+        return True
+    names = facts.host_names | (facts.new_host_names if new and _OF_A_GENERATION.search(node.word) else {})
     if len(names) > HOSTS_COMPARED_MAX:
         remedy = f"the hosts are {facts.hosts[0].name} to {facts.hosts[-1].name}"
     else:

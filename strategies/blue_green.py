@@ -7,7 +7,7 @@ events on replacement and original hosts, and in a rollback).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from strategies.configuration import ONE_AT_A_TIME, DeploymentConfig
 from strategies.options import NONE, BlueGreen, Options
@@ -29,11 +29,26 @@ from strategies.plan import (
 _GENERATION = re.compile(r"^(.+)-g(\d+)$")
 
 
-def successor(name: str) -> str:
-    """The name of the host that replaces one: `h1`, `h1-g2`, `h1-g3`."""
-    if match := _GENERATION.match(name):
-        return f"{match[1]}-g{int(match[2]) + 1}"
-    return f"{name}-g2"
+def latest(names: Iterable[str]) -> int:
+    """The highest generation among hosts of these names: 1 for `h1`, 2 for `h1-g2`, and for no host at all 1."""
+    return max((int(match[2]) if (match := _GENERATION.match(name)) else 1 for name in names), default=1)
+
+
+def successors(names: Sequence[str], least: int = 2) -> tuple[str, ...]:
+    """The names of the hosts that replace these, all of one generation: `h1` and `h2-g2` by `h1-g3` and `h2-g3`.
+
+    It is the next one, and `least` at least. So no host of an earlier generation has such a name, and where two would
+    get the same (of `web` and `web-g2`, say) the second has a higher number.
+    """
+    next_one = max(least, latest(names) + 1)
+    dealt: dict[str, None] = {}
+    for name in names:
+        match = _GENERATION.match(name)
+        line, number = match[1] if match else name, next_one
+        while f"{line}-g{number}" in dealt:
+            number += 1
+        dealt[f"{line}-g{number}"] = None
+    return tuple(dealt)
 
 
 def blue_green(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, options: Options = NONE) -> Plan:
@@ -43,7 +58,8 @@ def blue_green(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TI
     blue = tuple(member.name for member in members if member.name not in told.green)
     green = told.green
     if not green:
-        new = tuple(Member(successor(member.name), member.zone) for member in members)
+        names = successors([member.name for member in members], told.generation)
+        new = tuple(Member(name, member.zone) for name, member in zip(names, members, strict=True))
         stages.append(Provision("provision", new))
         green = tuple(member.name for member in new)
     minimum = config.minimum_healthy_hosts
@@ -62,7 +78,7 @@ def blue_green(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TI
     if blue:
         stages.append(Deploy("take out", blue, NO_MINIMUM, blue, part=Part.BLOCK, every=True))
     keep = told.terminate_after_ms is None
-    stages.append(Terminate("terminate", blue, told.terminate_after_ms or 0, keep))
+    stages.append(Terminate("keep alive" if keep else "terminate", blue, told.terminate_after_ms or 0, keep))
     return Plan.chain(*stages)
 
 

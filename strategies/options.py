@@ -14,6 +14,10 @@ class Share:
     hosts: int | None = None
     percent: int | None = None
 
+    def __str__(self) -> str:
+        """As it is written: `2 hosts`, `10 %`."""
+        return f"{self.percent} %" if self.hosts is None else f"{self.hosts} host{'s' * (self.hosts != 1)}"
+
     def of(self, fleet: int) -> int:
         """How many of `fleet` hosts; a percentage is rounded to the nearest, and at least one host takes part."""
         if self.hosts is not None:
@@ -63,8 +67,8 @@ class BlueGreen:
     let_in: tuple[str, ...] = ()
     doomed: tuple[str, ...] = ()
     """(the way back) Replacement hosts that are to be terminated."""
-    absent: tuple[str, ...] = ()
-    """Replacement hosts that were asked for and do not stand by: they are in the group already, or gone."""
+    generation: int = 2
+    """The least generation that new hosts belong to: those below are taken, by hosts that may still stand."""
 
 
 @dataclass(frozen=True, slots=True)

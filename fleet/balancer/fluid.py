@@ -9,22 +9,29 @@ at the end.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from fleet.balancer.meters import Meters
 
 _WHOLE = 100
+_NOBODY = ""
+"""Stands for the revision of an answer that nobody gave, or a host without a revision."""
+_Key = TypeVar("_Key")
 
 
 class Kind(NamedTuple):
     """What makes hosts alike to the traffic: whether it is shifted to them, what they serve, how well and how fast.
 
-    `answers_ms`: about how long an answer takes, in milliseconds.
+    `answers_ms`: about how long an answer takes, in milliseconds; `lost`: percent of the packets on the way to them.
     """
 
     shifted: bool
     serves: str | None
     well: bool
     answers_ms: int = 0
+    lost: int = 0
 
 
 class Share(NamedTuple):
@@ -35,18 +42,31 @@ class Share(NamedTuple):
     answers_ms: int
 
 
-class Fluid:
-    """The requests of a run. `rate` is requests per second."""
+RESENT_MS = (0, 1_000, 3_000, 7_000, 15_000, 31_000, 63_000)
+"""When TCP sends the first packet of a connection, and sends it again while there is no answer (RFC 6298; Linux)."""
 
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
+
+def tries(timeout_ms: int) -> int:
+    """How often the first packet of a connection is sent within a time."""
+    return sum(at_ms < timeout_ms for at_ms in RESENT_MS)
+
+
+class Fluid:
+    """The requests of a run. `rate` is requests per second; `tries`: so often a connection is tried."""
+
+    def __init__(self, rate: int, tries: int = 1) -> None:
+        self.rate = rate
+        self._tries = tries
         self._hosts: dict[Kind, int] = defaultdict(int)
         self._side = {False: 0, True: 0}
         self.percent: int | None = None
         """The share of the shifted side; None while nothing is shifted, and there is one side."""
-        self._answered: dict[tuple[int, Share], int] = defaultdict(int)
+        self._answered: dict[tuple[int, Kind], int] = defaultdict(int)
         self._unanswered: dict[int, int] = defaultdict(int)
-        self._since_ms = 0
+        self.settled_ms = 0
+        """Until when the requests are accounted for."""
+        self.meters: Meters | None = None
+        """Who wants to know what single hosts are given."""
 
     @property
     def in_service(self) -> int:
@@ -64,18 +84,24 @@ class Fluid:
 
     def settle(self, now_ms: int) -> None:
         """Account for the time since the last change."""
-        passed_ms = now_ms - self._since_ms
-        self._since_ms = now_ms
+        passed_ms = now_ms - self.settled_ms
+        self.settled_ms = now_ms
         if not passed_ms:
             return
         shares = self._shares()
+        if self.meters is not None:
+            self.meters.passed(passed_ms, shares, self._side)
         for kind, hosts in self._hosts.items():
             share = shares[kind.shifted]
             if hosts and share:
-                self._answered[self._side[kind.shifted], Share(*kind[1:])] += passed_ms * hosts * share
+                self._answered[self._side[kind.shifted], kind] += passed_ms * hosts * share
         answered = sum(share for side, share in shares.items() if self._side[side])
         if answered < _WHOLE:
             self._unanswered[_WHOLE - answered] += passed_ms
+
+    def next_meter_ms(self) -> int | None:
+        """In how many milliseconds the next meter is reached if nothing changes; None: never. Settle first."""
+        return self.meters.next_ms(self._shares(), self._side) if self.meters is not None else None
 
     def _shares(self) -> dict[bool, int]:
         """Each side's percentage. A side without hosts in service leaves the other all that the other may have."""
@@ -88,33 +114,54 @@ class Fluid:
         return {False: _WHOLE if self.percent < _WHOLE else 0, True: _WHOLE if self.percent else 0}
 
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
-        """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
+        """Requests since the run began: all, failed, and by the revision that answered, as whole numbers.
+
+        They are rounded together, by who answered and how, so that they add up: a revision that alone fails answers
+        no fewer requests than have failed.
+        """
         self.settle(now_ms)
-        failed = self._unanswered_ms()
-        by_revision: dict[str, Fraction] = defaultdict(Fraction)
-        for (hosts, fate), host_ms in self._answered.items():
-            share = Fraction(host_ms, hosts * _WHOLE)
-            if fate.serves is not None:
-                by_revision[fate.serves] += share
-            if not fate.well:
-                failed += share
-        total = round(Fraction(now_ms * self._rate, 1000))
-        shares = {name: by_revision[name] * self._rate / 1000 for name in sorted(by_revision)}
-        return total, round(failed * self._rate / 1000), tuple(whole(shares).items())
+        fates: dict[tuple[str, bool], Fraction] = defaultdict(Fraction)
+        fates[_NOBODY, False] = self._unanswered_ms() * self.rate / 1000
+        for fate, share in self._fates():
+            fates[fate.serves or _NOBODY, fate.well] += share * self.rate / 1000
+        requests = whole({fate: fates[fate] for fate in sorted(fates)})
+        by_revision: dict[str, int] = defaultdict(int)
+        for (name, _), number in requests.items():
+            by_revision[name] += number
+        failed = sum(number for (_, well), number in requests.items() if not well)
+        answered = tuple((name, number) for name, number in by_revision.items() if name != _NOBODY)
+        return sum(requests.values()), failed, answered
 
     def shares(self, now_ms: int) -> tuple[dict[Share, int], int]:
         """Requests since the run began by their fate, and those that nobody was there to answer: whole ones only."""
         self.settle(now_ms)
         found: dict[Share, Fraction] = defaultdict(Fraction)
-        for (hosts, fate), host_ms in self._answered.items():
-            found[fate] += Fraction(host_ms * self._rate, hosts * _WHOLE * 1000)
-        return {fate: int(share) for fate, share in found.items()}, int(self._unanswered_ms() * self._rate / 1000)
+        for fate, share in self._fates():
+            found[fate] += share * self.rate / 1000
+        return {fate: int(share) for fate, share in found.items()}, int(self._unanswered_ms() * self.rate / 1000)
+
+    def _fates(self) -> Iterator[tuple[Share, Fraction]]:
+        """What became of the requests, and their share of each millisecond, summed.
+
+        Where packets are lost, a request whose first one is lost waits until it is sent again, and fails in the end.
+        """
+        for (hosts, kind), host_ms in self._answered.items():
+            share = Fraction(host_ms, hosts * _WHOLE)
+            fate = Share(kind.serves, kind.well, kind.answers_ms)
+            lost = Fraction(kind.lost, 100)
+            if not lost:
+                yield fate, share
+                continue
+            for at_ms in RESENT_MS[: self._tries]:
+                yield fate._replace(answers_ms=fate.answers_ms + at_ms), share * (1 - lost)
+                share *= lost
+            yield Share(None, False, 0), share
 
     def _unanswered_ms(self) -> Fraction:
         return Fraction(sum(share * ms for share, ms in self._unanswered.items()), _WHOLE)
 
 
-def whole(shares: dict[str, Fraction]) -> dict[str, int]:
+def whole(shares: dict[_Key, Fraction]) -> dict[_Key, int]:
     """Fractions as whole numbers that add up to their rounded sum: what is left over goes to the largest remainders."""
     rounded = {name: int(share) for name, share in shares.items()}
     left = round(sum(shares.values(), Fraction())) - sum(rounded.values())

@@ -51,12 +51,29 @@ _SYSTEM_DIRECTORIES = (
 )
 
 
+Owned = tuple[tuple[str, tuple[str, ...]], ...]
+"""What each deployment group's next install removes first, by the group's name, in the names' order."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Disk:
-    """`strangers`: files that no install of this group put there. `owned`: what its next install removes first."""
+    """`strangers`: files that no group's install put there. `owned`: what those did, group by group."""
 
     strangers: frozenset[str]
-    owned: tuple[str, ...] = ()
+    owned: Owned = ()
+
+    def owned_by(self, group: str) -> tuple[str, ...]:
+        """What the next install of this group removes first."""
+        return next((paths for name, paths in self.owned if name == group), ())
+
+    def has(self, path: str) -> bool:
+        """Whether this file is there, whoever put it there."""
+        return path in self.strangers or path in self.installed
+
+    @property
+    def installed(self) -> tuple[str, ...]:
+        """What is owned by any group."""
+        return tuple(path for _, paths in self.owned for path in paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +90,10 @@ class Disks:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
         self._directories = frozenset((*_SYSTEM_DIRECTORIES, *(f"/home/{user}" for user in accounts.own)))
-        self._disks: dict[tuple[frozenset[str], tuple[str, ...]], Disk] = {}
-        self._installs: dict[tuple[Disk, str, str], Installed] = {}
+        self._disks: dict[tuple[frozenset[str], Owned], Disk] = {}
+        self._installs: dict[tuple[Disk, str, str, str], Installed] = {}
 
-    def disk(self, strangers: Iterable[str], owned: tuple[str, ...] = ()) -> Disk:
+    def disk(self, strangers: Iterable[str], owned: Owned = ()) -> Disk:
         """The one disk with these files."""
         key = (frozenset(strangers), owned)
         found = self._disks.get(key)
@@ -84,20 +101,27 @@ class Disks:
             found = self._disks[key] = Disk(*key)
         return found
 
-    def install(self, disk: Disk, revision: str, appspec: AppSpec, tree: BundleTree, behaviour: str) -> Installed:
-        """Install a revision, as the agent does: the last install's files go first, then conflicts are looked for."""
-        key = (disk, revision, behaviour)
+    def install(
+        self, disk: Disk, group: str, revision: str, appspec: AppSpec, tree: BundleTree, behaviour: str
+    ) -> Installed:
+        """Install a revision, as the agent does: the group's last install goes first, then conflicts are looked for.
+
+        What another group has installed is as much in the way as a stranger's file.
+        """
+        key = (disk, group, revision, behaviour)
         found = self._installs.get(key)
         if found is None:
-            found = self._installs[key] = self._install(disk, appspec, tree, behaviour)
+            found = self._installs[key] = self._install(disk, group, appspec, tree, behaviour)
         return found
 
     def leave(self, disk: Disk, paths: Iterable[str]) -> Disk:
         """The disk once somebody has written these files; what an install owns stays its own."""
-        return self.disk((*disk.strangers, *(path for path in paths if path not in disk.owned)), disk.owned)
+        return self.disk((*disk.strangers, *(path for path in paths if path not in disk.installed)), disk.owned)
 
-    def _install(self, disk: Disk, appspec: AppSpec, tree: BundleTree, behaviour: str) -> Installed:
-        strangers = disk.strangers - set(disk.owned)
+    def _install(self, disk: Disk, group: str, appspec: AppSpec, tree: BundleTree, behaviour: str) -> Installed:
+        left = disk.strangers - set(disk.owned_by(group))
+        others = tuple((name, paths) for name, paths in disk.owned if name != group)
+        strangers = left.union(path for _, paths in others for path in paths)
         directories = set(self._directories)
         for path in strangers:
             while (path := posixpath.dirname(path)) not in directories:
@@ -112,9 +136,11 @@ class Disks:
                 archive=ARCHIVE,
             )
         except AgentError as error:
-            return Installed(self.disk(strangers), str(error))
+            return Installed(self.disk(left, others), str(error))
         done, failure = self._carry_out(plan, set(plan.missing))
-        return Installed(self.disk(strangers.difference(done), done), failure)
+        # What is overwritten is this group's from now on, and still the other's to remove.
+        owned = tuple(sorted((*others, (group, done)))) if done else others
+        return Installed(self.disk(left.difference(done), owned), failure)
 
     def _carry_out(self, plan: Instructions, missing: Container[str]) -> tuple[tuple[str, ...], str | None]:
         """What the next install will remove, and why this one failed half-way, if it did."""

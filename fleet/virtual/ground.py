@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from fleet.base import cannot_run
 from fleet.virtual.accounts import Accounts
 from fleet.virtual.disk import Disk, Disks
 from fleet.virtual.revision import VirtualRevision, read_revision
-from scenarios.model import NamedHost, Scenario
+from scenarios.model import Group, NamedHost, Scenario
 from simulator.rollout import lifecycle
+
+
+class GroundHost(NamedTuple):
+    """One host before the run: its disk, what each group has installed there, what its users meet.
+
+    `in_group`: whether it is behind the balancer.
+    """
+
+    host: NamedHost
+    disk: Disk
+    installed: Mapping[str, VirtualRevision]
+    serves: VirtualRevision | None
+    in_group: bool
 
 
 class Ground:
@@ -25,29 +39,41 @@ class Ground:
             name: read_revision(name, revision, accounts.shells) for name, revision in scenario.revisions.items()
         }
         self.disks = Disks(accounts)
-        running = scenario.fleet.running
-        self.running: VirtualRevision | None = None if running is None else self.revisions[running]
-        if self.running is not None:
-            failure = self.running.cannot_be_deployed(with_balancer=scenario.balancer is not None)
-            if failure:
-                raise cannot_run(self.running.name, failure)
-        self.hosts: tuple[tuple[NamedHost, Disk, bool], ...] = tuple(self._lay_out(scenario))
-        """Every host, its disk, and whether the revision that is running before runs on it."""
+        self.hosts: tuple[GroundHost, ...] = tuple(self._lay_out(scenario))
+        """Every host as the run finds it."""
 
-    def _lay_out(self, scenario: Scenario) -> Iterator[tuple[NamedHost, Disk, bool]]:
-        standing_by = scenario.standing_by()
-        for host in scenario.fleet.named_hosts():
-            runs = self.running is not None and host.name not in standing_by
-            yield host, self._disk(host) if runs else self.disks.disk(host.files), runs
+    def _lay_out(self, scenario: Scenario) -> Iterator[GroundHost]:
+        named = scenario.named_hosts()
+        runs: dict[str, list[tuple[Group, VirtualRevision]]] = {}
+        behind = set[str]()
+        for group in scenario.all_groups:
+            members = scenario.members(group, named)
+            if scenario.balanced(group):
+                behind.update(host.name for host in members)
+            running = scenario.running_in(group)
+            if running is None:
+                continue
+            revision = self._deployable(self.revisions[running], with_balancer=scenario.balanced(group))
+            for host in members:
+                runs.setdefault(host.name, []).append((group, revision))
+        for host in named:
+            yield self._host(host, runs.get(host.name, ()), in_group=host.name in behind)
 
-    def _disk(self, host: NamedHost) -> Disk:
-        disk, running = self.disks.disk(host.files), self.running
-        if running is None:
-            return disk
-        assert running.appspec is not None, "a revision without one cannot be deployed"
-        # What stood in the way of the first install is none of this run's business.
-        installed = self.disks.install(disk, running.name, running.appspec, running.tree, "OVERWRITE")
-        if installed.failure:
-            raise cannot_run(running.name, f"{host.name} at {lifecycle.INSTALL}: {installed.failure}")
-        by_scripts = [path for paths in running.leaves.values() for path in paths]
-        return self.disks.leave(installed.disk, by_scripts) if by_scripts else installed.disk
+    def _deployable(self, revision: VirtualRevision, *, with_balancer: bool) -> VirtualRevision:
+        if failure := revision.cannot_be_deployed(with_balancer=with_balancer):
+            raise cannot_run(revision.name, failure)
+        return revision
+
+    def _host(self, host: NamedHost, runs: Sequence[tuple[Group, VirtualRevision]], *, in_group: bool) -> GroundHost:
+        user_data = self.scenario.image_of(host.name).user_data if host.pool else None
+        disk, serves = self.disks.disk((*host.files, *(user_data.behaves.leaves if user_data else ()))), None
+        for group, running in runs:
+            assert running.appspec is not None, "a revision without one cannot be deployed"
+            # What stood in the way of the first install is none of this run's business.
+            installed = self.disks.install(disk, group.name, running.name, running.appspec, running.tree, "OVERWRITE")
+            if installed.failure:
+                raise cannot_run(running.name, f"{host.name} at {lifecycle.INSTALL}: {installed.failure}")
+            by_scripts = [path for paths in running.leaves.values() for path in paths]
+            disk = self.disks.leave(installed.disk, by_scripts) if by_scripts else installed.disk
+            serves = running if self.scenario.balanced(group) else serves
+        return GroundHost(host, disk, {group.name: running for group, running in runs}, serves, in_group)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fleet.virtual.disk import Disk
 from fleet.virtual.draws import stream
 from fleet.virtual.revision import VirtualRevision
+from scenarios.host_faults import SKEW_MAX_MS, NetworkFault
 from scenarios.model import HealthFault, ScriptExit
 from simulator.rollout.commands import RunLifecycleEvent
 from simulator.rollout.events import Diagnostics
@@ -19,8 +22,30 @@ class Outcome(NamedTuple):
     disk: Disk | None = None
 
 
+class Unreported(NamedTuple):
+    """A command that was carried out, with what came of it, and when it was begun."""
+
+    command: RunLifecycleEvent
+    outcome: Outcome
+    began_ms: int
+
+
 WELL = Outcome()
 """What nearly every command comes to."""
+
+
+@dataclass(slots=True)
+class AppIlls:
+    """What is wrong with an application, by the fault's name.
+
+    `slow`: how long it answers nobody after a start, milliseconds; `leaks`: how many requests it can answer; `answers`:
+    the status code that it answers to everything now. `starts` counts its starts.
+    """
+
+    slow: dict[str, int] = field(default_factory=dict)
+    leaks: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    starts: int = 0
 
 
 class VirtualHost:
@@ -30,30 +55,39 @@ class VirtualHost:
         "agent_runs",
         "alive",
         "bundle_fault",
+        "clock",
         "command",
         "disk",
+        "disk_full",
         "draws",
         "frozen",
         "generation",
+        "gone",
         "health_faults",
+        "ills",
         "installed",
         "lost",
         "name",
+        "network",
         "paused",
         "paused_ms",
+        "reaches",
         "script_faults",
         "serves",
         "taken_up",
+        "unreported",
     )
 
-    def __init__(self, name: str, seed: int, disk: Disk, running: VirtualRevision | None) -> None:
+    def __init__(
+        self, name: str, seed: int, disk: Disk, installed: Mapping[str, VirtualRevision], serves: VirtualRevision | None
+    ) -> None:
         self.name = name
         self.draws = stream(seed, name)
         """This host's own stream of draws."""
         self.disk = disk
-        self.installed = running
-        """The revision of the last successful Install: its scripts stop the application the next time."""
-        self.serves = running
+        self.installed: dict[str, VirtualRevision] = dict(installed)
+        """The revision of each group's last successful Install: its scripts stop the application the next time."""
+        self.serves = serves
         """The revision that the application serves; None while it does not run."""
         self.alive = True
         self.paused = False
@@ -61,20 +95,48 @@ class VirtualHost:
         self.command: RunLifecycleEvent | None = None
         """The command in hand, taken up or not."""
         self.taken_up = False
-        self.lost = False
-        """Whether it was taken up and then lost, by a crash or a restart, so that the agent is to report that."""
         self.generation = 0
-        """Counts what makes pending completions void: a crash, a restart."""
+        """Counts what makes pending completions void: a crash, a restart, a pause."""
         self.paused_ms = 0
         """When the pause began."""
-        self.frozen: tuple[tuple[RunLifecycleEvent, int, int, Outcome], ...] = ()
-        """While paused: commands that were under way, when each was begun, how long it still had to go, its outcome."""
+        self.frozen: tuple[int, int, Outcome] | None = None
+        """While paused: when the command in hand was begun, how long it still had to go, and what it comes to."""
         self.script_faults: dict[str, str | ScriptExit] = {}
         self.bundle_fault: str | None = None
         self.health_faults: dict[str, tuple[HealthFault, bool]] = {}
         """By the fault's name: the fault, and whether it strikes now (a flapping one comes and goes)."""
+        self.ills: AppIlls | None = None
+        """What is wrong with the application as a whole; None where nothing ever was."""
+        self.network: dict[str, NetworkFault] = {}
+        self.clock: dict[str, int] = {}
+        """By the fault's name, how far it sets the clock ahead, in milliseconds."""
+        self.disk_full = 0
+        """How many faults have filled the disk."""
+        self.gone = False
+        """Whether the host was terminated: it never comes back."""
+        self.reaches = True
+        """Whether the service hears and believes the agent."""
+        self.lost = False
+        """Whether the agent died while it was at the command in hand, and will report that it did."""
+        self.unreported: list[Unreported] = []
+        """What the agent has done, and could not report yet."""
+
+    def drop(self) -> None:
+        """The agent dies: what it has in hand is not done, and what it has done is not reported."""
+        self.generation += 1
+        self.lost = self.command is not None and self.taken_up
+        self.unreported.clear()
 
     @property
     def works(self) -> bool:
         """Whether the agent takes up commands."""
-        return self.alive and self.agent_runs and not self.paused
+        return self.alive and self.agent_runs and self.reaches and not self.paused
+
+    @property
+    def not_believed(self) -> bool:
+        """Whether the service hears the agent, and refuses what it says: its clock is too wrong."""
+        return abs(sum(self.clock.values())) > SKEW_MAX_MS and not self.cut_off("controller")
+
+    def cut_off(self, side: str) -> bool:
+        """Whether nothing gets through between the host and the `balancer`, or the `controller`."""
+        return any(fault.cuts(side) for fault in self.network.values())

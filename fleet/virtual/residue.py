@@ -47,4 +47,4 @@ class VirtualDiskBook:
 
     def _listing(self, disk: Disk) -> Listing:
         strangers = {path: "" for path in sorted(disk.strangers) if within(path, self.directories)}
-        return Listing(strangers, disk.owned)
+        return Listing(strangers, disk.installed)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fleet import bundle_store
 from fleet.agent import messages, protocol
+from fleet.agent.layout import ROOT_DIR
 from fleet.base import bundle_location
 from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
@@ -37,6 +39,9 @@ class Workshop:
         self, deployment: Deployment, revision: VirtualRevision, disks: Disks, seed: int, ordinal: int
     ) -> None:
         self.revision = revision
+        self.group = deployment.group
+        self.serves = deployment.with_balancer
+        """Whether users meet what is started: an application behind no balancer is none of theirs."""
         self._behaviour = str(deployment.file_exists_behavior)
         self._disks = disks
         self._draws = {
@@ -46,17 +51,17 @@ class Workshop:
 
     def work(self, host: VirtualHost, name: str) -> Work:
         """How long this lifecycle event takes on this host, now, and what it comes to."""
-        return _KINDS[name](self, host, name, self.draw(host, name))
-
-    def draw(self, host: VirtualHost, name: str) -> int:
-        """What is drawn for this lifecycle event on this host."""
-        return mix(host.draws, self._draws[name])
+        draw = mix(host.draws, self._draws[name])
+        if host.disk_full:
+            return _between(_AGENT_MS, draw), Outcome(_unknown(messages.not_noted(messages.DISK_FULL, ROOT_DIR)))
+        return _KINDS[name](self, host, name, draw)
 
     def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
         return self._leaving(host, name, self.revision, _run(host, name, self.revision, draw))
 
     def _scripts_of_previous(self, host: VirtualHost, name: str, draw: int) -> Work:
-        return self._leaving(host, name, host.installed, _run(host, name, host.installed, draw))
+        previous = host.installed.get(self.group)
+        return self._leaving(host, name, previous, _run(host, name, previous, draw))
 
     def _leaving(self, host: VirtualHost, name: str, revision: VirtualRevision | None, work: Work) -> Work:
         """The same work, and the files that the scripts leave on the disk."""
@@ -69,10 +74,8 @@ class Workshop:
     def _download(self, host: VirtualHost, name: str, draw: int) -> Work:
         lasts_ms = _between(_AGENT_MS, draw) + _between(_LASTS_MS[name], draw >> 16)
         failure = self.revision.download_failure
-        if host.bundle_fault == "missing":
-            failure = messages.bundle_missing(bundle_location(self.revision.name, self.revision.kind))
-        elif host.bundle_fault == "corrupt":
-            failure = corrupt_failure(self.revision.kind)
+        if host.bundle_fault is not None:
+            failure = _BUNDLES[host.bundle_fault](host, self.revision)
         return lasts_ms, Outcome(_unknown(failure)) if failure else WELL
 
     def _install(self, host: VirtualHost, name: str, draw: int) -> Work:
@@ -80,9 +83,23 @@ class Workshop:
         revision = self.revision
         if revision.appspec is None:
             return lasts_ms, Outcome(_unknown(revision.appspec_failure or ""))
-        installed = self._disks.install(host.disk, revision.name, revision.appspec, revision.tree, self._behaviour)
+        appspec, tree = revision.appspec, revision.tree
+        installed = self._disks.install(host.disk, self.group, revision.name, appspec, tree, self._behaviour)
         return lasts_ms, Outcome(_unknown(installed.failure) if installed.failure else None, installed.disk)
 
+
+def _denied(host: VirtualHost, revision: VirtualRevision) -> str:
+    key = bundle_store.key(revision.name, revision.kind)
+    where = f"s3://{bundle_store.BUCKET}/{key}"
+    return messages.fetch_refused(where, bundle_store.ACCESS_DENIED, bundle_store.denial(host.name, key))
+
+
+_BUNDLES: dict[str, Callable[[VirtualHost, VirtualRevision], str]] = {
+    "missing": lambda _, revision: messages.bundle_missing(bundle_location(revision.name, revision.kind)),
+    "corrupt": lambda _, revision: corrupt_failure(revision.kind),
+    "access-denied": _denied,
+}
+"""What an agent says of a bundle, by what is wrong with it."""
 
 _KINDS: dict[str, Callable[[Workshop, VirtualHost, str, int], Work]] = {
     **dict.fromkeys(lifecycle.SCRIPT_EVENTS, Workshop._scripts),
@@ -111,7 +128,7 @@ def _run(host: VirtualHost, name: str, revision: VirtualRevision | None, draw: i
         took_ms = _between(_SCRIPT_MS, mix(draw >> 16, number)) if script.lasts_ms is None else script.lasts_ms
         if fault == "hang" or script.hangs or took_ms > script.timeout_ms:
             return lasts_ms + script.timeout_ms, Outcome(_timed_out(script))
-        if fault is None and script.keeps_output_open:
+        if fault == "keeps-output-open" or (fault is None and script.keeps_output_open):
             return lasts_ms + script.timeout_ms, Outcome(_output_left_open(script))
         lasts_ms += took_ms
         status = fault.exit if isinstance(fault, ScriptExit) else script.exit

@@ -37,7 +37,7 @@ def exit_code(result: RunResult) -> ExitCode:
         return ExitCode.UNSAFE
     if result.outcome is Outcome.ROLLBACK_FAILED and expect.outcome != Outcome.ROLLBACK_FAILED.value:
         return ExitCode.UNSAFE
-    if result.outcome is Outcome.INCONCLUSIVE and expect.outcome != Outcome.INCONCLUSIVE.value:
+    if result.unexpectedly_inconclusive:
         return ExitCode.INCONCLUSIVE
     if not result.as_expected:
         return ExitCode.FAILED

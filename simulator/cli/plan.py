@@ -22,8 +22,9 @@ from simulator.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from scenarios.model import Scenario
+    from scenarios.model import Deploy, Scenario
     from simulator.report.graph import PlannedDeployment
+    from simulator.rollout.promotion import Place
 
 
 def verb(
@@ -38,6 +39,7 @@ def verb(
     port: PortOption = None,
     path: PathOption = None,
     interval: IntervalOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the run: hosts that are alike are taken in its order.")] = 0,
 ) -> None:
     """Show what would be done, before anything is: each deployment's stages, hosts, how many at once."""
     from simulator.cli.sources import BundleOptions, resolve
@@ -47,7 +49,7 @@ def verb(
     if mermaid + dot + (output is Output.JSON) > 1:
         raise UsageError("--mermaid, --dot and -o json exclude each other; give one")
     found = resolve(scenario, BundleOptions(hosts, strategy, config, running, port, path, interval)).scenario
-    planned = _planned(found)
+    planned = _planned(found, seed)
     if mermaid:
         sys.stdout.write(graph.mermaid(planned))
     elif dot:
@@ -57,8 +59,9 @@ def verb(
     else:
         from simulator.cli.screen import show
 
-        title = f"{found.name}: {found.application}, {found.group.name}"
-        show(graph.plan_tree(title, planned, with_balancer=found.balancer is not None))
+        names = ", ".join(group.name for group in found.all_groups)
+        title = f"{found.name}: {found.application}, {names} · seed {seed}"
+        show(graph.plan_tree(title, planned))
         _tell_of_bundle(scenario)
 
 
@@ -78,21 +81,45 @@ def _tell_of_bundle(word: str) -> None:
         typer.echo(problem.render(), err=True)
 
 
-def _planned(scenario: Scenario) -> list[PlannedDeployment]:
+def _planned(scenario: Scenario, seed: int) -> list[PlannedDeployment]:
+    from simulator.control.groups import Groups
+    from simulator.control.promotions import places
     from simulator.control.request import deployment_config, strategy_of
     from simulator.report.graph import PlannedDeployment
     from strategies import STRATEGIES, Member
 
-    hosts = [Member(host.name, host.zone) for host in scenario.fleet.named_hosts()]
-    standing_by = scenario.standing_by()
-    group = [member for member in hosts if member.name not in standing_by]
-    planned = []
-    for number, deploy in enumerate(scenario.deploy, 1):
-        strategy, options = strategy_of(scenario, deploy)
-        config = deployment_config(scenario, deploy)
-        green = [member for member in hosts if options.blue_green and member.name in options.blue_green.green]
-        members = [*group, *(member for member in green if member not in group)]
-        plan = STRATEGIES[strategy](members, config, options)
-        planned.append(PlannedDeployment(number, deploy.revision, strategy, config, plan))
-        group = green or group  # if it succeeds
+    groups = Groups(scenario, scenario.targets(), seed)
+    planned: list[PlannedDeployment] = []
+    for deploy in scenario.deploy:
+        on_its_way = deploy.group is None and bool(scenario.environments)
+        numbers: dict[str, int] = {}
+        for place in places(scenario) if on_its_way else (None,):
+            asked = deploy if place is None else deploy.model_copy(update={"group": place.group})
+            group, number = scenario.group_of(asked), len(planned) + 1
+            strategy, options = strategy_of(scenario, asked)
+            config = deployment_config(scenario, asked)
+            members = [Member(target.name, target.zone) for target in groups[group.name].targets]
+            name = group.name if len(scenario.all_groups) > 1 else ""
+            after: tuple[int, ...] | None = None if deploy.when is None else ()
+            if place is not None:
+                name, numbers[place.name] = place.name, number
+                after = tuple(numbers[before] for before in place.after)
+            planned.append(
+                PlannedDeployment(
+                    *(number, deploy.revision, strategy, config, STRATEGIES[strategy](members, config, options)),
+                    *(name, scenario.balanced(group), after, _gate(place, deploy)),
+                )
+            )
     return planned
+
+
+def _gate(place: Place | None, deploy: Deploy) -> str:
+    """What a gate asks for, or when a deployment is asked for, in words; `""` where it is simply its turn."""
+    from simulator.control.happened import moment
+    from simulator.rollout.messages import duration
+
+    if place is None or not place.after:
+        return moment(deploy.when) if deploy.when is not None else ""
+    stood = [f"it has stood for {duration(place.stood_ms)}"] if place.stood_ms else []
+    asked = [] if place.answer_ms is None else [f"somebody says yes within {duration(place.answer_ms)}"]
+    return ", then ".join(stood + asked)

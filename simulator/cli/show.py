@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from scenarios.model import Deploy, Scenario
 
 _WIDTH = 100
 """A paragraph is no wider than this, anywhere."""
@@ -24,23 +27,26 @@ def verb(
     if file:
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
         return
-    from scenarios.strategies import strategy_name
     from simulator.cli.width import beside, columns
-    from simulator.control.request import deployment_config
 
     terminal = columns()
     found = load(path)
     typer.secho(beside("", f"{found.name}: {found.title}" if found.title else found.name, terminal), bold=True)
     if found.about:
         typer.echo("\n" + beside("", " ".join(found.about.split()), min(terminal or _WIDTH, _WIDTH)))
-    hosts = len(found.fleet.named_hosts())
-    deploys = ", ".join(deploy.revision for deploy in found.deploy)
-    strategy, config = strategy_name(found.group.strategy), deployment_config(found, found.deploy[0]).name
-    running = f", running {found.fleet.running}" if found.fleet.running else ", new"
+    hosts = len(found.named_hosts())
+    several = len(found.all_groups) > 1
+    deploys = ", ".join(
+        f"{deploy.revision}{f' to {found.group_of(deploy).name}' * several} ({_how(found, deploy)})"
+        for deploy in found.deploy
+    )
+    before = dict.fromkeys(running for group in found.all_groups if (running := found.running_in(group)))
+    running = f", running {' and '.join(before)}" if before else ", new"
     typer.echo()
     rows = [
         ("hosts", f"{hosts}{running}" + (", behind a balancer" if found.balancer else "")),
-        ("deploys", f"{deploys} ({strategy}, {config})"),
+        *([("groups", ", ".join(group.name for group in found.all_groups))] if several else []),
+        ("deploys", deploys),
         *(("fault", fault.name or fault.do.kind) for fault in found.faults),
     ]
     if found.expect and found.expect.outcome:
@@ -48,3 +54,10 @@ def verb(
     for name, text in (*rows, *(("source", source) for source in found.source)):
         typer.echo(beside(f"  {name:<7}  ", text, terminal))
     typer.echo(f"\n  drydeploy run {scenario}\n  drydeploy show {scenario} --file")
+
+
+def _how(scenario: Scenario, deploy: Deploy) -> str:
+    """A deployment's strategy and its configuration."""
+    from simulator.control.request import deployment_config, strategy_of
+
+    return f"{strategy_of(scenario, deploy)[0]}, {deployment_config(scenario, deploy).name}"

@@ -85,8 +85,12 @@ def _by_comparison(compare: Compare, new: Tally, old: Tally, wanted: int) -> Ver
     size = min(len(ones), len(others))
     effect, words = _effect(compare.metric, new, old)
     probability = worse(thinned(ones, size), thinned(others, size))
-    found = f"{words}; p = {probability:.3g} ({size} requests of each)"
-    if probability < compare.significance and effect >= Fraction(str(compare.minimum_effect)):
+    allowed = Fraction(str(compare.minimum_effect))
+    unit = "percentage points" if compare.metric == ERROR_RATE else "%"
+    more = f"{float(effect) * 100:+.3g} {unit}, {float(allowed) * 100:.3g} {unit} were allowed"
+    significant = "<" if probability < compare.significance else "≥"
+    found = f"{words}: {more}; p = {probability:.3g} {significant} {compare.significance:g} ({size} requests of each)"
+    if probability < compare.significance and effect >= allowed:
         return AnalysisOutcome.FAILED, f"worse than the baseline: {found}"
     return AnalysisOutcome.SUCCESSFUL, f"not worse than the baseline, as far as can be told: {found}"
 
@@ -145,7 +149,7 @@ class Analyses:
     def _end(
         self, command: StartAnalysis, rollout: Rollout, before: Figures | str, event_id: int, at_ms: int
     ) -> Event | None:
-        if rollout.ended:
+        if not rollout.awaits(command.id):  # somebody stopped the deployment, or did without the analysis
             return None
         outcome, why = self._judge(self._analyses[command.analysis], rollout.deployment, before, self._figures())
         return AnalysisEnded(event_id, at_ms, command.id, command.deployment_id, outcome, why)

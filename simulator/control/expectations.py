@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from scenarios.model import Expect, ExpectDeployment, ExpectEvent
 from simulator.control.result import Finding, Outcome, Traffic
@@ -12,8 +13,7 @@ from simulator.rollout.host import Record
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import TargetStatus
 
-NO_REVISION = "none"
-"""How a scenario writes that no revision is installed, or that nobody can tell which."""
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def judge(
@@ -23,12 +23,23 @@ def judge(
     notifications: Sequence[Notify],
     traffic: Traffic | None,
     in_service_min: int | None,
+    *,
+    ended: Mapping[str, tuple[str, ...]],
+    refused: Sequence[str] = (),
+    environments: Mapping[str, str] = _NOWHERE,
 ) -> tuple[Finding, ...]:
-    """Every expectation of a scenario, judged."""
+    """Every expectation of a scenario, judged.
+
+    `ended`: the revisions on which every host ended, one of each group that has it. `refused`: the revisions that
+    were not deployed because the group had a deployment under way. `environments`: how the last revision on its way
+    through them fared in each.
+    """
     return (
         *_outcome(expect, outcome),
         *_deployments(expect, rollouts),
-        *_revisions(expect, rollouts),
+        *_refused(expect, refused),
+        *_environments(expect, environments),
+        *_revisions(expect, ended),
         *_events(expect, rollouts),
         *_service(expect, traffic, in_service_min),
         *_notifications(expect, notifications),
@@ -56,6 +67,7 @@ def _deployment(which: str, expected: ExpectDeployment, rollout: Rollout) -> Ite
     error = rollout.error
     found = {
         "revision": rollout.deployment.revision,
+        "group": rollout.deployment.group,
         "status": rollout.status,
         "creator": rollout.deployment.creator,
         "error": error.code if error else None,
@@ -84,25 +96,30 @@ def _there(number: int, one: str, several: str) -> str:
     return f"there {one if number == 1 else several} {number}"
 
 
-def final_revisions(rollouts: Sequence[Rollout]) -> dict[str, str]:
-    """The revision on which every host ended, by host; NO_REVISION where there is none."""
-    if not rollouts:
-        return {}
-    return {target.name: target.revision or NO_REVISION for target in rollouts[-1].aftermath}
+def _environments(expect: Expect, found: Mapping[str, str]) -> Iterator[Finding]:
+    for name, wanted in expect.environments.items():
+        passage = found.get(name, "nothing: no revision set out")
+        yield Finding(f"{name}: {wanted}", passage == wanted, f"it is {passage}")
 
 
-def _revisions(expect: Expect, rollouts: Sequence[Rollout]) -> Iterator[Finding]:
+def _refused(expect: Expect, refused: Sequence[str]) -> Iterator[Finding]:
+    if expect.refused is not None:
+        wanted = ", ".join(expect.refused) or "nothing"
+        found = ", ".join(refused) or "nothing"
+        yield Finding(f"refused: {wanted}", tuple(refused) == expect.refused, f"refused was {found}")
+
+
+def _revisions(expect: Expect, ended: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
     if expect.revisions is None and not expect.hosts:
         return
-    ended = final_revisions(rollouts)
-    counts = Counter(ended.values())
+    counts = Counter(revision for revisions in ended.values() for revision in revisions)
     for revision, wanted in (expect.revisions or {}).items():
         ends = "end" if wanted != 1 else "ends"
         expected = f"{wanted} {_host(wanted)} {ends} on {revision}"
         yield Finding(expected, counts[revision] == wanted, f"hosts end on {_counts(counts)}")
     for host, revision in expect.hosts.items():
-        there = ended.get(host, "nothing: there is no such host")
-        yield Finding(f"{host} ends on {revision}", there == revision, f"it ends on {there}")
+        there = ended.get(host, ("nothing: there is no such host",))
+        yield Finding(f"{host} ends on {revision}", revision in there, f"it ends on {' and '.join(there)}")
 
 
 def _counts(counts: dict[str, int]) -> str:

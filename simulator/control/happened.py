@@ -9,7 +9,14 @@ from scenarios.model import Fault, OperatorAction, Scenario, When
 from scenarios.words import duration_text
 from simulator.control.faults import name_of
 from simulator.rollout.commands import Command
-from simulator.rollout.events import Event, FaultChanged, LifecycleEventCompleted, OperatorSpoke, StopRequested
+from simulator.rollout.events import (
+    Event,
+    FaultChanged,
+    GateAnswered,
+    LifecycleEventCompleted,
+    OperatorSpoke,
+    StopRequested,
+)
 from simulator.rollout.machine import Rollout
 
 OPERATOR = "the operator"
@@ -29,6 +36,7 @@ class Happened:
         self._steps = scenario.operator
         self._struck: set[str] = set()
         self._said: Counter[_Step] = Counter()
+        self._said_at_gates: Counter[bool] = Counter()
         self._script_events = {
             name: fault.when.event for name, fault in self._scripted if fault.do.script and fault.when
         }
@@ -48,6 +56,8 @@ class Happened:
                     self._at[fault].update(event.hosts)
             case LifecycleEventCompleted() if self._at:
                 self._completed(event)
+            case GateAnswered(by=by, yes=yes) if by == OPERATOR:
+                self._said_at_gates[yes] += 1
             case StopRequested(by=by) if by == OPERATOR:
                 self._said["stop", event.auto_rollback] += 1
             case OperatorSpoke(by=by) if by == OPERATOR:
@@ -73,13 +83,15 @@ class Happened:
                     f"fault {name} struck nothing: {event} succeeded all the same wherever it came; a fault of scripts "
                     "needs scripts, and the AppSpec has none for this event"
                 )
-        said = self._said.copy()
+        said, at_gates = self._said.copy(), self._said_at_gates.copy()
         for action in self._steps:
-            step = _step(action)
+            step, yes = _step(action), action.do not in ("stop", "abort")
             if said[step]:
                 said[step] -= 1
+            elif at_gates[yes]:
+                at_gates[yes] -= 1
             else:
-                yield f"the operator's step never came: {action.do}, {_moment(action.when)}"
+                yield f"the operator's step never came: {action.do}, {moment(action.when)}"
 
 
 def _step(action: OperatorAction) -> _Step:
@@ -89,16 +101,27 @@ def _step(action: OperatorAction) -> _Step:
 
 
 def _why(fault: Fault) -> str:
+    spared = f", or the draws (probability {fault.probability:g}) spared everybody" if fault.probability < 1 else ""
     if fault.when is None:
-        return "no host was ever what `where` asks for"
-    found_nobody = "" if fault.do.alarm is not None else ", or found no host that it is for"
-    return f"its moment ({_moment(fault.when)}) never came{found_nobody}"
+        return f"no host was ever what `where` asks for{spared}"
+    found_nobody = "" if fault.do.at_no_host else ", or found no host that it is for"
+    return f"its moment ({moment(fault.when)}) never came{found_nobody}{spared}"
 
 
-def _moment(when: When) -> str:
+def moment(when: When) -> str:
+    """When something was to happen, in words."""
+    if when.gate is not None:
+        return f"when somebody is asked before {when.gate}"
     if when.at is not None:
         return f"at {duration_text(when.at)}"
-    parts = [f"when {when.host or 'a host'} enters {when.event}" if when.event else f"when it is {when.status}"]
+    if when.launched is not None:
+        return f"when {when.launched} has launched a host"
+    if when.request is not None:
+        return f"at request {when.request} of the users"
+    if when.weight is not None:
+        parts = [f"when it has {when.weight} % of the traffic"]
+    else:
+        parts = [f"when {when.host or 'a host'} enters {when.event}" if when.event else f"when it is {when.status}"]
     if when.nth is not None:
         parts.append(f"the host that does so as number {when.nth}")
     if when.deployment is not None:

@@ -52,21 +52,32 @@ _LEAVES = {BLUE_GREEN: Label.BLUE, BACK_TO_BLUE: Label.GREEN}
 """The side that is out of traffic once it is through."""
 
 
+class _Book:
+    """What is kept of one deployment."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        told = deployment.options.blue_green
+        held_out = told.held_out if told else ()
+        self.healthy = {target.name for target in deployment.targets if target.healthy}.difference(held_out)
+        self.taken: set[str] = set()
+        self.busy: dict[str, str] = {}
+        """Hosts that are at a command, and its id."""
+        self.minimum = deployment.config.minimum_healthy_hosts.required(fleet_of(deployment))
+        self.turns: Turns | None = None
+        self.sides = Sides(deployment)
+        self.one_sided = not self.sides.two
+        self.leaves = _LEAVES.get(deployment.strategy)
+
+
 class Invariants:
     """Watches a run, and keeps the first violation of each rule."""
 
     def __init__(self) -> None:
         self._violations: dict[str, str] = {}
-        self._healthy: set[str] = set()
-        self._taken: set[str] = set()
-        self._minimum = 0
-        self._busy: dict[str, str] = {}
+        self._books: dict[str, _Book] = {}
+        """Of the deployments that are under way, and of those that have ended since the last one began."""
         self._over: set[str] = set()
         self._rollbacks: set[str] = set()
-        self._turns: Turns | None = None
-        self._sides: Sides | None = None
-        self._one_sided = False
-        self._leaves: Label | None = None
 
     @property
     def violated(self) -> bool:
@@ -75,15 +86,8 @@ class Invariants:
 
     def begin(self, deployment: Deployment) -> None:
         """A deployment begins."""
-        told = deployment.options.blue_green
-        held_out = told.held_out if told else ()
-        self._healthy = {target.name for target in deployment.targets if target.healthy}.difference(held_out)
-        self._taken = set()
-        self._busy = {}
-        self._minimum = deployment.config.minimum_healthy_hosts.required(fleet_of(deployment))
-        self._turns, self._sides = None, Sides(deployment)
-        self._one_sided = not self._sides.two
-        self._leaves = _LEAVES.get(deployment.strategy)
+        self._books = {name: book for name, book in self._books.items() if name not in self._over}
+        self._books[deployment.deployment_id] = _Book(deployment)
         if deployment.creator is Creator.ROLLBACK:
             if deployment.rollback_of in self._rollbacks:
                 self._violate(
@@ -93,40 +97,44 @@ class Invariants:
             self._rollbacks.add(deployment.deployment_id)
 
     def check(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
-        """One event was handled, and answered with these commands. O(commands)."""
-        if type(event) is LifecycleEventCompleted:
-            if self._busy.get(event.host) == event.cause:
-                del self._busy[event.host]
-            self._heard_of(event.host, event, rollout)
-        elif type(event) is HealthCheckReported:
-            if self._sides is not None:
-                self._sides.hear(event)
-            self._heard_of(event.host, event, rollout)
-        elif type(event) is TrafficMeasured:
+        """One event was handled in a deployment, and answered with these commands. O(commands)."""
+        if type(event) is TrafficMeasured:
             self._measured(event)
+        if rollout is None:
+            return
+        book = self._books.get(rollout.deployment_id)
+        if type(event) is LifecycleEventCompleted:
+            if book is not None and book.busy.get(event.host) == event.cause:
+                del book.busy[event.host]
+            self._heard_of(event.host, event, rollout, book)
+        elif type(event) is HealthCheckReported:
+            if book is not None:
+                book.sides.hear(event)
+            self._heard_of(event.host, event, rollout, book)
         else:
-            self._happened(event, rollout)
-        turns = self._turns
+            self._happened(event, rollout, book)
         for command in commands:
             if isinstance(command, HostCommand):
-                self._commanded(command, event)
-                if self._one_sided and turns is not None and command.host in turns.hosts:
+                self._commanded(command, event, book)
+                if book is not None and book.one_sided and book.turns is not None and command.host in book.turns.hosts:
                     continue  # as nearly always: in turn, and no side to stand
-            elif isinstance(command, Finish) and rollout is not None:
+            elif isinstance(command, Finish):
                 self._finished(command, rollout)
-            if rollout is not None and turns is not None:
-                self._in_turn(command, event, rollout)
+            if book is not None:
+                self._in_turn(command, event, rollout, book)
 
-    def _happened(self, event: Event, rollout: Rollout | None) -> None:
+    def _happened(self, event: Event, rollout: Rollout, book: _Book | None) -> None:
         """Something happened that is neither a report of a host nor of its health."""
-        if type(event) is DeploymentCreated and rollout is not None:
-            self._turns = Turns(rollout, event.at_ms)
+        if book is None:
+            return
+        if type(event) is DeploymentCreated:
+            book.turns = Turns(rollout, event.at_ms)
         elif isinstance(event, DeploymentEvent) and event.deployment_id not in self._over:
             if isinstance(event, TimerFired) and event.timer.startswith("host:"):
-                self._heard_of(event.timer.removeprefix("host:"), event, rollout)
-            elif self._turns is not None and self._sides is not None:
-                self._turns.hear(event)
-                self._sides.hear(event)
+                self._heard_of(event.timer.removeprefix("host:"), event, rollout, book)
+            elif book.turns is not None:
+                book.turns.hear(event)
+                book.sides.hear(event)
 
     def _measured(self, event: TrafficMeasured) -> None:
         if event.strays:
@@ -134,11 +142,11 @@ class Invariants:
         if (why := adds_up(event)) is not None:
             self._violate(WEIGHTS, why)
 
-    def _in_turn(self, command: Command, event: Event, rollout: Rollout) -> None:
-        turns, sides = self._turns, self._sides
-        if turns is not None and (why := turns.early(command, event.at_ms)) is not None:
+    def _in_turn(self, command: Command, event: Event, rollout: Rollout, book: _Book) -> None:
+        sides = book.sides
+        if book.turns is not None and (why := book.turns.early(command, event.at_ms)) is not None:
             self._violate(CANARY, why)
-        if sides is None or not sides.two:
+        if book.one_sided:
             return
         if isinstance(command, ShiftTraffic):
             if (why := sides.shifted(command, rollout)) is not None:
@@ -146,31 +154,33 @@ class Invariants:
         elif isinstance(command, HostCommand | TerminateHost) and (why := sides.standing(command, rollout)) is not None:
             self._violate(BLUE, why)
 
-    def _heard_of(self, host: str, event: Event, rollout: Rollout | None) -> None:
-        if rollout is None or (state := rollout.hosts.get(host)) is None:
+    def _heard_of(self, host: str, event: Event, rollout: Rollout, book: _Book | None) -> None:
+        if book is None or (state := rollout.hosts.get(host)) is None:
             return
-        if state.status is TargetStatus.SUCCEEDED and state.label is not self._leaves:
-            self._healthy.add(host)
-        if self._turns is not None:
-            self._turns.heard_of(host, event.at_ms)
+        if state.status is TargetStatus.SUCCEEDED and state.label is not book.leaves:
+            book.healthy.add(host)
+        if book.turns is not None:
+            book.turns.heard_of(host, event.at_ms)
 
-    def _commanded(self, command: HostCommand, event: Event) -> None:
+    def _commanded(self, command: HostCommand, event: Event, book: _Book | None) -> None:
         host = command.host
-        if command.deployment_id in self._over:
+        if book is None or command.deployment_id in self._over:
             self._violate(TERMINAL, f"command {command.id} for {host} came after the end of {command.deployment_id}")
-        before = self._busy.get(host)
+        if book is None:
+            return
+        before = book.busy.get(host)
         if before is not None and not _frees(event, host):
             self._violate(ONE_COMMAND, f"{host} was given {command.id} while it was at {before}")
-        self._busy[host] = command.id
-        if host not in self._taken:
-            self._taken.add(host)
-            if host in self._healthy:
-                self._healthy.discard(host)
-                if len(self._healthy) < self._minimum:
-                    left = len(self._healthy)
+        book.busy[host] = command.id
+        if host not in book.taken:
+            book.taken.add(host)
+            if host in book.healthy:
+                book.healthy.discard(host)
+                if len(book.healthy) < book.minimum:
+                    left = len(book.healthy)
                     self._violate(
                         MINIMUM,
-                        f"{host} was taken out at {event.at_ms} ms: {left} healthy left, {self._minimum} wanted",
+                        f"{host} was taken out at {event.at_ms} ms: {left} healthy left, {book.minimum} wanted",
                     )
 
     def _finished(self, command: Finish, rollout: Rollout) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from simulator.control.rehearsal import BEFORE_THE_RUN
-from simulator.control.request import replacements
+from simulator.control.groups import BEFORE_THE_RUN
+from simulator.control.reputation import known_bad
 from simulator.rollout import rollback
-from simulator.rollout.deployment import Deployment, Success, Target
+from simulator.rollout.deployment import Deployment, Success
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior
 from strategies.options import NONE, BlueGreen, Options
@@ -24,11 +24,8 @@ class ImpossibleError(Exception):
     """What was asked for cannot be done now; the message says why."""
 
 
-def retry(rollouts: Sequence[Rollout], standing_by: Mapping[str, Target]) -> Deployment:
-    """The last deployment that a user asked for, once more. Raises ImpossibleError unless it failed or was stopped.
-
-    `standing_by`: hosts outside the group, by name.
-    """
+def retry(rollouts: Sequence[Rollout]) -> Deployment:
+    """The last deployment that a user asked for, once more. Raises ImpossibleError unless it failed or was stopped."""
     last = _idle(rollouts)
     asked = next(each for each in reversed(rollouts) if each.deployment.creator is Creator.USER)
     if asked.status is DeploymentStatus.SUCCEEDED:
@@ -38,36 +35,48 @@ def retry(rollouts: Sequence[Rollout], standing_by: Mapping[str, Target]) -> Dep
     again = f"{asked.deployment_id} once more, which {asked.status}"
     if asked.deployment.strategy == rollback.BACK_TO_BLUE:
         return replace(_plainly(rollouts), revision=asked.deployment.revision, description=again)
-    options, replacing = replacements(asked.deployment.options, last.aftermath, standing_by)
-    return replace(asked.deployment, targets=last.aftermath + replacing, options=options, description=again)
+    return replace(asked.deployment, targets=last.aftermath, description=again)
 
 
 def undo(rollouts: Sequence[Rollout], running: str | None, wanted: str | None) -> Deployment:
     """A deployment of the last revision that succeeded before this one, or of the one that is `wanted`.
 
-    `running` is what the fleet ran before the run. Raises ImpossibleError where there is nothing to go back to.
+    None that is known to be bad. `running` is what the fleet ran before the run. Raises ImpossibleError where there is
+    nothing to go back to.
     """
     last = _idle(rollouts)
-    now = last.deployment.revision
-    earlier = [success for success in _successes(rollouts, running) if success.revision != now]
-    names = ", ".join(dict.fromkeys(success.revision for success in earlier))
-    if wanted is not None:
-        earlier = [success for success in earlier if success.revision == wanted]
-    if wanted is not None and wanted == now:
-        raise ImpossibleError(f"{now} is what was deployed last; " + (f"earlier: {names}" if names else _NONE_EARLIER))
-    if not earlier:
-        never = f"{wanted} was never deployed with success here; " if wanted else f"the last deployment was of {now}; "
-        raise ImpossibleError(never + (f"what was: {names}" if names else _NONE_EARLIER))
-    success = earlier[-1]
+    now, group = last.deployment.revision, last.deployment.group
+    earlier: dict[str, Success] = {}
+    for success in reversed(_successes(rollouts, running)):
+        if success.revision != now:
+            earlier.setdefault(success.revision, success)
+    asked = dict.fromkeys(earlier if wanted is None else (*earlier, wanted))
+    bad = {revision: why for revision in asked if (why := known_bad(rollouts, group, revision)) is not None}
+    good = [revision for revision in earlier if revision not in bad]
+    chosen = next((revision for revision in good if wanted in (None, revision)), None)
+    if chosen is None:
+        raise ImpossibleError(_why_not(now, wanted, bad, good))
+    success = earlier[chosen]
     if last.deployment.creator is Creator.USER and success == last.deployment.last_success:
         back = rollback.rollback(last.deployment, last.hosts, last.sick)
     else:
         back = replace(_plainly(rollouts), revision=success.revision, file_exists_behavior=success.file_exists_behavior)
-    description = f"undo of {last.deployment_id}: back to {success.revision}, deployed by {success.deployment_id}"
+    description = f"back from {last.deployment_id} to {success.revision}, deployed by {success.deployment_id}"
     return replace(back, creator=Creator.USER, rollback_of=None, description=description)
 
 
-_NONE_EARLIER = "no other revision was deployed with success before it"
+def _why_not(now: str, wanted: str | None, bad: Mapping[str, str], good: Sequence[str]) -> str:
+    """Why nothing that was `wanted` (None: whatever there is) can be gone back to, and what can."""
+    told = {revision: f"{revision} is known to be bad: {why}" for revision, why in bad.items()}
+    if wanted is None:
+        why = "; ".join((f"the last deployment was of {now}", *told.values()))
+    elif wanted in told:
+        why = told[wanted]
+    elif wanted == now:
+        why = f"{now} is what was deployed last"
+    else:
+        why = f"{wanted} was never deployed with success here"
+    return f"{why}; there is {', '.join(good) or 'no other revision'} to go back to"
 
 
 def _idle(rollouts: Sequence[Rollout]) -> Rollout:

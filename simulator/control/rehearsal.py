@@ -8,83 +8,79 @@ differ in nothing but their hosts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from fleet.base import Fleet
-from fleet.virtual.draws import stream
-from scenarios.model import NamedHost, OperatorAction, Scenario
+from fleet.base import Fleet, MakeEvent
+from scenarios.model import NamedHost, Scenario
 from simulator.control.agenda import Agenda, Driver
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
-from simulator.control.faults import Faults
-from simulator.control.happened import OPERATOR, Happened
-from simulator.control.invariants import Invariants
-from simulator.control.journal import Journal
-from simulator.control.request import Standing, requested
+from simulator.control.asking import Asking
+from simulator.control.crash import ControllerCrash, crashes
+from simulator.control.faults import Afflicted, Faults
+from simulator.control.groups import NOBODY, Folded
+from simulator.control.happened import Happened
+from simulator.control.journal import Book
+from simulator.control.memory import Memory
+from simulator.control.past import Past
+from simulator.control.people import People
+from simulator.control.platforms import entered, faults_of
+from simulator.control.requests import THROUGH_ENVIRONMENTS
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
+from simulator.control.turnstile import concerned
 from simulator.rollout.commands import (
     AllowTraffic,
+    AskAtGate,
     BlockTraffic,
     Command,
     CreateDeployment,
+    EndHost,
+    EnterEnvironment,
     Finish,
+    GiveUpLaunching,
     HostCommand,
+    LaunchHost,
     Notify,
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
     StartAnalysis,
+    StartGateTimer,
     StartTimer,
     TerminateHost,
 )
-from simulator.rollout.deployment import Deployment, Success, Target
+from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     AlarmChanged,
     DeploymentCreated,
     DeploymentEvent,
+    DeploymentNotCreated,
     DisksCompared,
     Event,
+    GateAnswered,
+    GateTimerFired,
     HealthCheckReported,
+    HostEnded,
+    HostLaunched,
     HostProvisioned,
     LifecycleEventStarted,
-    OperatorSpoke,
-    StopRequested,
+    PoolEvent,
+    PromotionRequested,
     TimerFired,
     TrafficMeasured,
 )
-from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
-from simulator.rollout.rollback import deployment_id
-from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, OperatorVerb
-
-BEFORE_THE_RUN = "before-the-run"
-"""The deployment that is said to have put `fleet.running` there."""
-
-_TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
-"""The lifecycle events that the balancer carries out, by the command."""
+from simulator.rollout.statuses import Creator
 
 
-@dataclass(slots=True)
-class _Operator:
-    """A scripted action of a person."""
-
-    action: OperatorAction
-    trigger: Trigger
-    done: bool = False
-
-
-class Rehearsal:
+class Rehearsal(Memory):
     """A run in progress. `done` says when its last deployment has ended and its traffic is measured.
 
     A run that `stays` waits after its last deployment (`staying`) for `create`, or for `end`.
     """
-
-    first_in_service_ms: int | None = None
-    """When the balancer first found a host healthy."""
 
     def __init__(
         self,
@@ -92,58 +88,40 @@ class Rehearsal:
         seed: int,
         fleet: Fleet,
         driver: Driver,
-        journal: Journal,
+        journal: Book,
         observers: Sequence[Observer] = (),
         hosts: Sequence[NamedHost] | None = None,
         *,
         stays: bool = False,
     ) -> None:
         """`hosts`: the scenario's, where they are already known by name."""
-        self.scenario = scenario
-        self.rollouts: list[Rollout] = []
-        self.notifications: list[Notify] = []
-        self.traffic: TrafficMeasured | None = None
-        self.disks: list[DisksCompared] = []
-        """What each rollback left otherwise than it was."""
-        self.invariants = Invariants()
+        hosts = scenario.targets() if hosts is None else hosts
+        agenda = Agenda(driver)
+        self._emit, self._later = agenda.emit, agenda.later
+        super().__init__(scenario, seed, fleet, driver, hosts, self._emit, self._later)
+        self.scenario, self._seed = scenario, seed
+        self._fleet, self._driver, self._journal = fleet, driver, journal
         self.done = False
         self.stays = stays
-        self.staying = False
-        self._seed = seed
-        self._fleet = fleet
-        self._driver = driver
-        self._journal = journal
+        self.traffic: TrafficMeasured | None = None
         self.happened = Happened(scenario)
         scripted = (self.happened,) if scenario.faults or scenario.operator else ()
         self._observers = (*scripted, *observers)
-        self._active: Rollout | None = None
-        self._active_id = ""
-        self._status = DeploymentStatus.CREATED
-        self._by_id: dict[str, tuple[Rollout, int]] = {}
-        self._comparing = 0
-        self._closing = False
-        self._to_come = list(reversed(scenario.deploy))
-        self._timers: dict[tuple[str, str], str] = {}
-        hosts = hosts or scenario.fleet.named_hosts()
-        running = scenario.fleet.running
-        standing_by = scenario.standing_by()
-        targets = [
-            Target(host.name, host.zone)
-            if host.name in standing_by
-            else Target(host.name, host.zone, running is not None, running)
-            for host in sorted(hosts, key=lambda host: stream(seed, "order", host.name))
-        ]
-        self._targets = tuple(target for target in targets if target.name not in standing_by)
-        self.standing_by = {target.name: target for target in targets if target.name in standing_by}
-        """Hosts to replace the group with, by name, whether or not they are in it by now; without those that ended."""
-        self._last_success = None if running is None else Success(BEFORE_THE_RUN, running, FileExistsBehavior.DISALLOW)
-        agenda = Agenda(driver)
-        self._emit, self._later = agenda.emit, agenda.later
+        self._ended: list[Rollout] = []
+        """The deployments that have ended by the event in hand."""
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
-        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
-        self._operators = [_Operator(action, Trigger(action.when)) for action in scenario.operator]
-        self._watched = self._faults.watched | {o.trigger.event for o in self._operators if o.trigger.event}
+        running = scenario.fleet.running
+        self.crash = ControllerCrash(self, fleet, self._later) if crashes(scenario) else None
+        controllers: dict[str, Afflicted | None]
+        controllers = {"alarm": self._alarms, "controller": self.crash, "pool": self.pools}
+        self._faults = Faults(faults_of(scenario), hosts, running, seed, fleet, controllers, self._emit, self._later)
+        self._asking = Asking(
+            *(scenario, seed, self.groups, self._alarms, self.promotions, self.requests, self._generations),
+            *(self.rollouts, self._emit),
+        )
+        self._people = People(scenario.operator, self.groups, self.promotions, self._emit, self._later)
+        self._watched = self._faults.watched | self._people.events | self.requests.events
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -151,215 +129,270 @@ class Rehearsal:
         """Begin: the first deployment is created, what is due at a time gets its timer."""
         self._fleet.watch_starts(self._faults.watched_starts)
         self._faults.begin_alarms()
-        self._next_deployment()
+        self._go_on()
         self._faults.begin()
         self._alarms.begin()
-        for operator in self._operators:
-            if operator.trigger.at_ms is not None:
-                self._later(operator.trigger.at_ms, lambda operator=operator: self._act(operator))  # type: ignore[misc]
+        self._people.begin(self._fleet)
+        for trigger, wish in self.requests.moments():
+            ask = partial(self._asking.ask, wish)
+            if trigger.at_ms is not None:
+                self._later(trigger.at_ms, ask)
+            elif trigger.request is not None:
+                self._fleet.at_request(trigger.request, partial(self._later, 0, ask))
 
     @property
     def active(self) -> Rollout | None:
-        """The deployment that is under way."""
-        return self._active
+        """The deployment that is under way; of several, the one that was created last."""
+        return self.groups.newest()
 
     def create(self, deployment: Deployment) -> Deployment:
         """One more deployment, in a run that is `staying`: as it will be created, with an id of its own."""
         assert self.staying, "one deployment at a time"
         self.staying = False
-        name = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-        active = self._alarms.active()
-        created = replace(deployment, deployment_id=name, last_success=self._last_success, active_alarms=active)
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
-        return created
+        return self._asking.again(deployment)
 
     def end(self) -> None:
         """Stay no longer: the run ends now, or with the deployment that is under way."""
         self.stays = False
         if self.staying:
             self.staying = False
-            self._close()
+            self.done = self._closing.begin()
             self._emit(lambda _id, _at_ms: None)  # a driver that waits for an event sees that it is done
 
     def handle(self, event: Event) -> None:
         """Take one event: journal, fold, check, tell, carry out."""
         self._journal.write(event)
-        rollout, commands = self._fold(event)
+        folded, number = self._fold(event), 0
+        if self.pools is not None:
+            folded = self.pools.beside(event, folded)
+        for rollout, commands in folded:
+            self._handled(event, commands, rollout)
+            number += len(commands)
+        if self.scenario.environments:
+            self._promote(event, number if self.pools is None else self.pools.answered)
+
+    def _promote(self, event: Event, number: int) -> None:
+        """What came of an event for a revision on its way; `number` commands have been given already."""
+        ended, self._ended = self._ended, []
+        if commands := self.promotions.handle(event, ended, number):
+            self._handled(event, commands, None)
+        if ended or isinstance(event, PromotionRequested | GateTimerFired | GateAnswered):
+            self._go_on()
+
+    def _handled(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """What came of an event in a deployment, or in none."""
         self.invariants.check(event, commands, rollout)
         for observer in self._observers:
             observer(event, commands, rollout)
         if type(event) is HostProvisioned and rollout is not None:
-            self._faults.joined(event.host, rollout.hosts[event.host].target.zone, self.scenario.fleet.tags)
+            self._faults.joined(event.host, rollout, self.scenario.pool_host)
+        elif isinstance(event, HostLaunched) and self.pools is not None:
+            self._launched(self.pools.host(event))
         for command in commands:
             _CARRIERS[type(command)](self, command)
+        if rollout is None:
+            if isinstance(event, DeploymentNotCreated | PoolEvent):
+                self._go_on()
+            return
+        if self.pools is not None:
+            self.pools.check(event, commands)
+        if self._turnstile is not None:
+            for waiting in self._turnstile.leave(concerned(event, rollout)):
+                if self.pools is None or self.pools.reaches(waiting):
+                    self._fleet.perform(waiting)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
-        if rollout is not None and rollout is self._active and rollout.status is not self._status:
-            self._status_changed(rollout, commands)
+        if rollout.status is not self._status.get(rollout.deployment_id):
+            self._status_changed(event, rollout, commands)
 
-    def _status_changed(self, rollout: Rollout, commands: Sequence[Command]) -> None:
-        self._status = rollout.status
-        ordinal = self._by_id[rollout.deployment_id][1]
+    def _status_changed(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
+        name = rollout.deployment_id
+        if name not in self.groups.active:
+            return  # it ended before
+        self._status[name] = rollout.status
         if rollout.ended:
-            self._end_deployment(rollout, commands)
+            self._end_deployment(event, rollout, commands)
         else:
-            self._reached(rollout.status, ordinal)
+            self._reached(rollout)
 
-    def _fold(self, event: Event) -> tuple[Rollout | None, tuple[Command, ...]]:
+    def _fold(self, event: Event) -> Folded:
+        """The event in every deployment that it concerns, one after the other; or in none."""
         if isinstance(event, DeploymentEvent):
-            if event.deployment_id == self._active_id and self._active is not None:
-                rollout = self._active
-            else:
-                rollout = self._by_id[event.deployment_id][0]
-            return rollout, rollout.handle(event)
-        if isinstance(event, HealthCheckReported | AlarmChanged):
+            rollout = self.groups.active.get(event.deployment_id) or self._by_id[event.deployment_id][0]
+            return ((rollout, rollout.handle(event)),)
+        if isinstance(event, HealthCheckReported | AlarmChanged | HostEnded):
             if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
                 self.first_in_service_ms = event.at_ms
-            return self._active, self._active.handle(event) if self._active else ()
+            return self.groups.fold(event)
         if isinstance(event, DeploymentCreated):
-            return self._create(event)
-        if isinstance(event, TrafficMeasured):
+            return (self._create(event),)
+        if isinstance(event, DeploymentNotCreated):
+            self._asking.answered()
+            self.requests.not_created(event)
+            self.not_created.append(event)
+        elif isinstance(event, PromotionRequested):
+            self._asking.answered()
+            self.requests.promoted(event.revision)
+        elif isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
-        if isinstance(event, DisksCompared):
+        elif isinstance(event, DisksCompared):
             self.disks.append(event)
-            self._compared()
-        return None, ()
+            self.done = self._closing.compared()
+        return NOBODY
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
         deployment = event.deployment
         self.done = False  # a replay of a run that stayed: there is more to come after all
         rollout = Rollout(deployment)
         self.rollouts.append(rollout)
-        if deployment.creator is Creator.USER and self._to_come:
-            self._to_come.pop()
-        self._by_id[deployment.deployment_id] = rollout, len(self.rollouts)
-        self._active, self._active_id = rollout, deployment.deployment_id
-        if deployment.creator is Creator.USER and deployment.last_success is not None:
+        by_user = deployment.creator is Creator.USER
+        if by_user:
+            self._asking.answered()
+            self.requests.created(deployment)
+        name = deployment.deployment_id
+        self._by_id[name] = rollout, len(self.rollouts)
+        self.groups.begin(rollout)
+        if self.pools is not None:
+            self.pools.begins(deployment)
+        if by_user and deployment.last_success is not None:
             self._fleet.remember_disks(deployment)
         self._fleet.begin(deployment)
         self.invariants.begin(deployment)
-        self._status = rollout.status
-        return rollout, rollout.handle(event)
+        self._status[name] = rollout.status
+        commands = rollout.handle(event)
+        self._generations.created(rollout)
+        return rollout, commands
+
+    # -- a controller that dies and begins anew -------------------------------------------------------------------
+
+    def die(self) -> None:
+        """Every timer is forgotten."""
+        self._timers.forget()
+
+    def relive(self, waiting: Iterable[MakeEvent]) -> None:
+        """Forget everything, know again what the journal tells, hear what has waited, and set the timers again."""
+        past = Past(self._fleet.name, measures=self.scenario.balancer is not None)
+        again = Rehearsal(self.scenario, self._seed, past, past, past, stays=self.stays)
+        for event in self._journal.told():
+            past.ms = event.at_ms
+            if isinstance(event, TimerFired):
+                again._timers.fired(event)
+            again.handle(event)
+        self.remember(again)
+        for make in waiting:
+            self._emit(make)
+        self._timers.resume(again._timers)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
-    def _perform(self, command: Command) -> None:
-        if self._watched and isinstance(command, HostCommand):
+    def _shift(self, command: ShiftTraffic) -> None:
+        if self._watched:
             self._entering(command)
         self._fleet.perform(command)
+        ordinal = self._by_id[command.deployment_id][1]
+        self._faults.shifted(command.percent, ordinal)
+        self._hear(lambda trigger: trigger.on_weight(command.percent, ordinal), self._by_id[command.deployment_id][0])
 
-    def _terminate(self, command: TerminateHost) -> None:
-        if not command.keep:
-            self.standing_by.pop(command.host, None)
-        self._fleet.perform(command)
+    def _perform(self, command: Command) -> None:
+        if self.pools is not None and not self.pools.reaches(command):
+            return
+        if self._watched and isinstance(command, HostCommand):
+            self._entering(command)
+        if self._turnstile is None or self._turnstile.enter(command, self._by_id[command.deployment_id][0]):
+            self._fleet.perform(command)
 
-    def _start_analysis(self, command: StartAnalysis) -> None:
-        self._analyses.start(command, self._by_id[command.deployment_id][0])
-
-    def _notify(self, command: Notify) -> None:
-        self.notifications.append(command)
+    def _carry_in_pool(self, command: LaunchHost | EndHost) -> None:
+        if isinstance(command, EndHost):
+            self._faults.left(command.host)
+        if self.pools is not None:
+            self.pools.carry(command)
 
     def _create_later(self, command: CreateDeployment) -> None:
         deployment = command.deployment
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, deployment))
+        self._emit(
+            lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._generations.fresh(deployment))
+        )
 
-    def _start_timer(self, command: StartTimer) -> None:
-        self._timers[command.deployment_id, command.timer] = command.id
-        self._driver.at(command.at_ms, partial(self._fire, command))
-
-    def _fire(self, command: StartTimer, event_id: int, at_ms: int) -> Event | None:
-        running = self._timers.get((command.deployment_id, command.timer))
-        if running != command.id or self._by_id[command.deployment_id][0].ended:
-            return None
-        return TimerFired(event_id, at_ms, command.id, command.deployment_id, command.timer)
-
-    def _entering(self, command: HostCommand) -> None:
+    def _entering(self, command: HostCommand | ShiftTraffic) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
-        name = command.name if isinstance(command, RunLifecycleEvent) else _TRAFFIC[type(command)]
-        host = command.host
-        if name not in self._watched:
-            return
         rollout, ordinal = self._by_id[command.deployment_id]
-        self._faults.entering(host, name, rollout.deployment.revision, ordinal)
-        for operator in self._operators:
-            if operator.trigger.on_event(name, host, ordinal):
-                self._act(operator)
-
-    # -- deployments one after the other ------------------------------------------------------------------------
-
-    def _next_deployment(self) -> None:
-        identity = deployment_id(self.scenario.name, self._seed, len(self.rollouts) + 1)
-        targets = Standing(self._targets, self.standing_by, self._last_success)
-        deployment = requested(self.scenario, self._to_come[-1], identity, targets)
-
-        def create(event_id: int, at_ms: int) -> Event:
-            return DeploymentCreated(event_id, at_ms, "", replace(deployment, active_alarms=self._alarms.active()))
-
-        self._emit(create)
-
-    def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
-        self._active, self._active_id = None, ""
-        self._targets = rollout.aftermath
-        deployment = rollout.deployment
-        if rollout.status is DeploymentStatus.SUCCEEDED:
-            self._last_success = Success(deployment.deployment_id, deployment.revision, deployment.file_exists_behavior)
-        self._reached(rollout.status, self._by_id[deployment.deployment_id][1])
-        if deployment.rollback_of is not None:
-            self._comparing += self._fleet.compare_disks(self._by_id[deployment.rollback_of][0].deployment)
-        if any(isinstance(command, CreateDeployment) for command in commands):
+        name, host = entered(command, rollout)
+        if name not in self._watched or not host:
             return
-        if self._to_come:
-            self._next_deployment()
+        self._faults.entering(host, name, rollout.deployment.revision, ordinal)
+        self._hear(lambda trigger: trigger.on_event(name, host, ordinal), rollout)
+
+    # -- deployments, one after the other or side by side -------------------------------------------------------
+
+    def _end_deployment(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
+        deployment = rollout.deployment
+        group = self.groups.end(rollout)
+        undone = any(isinstance(command, CreateDeployment) for command in commands)
+        group.reserved = group.reserved or undone
+        if self.pools is not None:
+            self._handled(event, self.pools.over(event, rollout, undone=undone), None)
+        self._reached(rollout)
+        if deployment.rollback_of is not None:
+            self._closing.compare(self._by_id[deployment.rollback_of][0].deployment)
+        if not group.busy and (wish := self.requests.next_queued(group.name)) is not None:
+            self._asking.ask(wish)
+        if self.scenario.environments:
+            self._ended.append(rollout)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Where nothing is under way any more: the next deployment in turn, or the end."""
+        if self._asking.busy or self.groups.busy or self.promotions.busy or (self.pools and self.pools.busy):
+            return
+        if (wish := self.requests.next_queued(THROUGH_ENVIRONMENTS) or self.requests.next_in_turn()) is not None:
+            self._asking.ask(wish)
+        elif self.requests.waits or (self.pools is not None and self.pools.waits):
+            return
         elif self.stays:
             self.staying = True
         else:
-            self._close()
-
-    def _close(self) -> None:
-        """The last deployment has ended: wait for the disks, measure the traffic, where there is any, and be done."""
-        self._closing = self._comparing > 0
-        if self._closing:
-            return
-        if (measure := self._fleet.measure()) is not None:
-            self._driver.at(self._driver.now_ms(), measure)
-        else:
-            self.done = True
-
-    def _compared(self) -> None:
-        self._comparing = max(self._comparing - 1, 0)
-        if self._closing and not self._comparing:
-            self._close()
+            self.done = self._closing.begin()
 
     # -- faults and people --------------------------------------------------------------------------------------
 
-    def _reached(self, status: DeploymentStatus, ordinal: int) -> None:
+    def _reached(self, rollout: Rollout) -> None:
+        status, ordinal = rollout.status, self._by_id[rollout.deployment_id][1]
         self._faults.reached(status, ordinal)
-        for operator in self._operators:
-            if operator.trigger.on_status(status, ordinal):
-                self._act(operator)
+        self._hear(lambda trigger: trigger.on_status(status, ordinal), rollout)
 
-    def _act(self, operator: _Operator) -> None:
-        if operator.done or self._active is None:
-            return
-        operator.done = True
-        verb, deployment, by = operator.action.do, self._active_id, OPERATOR
-        if verb in ("stop", "abort"):
-            wanted = True if verb == "abort" else operator.action.auto_rollback
-            self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, by, wanted))
-        else:
-            spoken = OperatorVerb(verb)
-            self._emit(lambda event_id, at_ms: OperatorSpoke(event_id, at_ms, "", deployment, spoken, by))
+    def _hear(self, brings: Callable[[Trigger], bool], about: Rollout) -> None:
+        """What people say, and what is asked for, now that this has happened in a deployment."""
+        self._people.hear(brings, about)
+        for wish in self.requests.hear(brings):
+            self._asking.ask(wish)
+
+    def _ask_at_gate(self, command: AskAtGate) -> None:
+        self._faults.asked(command.environment)
+        self._people.asked(command.environment)
+        for wish in self.requests.hear(lambda trigger: trigger.on_gate(command.environment)):
+            self._asking.ask(wish)
+
+    def _launched(self, host: NamedHost) -> None:
+        self._faults.launched(host)
+        self._people.launched(host.pool)
+        for wish in self.requests.hear(lambda trigger: trigger.on_launch(host.pool)):
+            self._asking.ask(wish)
 
 
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     **dict.fromkeys((RunLifecycleEvent, BlockTraffic, AllowTraffic), Rehearsal._perform),
-    **dict.fromkeys((ProvisionHost, ShiftTraffic), Rehearsal._perform),
-    TerminateHost: Rehearsal._terminate,
-    StartAnalysis: Rehearsal._start_analysis,
-    StartTimer: Rehearsal._start_timer,
-    Notify: Rehearsal._notify,
+    **dict.fromkeys((ProvisionHost, TerminateHost), Rehearsal._perform),
+    ShiftTraffic: Rehearsal._shift,
+    StartAnalysis: lambda run, command: run._analyses.start(command, run._by_id[command.deployment_id][0]),
+    StartTimer: lambda run, command: run._timers.start(command),
+    Notify: lambda run, command: run.notifications.append(command),
     CreateDeployment: Rehearsal._create_later,
-    Finish: lambda _run, _command: None,
+    **dict.fromkeys((LaunchHost, EndHost), Rehearsal._carry_in_pool),
+    **dict.fromkeys((GiveUpLaunching, Finish), lambda _run, _command: None),
+    EnterEnvironment: lambda run, command: run._asking.ask(run.promotions.enter(command), command.id),
+    AskAtGate: Rehearsal._ask_at_gate,
+    StartGateTimer: lambda run, command: run.promotions.start_timer(command),
 }
 """Who carries out a command, by its kind."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
-from scenarios.model import Deploy, MinimumHealthyHosts, Scenario
+from scenarios.model import Deploy, Group, MinimumHealthyHosts, Scenario
+from scenarios.platforms import SERVER, STRATEGIES
 from scenarios.strategies import StrategyOptions, strategy_name
-from scenarios.told import minimum, told
-from simulator.rollout.deployment import BLUE_GREEN_MS, Deployment, Limits, Success, Target
+from scenarios.told import minimum, told, told_of_traffic
+from simulator.rollout.deployment import BLUE_GREEN_MS, ECS_MS, LAMBDA_MS, Deployment, Limits, Success, Target
 from simulator.rollout.rollback import BLUE_GREEN
 from simulator.rollout.statuses import FileExistsBehavior, RollbackEvent
 from strategies import DEFAULT_CONFIGS
 from strategies import options as core
 from strategies.configuration import DeploymentConfig, named
+
+TAGS_NAMED_MAX = 20
+"""So many tags are named to somebody whose filters match no host."""
 
 
 def lasting(scenario: Scenario) -> dict[str, int]:
@@ -24,78 +27,89 @@ def lasting(scenario: Scenario) -> dict[str, int]:
 
 def strategy_of(scenario: Scenario, deploy: Deploy) -> tuple[str, core.Options]:
     """The strategy of one deployment, its own or the group's, and what it is told."""
-    written = deploy.strategy or scenario.group.strategy
+    group = scenario.group_of(deploy)
+    if group.compute_platform != SERVER:
+        return STRATEGIES[group.compute_platform], _traffic(scenario, deploy)[0]
+    written = deploy.strategy or group.strategy
     options = told(written, lasting(scenario)) if isinstance(written, StrategyOptions) else core.NONE
     return strategy_name(written), options
+
+
+def _traffic(scenario: Scenario, deploy: Deploy) -> tuple[core.Options, DeploymentConfig]:
+    """How the traffic goes on ECS or Lambda: as this deployment says, or as the group does."""
+    group = scenario.group_of(deploy)
+    config = deploy.deployment_config or group.deployment_config
+    assert not isinstance(config, MinimumHealthyHosts), "the scenario's loader tells that beforehand"
+    return told_of_traffic(group.compute_platform, config, deploy.strategy or group.strategy, lasting(scenario))
+
+
+_LASTS_MS = {BLUE_GREEN: BLUE_GREEN_MS, "ecs": ECS_MS, "lambda": LAMBDA_MS}
+"""By the strategy, how long a deployment may take that waits for people."""
 
 
 def limits_of(scenario: Scenario, strategy: str) -> Limits:
     """How long a deployment may take. One that waits for two days and two more has longer, unless the scenario says."""
     limits = scenario.limits
-    longer = strategy == BLUE_GREEN and "deployment" not in limits.model_fields_set
-    return Limits(limits.start, limits.event, BLUE_GREEN_MS if longer else limits.deployment)
+    longer = _LASTS_MS.get(strategy) if "deployment" not in limits.model_fields_set else None
+    return Limits(limits.start, limits.event, longer or limits.deployment)
 
 
 def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:
     """The configuration of one deployment: its own, or the group's, or what the strategy has by default."""
-    group = scenario.group
+    group = scenario.group_of(deploy)
+    if group.compute_platform != SERVER:
+        return _traffic(scenario, deploy)[1]
     inherits = deploy.strategy is None or strategy_name(deploy.strategy) == strategy_name(group.strategy)
     written = deploy.deployment_config or (group.deployment_config if inherits else None)
     if written is None:
         return DEFAULT_CONFIGS[strategy_of(scenario, deploy)[0]]
     if isinstance(written, MinimumHealthyHosts):
         return DeploymentConfig(f"{written.type} {written.value}", minimum(written))
-    config = named(written)
+    config = named(written) if isinstance(written, str) else None
     if config is None:
         raise ValueError(f"there is no deployment configuration {written}; the scenario's loader tells that beforehand")
     return config
 
 
 class Standing(NamedTuple):
-    """The group as it stands before a deployment, the hosts that stand by outside it, and its last success."""
+    """A group as it stands before a deployment, the hosts that stand by outside it, and its last success."""
 
     targets: tuple[Target, ...]
     standing_by: Mapping[str, Target]
     last_success: Success | None
 
 
-def replacements(
-    options: core.Options, group: tuple[Target, ...], standing_by: Mapping[str, Target]
-) -> tuple[core.Options, tuple[Target, ...]]:
-    """Those of the replacement hosts that stand by, and the options as they are with these."""
-    told = options.blue_green
-    if told is None:
-        return options, ()
-    members = {target.name for target in group}
-    asked = (*told.green, *told.absent)
-    there = tuple(name for name in asked if name in standing_by and name not in members)
-    absent = tuple(name for name in asked if name not in there)
-    return (
-        replace(options, blue_green=replace(told, green=there, absent=absent)),
-        tuple(standing_by[name] for name in there),
-    )
-
-
-def requested(scenario: Scenario, deploy: Deploy, identity: str, group: Standing) -> Deployment:
+def requested(scenario: Scenario, deploy: Deploy, identity: str, standing: Standing) -> Deployment:
     """The deployment that a scenario asks for."""
-    strategy, written = strategy_of(scenario, deploy)
-    options, replacing = replacements(written, group.targets, group.standing_by)
+    group = scenario.group_of(deploy)
+    strategy, options = strategy_of(scenario, deploy)
+    replacements = options.blue_green.green if options.blue_green else ()
     return Deployment(
         deployment_id=identity,
-        application=scenario.application,
-        group=scenario.group.name,
+        application=group.application or scenario.application,
+        group=group.name,
         revision=deploy.revision,
         strategy=strategy,
         config=deployment_config(scenario, deploy),
-        targets=group.targets + replacing,
-        with_balancer=scenario.balancer is not None,
+        targets=standing.targets + tuple(standing.standing_by[name] for name in replacements),
+        with_balancer=scenario.balanced(group),
         options=options,
         description=deploy.description,
         ignore_application_stop_failures=deploy.ignore_application_stop_failures,
         file_exists_behavior=FileExistsBehavior(deploy.file_exists_behavior),
-        auto_rollback=tuple(RollbackEvent(event) for event in scenario.group.auto_rollback),
+        auto_rollback=tuple(RollbackEvent(event) for event in group.auto_rollback),
         limits=limits_of(scenario, strategy),
-        last_success=group.last_success,
-        alarms=scenario.group.alarms,
-        ignore_poll_alarm_failure=scenario.group.ignore_poll_alarm_failure,
+        last_success=standing.last_success,
+        alarms=group.alarms,
+        ignore_poll_alarm_failure=group.ignore_poll_alarm_failure,
+        nobody="" if standing.targets else nobody(scenario, group),
     )
+
+
+def nobody(scenario: Scenario, group: Group) -> str:
+    """Why a group has no hosts: what it asks for, and the tags that there are."""
+    if not group.filters:
+        return ""
+    tags = {f"{key}={value}": None for host in scenario.named_hosts() for key, value in host.tags.items()}
+    there = f"the tags that there are: {', '.join(sorted(tags)[:TAGS_NAMED_MAX])}" if tags else "no host has any tag"
+    return f"no host matches {group.filters} ({there}{', …' * (len(tags) > TAGS_NAMED_MAX)})"

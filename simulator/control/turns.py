@@ -23,9 +23,10 @@ from strategies.plan import Analyse, Approve, Bake, Deploy, Provision, Shift, St
 
 _WORDS: dict[OperatorVerb, tuple[type[Stage], ...]] = {
     OperatorVerb.CONTINUE: (Approve, Terminate),
-    OperatorVerb.PROMOTE: (Approve, Bake, Terminate),
+    OperatorVerb.SKIP_WAIT: (Bake, Terminate),
+    OperatorVerb.PROMOTE: (Approve, Bake, Analyse, Terminate),
 }
-"""Which waits a word cuts short. `promote-full` cuts all of them, from then on."""
+"""Which stages a word cuts short. `promote-full` cuts all of them, from then on."""
 _TRAFFIC = ""
 """Stands for the traffic among the hosts that a stage waits for."""
 

@@ -11,29 +11,61 @@ from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.control.worth_knowing import flags
 from simulator.rollout.events import TrafficMeasured
 from simulator.rollout.machine import Rollout
-from simulator.rollout.messages import of_hosts
-from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus, TargetStatus
+from simulator.rollout.promotion import Passage, Promotion
+from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus
 
 _OUTCOMES = {
-    (Creator.USER, DeploymentStatus.SUCCEEDED): Outcome.SUCCEEDED,
-    (Creator.USER, DeploymentStatus.FAILED): Outcome.FAILED,
-    (Creator.USER, DeploymentStatus.STOPPED): Outcome.STOPPED,
-    (Creator.ROLLBACK, DeploymentStatus.SUCCEEDED): Outcome.ROLLED_BACK,
-    (Creator.ROLLBACK, DeploymentStatus.FAILED): Outcome.ROLLBACK_FAILED,
-    (Creator.ROLLBACK, DeploymentStatus.STOPPED): Outcome.ROLLBACK_FAILED,
+    DeploymentStatus.SUCCEEDED: Outcome.SUCCEEDED,
+    DeploymentStatus.FAILED: Outcome.FAILED,
+    DeploymentStatus.STOPPED: Outcome.STOPPED,
+}
+_OF_ROLLBACK = {
+    DeploymentStatus.SUCCEEDED: Outcome.ROLLED_BACK,
+    DeploymentStatus.FAILED: Outcome.ROLLBACK_FAILED,
+    DeploymentStatus.STOPPED: Outcome.ROLLBACK_FAILED,
 }
 
 
-def outcome(rollouts: Sequence[Rollout]) -> Outcome:
-    """What became of the last deployment of a run."""
-    if not rollouts:
-        return Outcome.INCONCLUSIVE
+_WORST_FIRST = (
+    Outcome.ROLLBACK_FAILED,
+    Outcome.FAILED,
+    Outcome.INCONCLUSIVE,
+    Outcome.STOPPED,
+    Outcome.ROLLED_BACK,
+    Outcome.SUCCEEDED,
+)
+
+
+def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> Outcome:
+    """What became of the last deployment of a run, its rollback included; of several groups' last ones, of the one
+    that fared worst. A gate that the last revision on its way through the environments did not pass has stopped it.
+
+    Where an analysis ended it without an answer, that is inconclusive, whether the group then rolls back or not: only a
+    rollback that fails is worse (docs/explanation/alarms-and-analysis.md). What pools have deployed by themselves
+    counts where nothing else was deployed.
+    """
+    own = [rollout for rollout in rollouts if not rollout.deployment.creator.beside] or rollouts
+    by_group: dict[str, list[Rollout]] = {}
+    for rollout in own:
+        by_group.setdefault(rollout.deployment.group, []).append(rollout)
+    outcomes = [_outcome(group) for group in by_group.values()]
+    if promotion is not None and Passage.STOPPED in promotion.passage.values():
+        outcomes.append(Outcome.STOPPED)
+    return min(outcomes, key=_WORST_FIRST.index, default=Outcome.INCONCLUSIVE)
+
+
+def _outcome(rollouts: Sequence[Rollout]) -> Outcome:
+    """What became of one group's last deployment."""
     last = rollouts[-1]
-    if last.status is DeploymentStatus.STOPPED and _ended_inconclusive(last):
+    outcomes = _OF_ROLLBACK if last.deployment.creator is Creator.ROLLBACK else _OUTCOMES
+    came_to = outcomes.get(last.status, Outcome.INCONCLUSIVE)
+    asked = next((rollout for rollout in reversed(rollouts) if rollout.deployment.creator is Creator.USER), last)
+    if came_to is not Outcome.ROLLBACK_FAILED and _ended_inconclusive(asked):
         return Outcome.INCONCLUSIVE
-    return _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
+    return came_to
 
 
 def _ended_inconclusive(rollout: Rollout) -> bool:
@@ -45,26 +77,6 @@ def _ended_inconclusive(rollout: Rollout) -> bool:
         and rollout.stop is None
         and not rollout.alarm
     )
-
-
-def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
-    """What went as CodeDeploy has it, and is still worth knowing."""
-    words = []
-    for rollout in rollouts:
-        if rollout.status is DeploymentStatus.SUCCEEDED and rollout.sick:
-            sick = len(rollout.sick)
-            words.append(
-                f"{rollout.deployment_id} Succeeded although {of_hosts(sick, len(rollout.hosts))} turned unhealthy "
-                "after their checks: no bake was long enough to notice"
-            )
-        failed = rollout.counts[TargetStatus.FAILED]
-        if rollout.status is DeploymentStatus.SUCCEEDED and failed:
-            hosts, needed = len(rollout.hosts), rollout.budget.needed
-            words.append(
-                f"{rollout.deployment_id} Succeeded although {of_hosts(failed, hosts)} failed: CodeDeploy asks for "
-                f"{needed} that succeed ({rollout.deployment.config.name}); --strict asks for all of them"
-            )
-    return tuple(words)
 
 
 def break_off(rehearsal: Rehearsal, fleet: Fleet, at_ms: int) -> None:
@@ -87,21 +99,27 @@ def result(
     events: int,
 ) -> RunResult:
     """The result of a run that is over, however it ended."""
-    rollouts = tuple(rehearsal.rollouts)
-    came_to = outcome(rollouts) if status is RunStatus.COMPLETED else Outcome.INCONCLUSIVE
-    measured = rehearsal.traffic
+    rollouts, promotion = tuple(rehearsal.rollouts), rehearsal.promotions.last
+    came_to = outcome(rollouts, promotion) if status is RunStatus.COMPLETED else Outcome.INCONCLUSIVE
+    measured, pools = rehearsal.traffic, rehearsal.pools
     traffic = Traffic(measured.total, measured.failed, measured.by_revision) if measured else None
     in_service_min = measured.in_service_min if measured else None
     expectations = (
-        judge(scenario.expect, came_to, rollouts, rehearsal.notifications, traffic, in_service_min)
+        judge(
+            *(scenario.expect, came_to, rollouts, rehearsal.notifications, traffic, in_service_min),
+            ended=rehearsal.groups.revisions() if rollouts else {},
+            environments=promotion.passage if promotion else {},
+            refused=[event.revision for event in rehearsal.not_created if not event.queued],
+        )
         if scenario.expect
         else ()
     )
     if scenario.expect:
         expectations += tuple(residue.judge(scenario.expect.residue, rehearsal.disks))
+        expectations += tuple(pools.judge(scenario.expect)) if pools else ()
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
-    missed = rehearsal.happened.missed() if status is RunStatus.COMPLETED else ()
+    missed = (*rehearsal.happened.missed(), *rehearsal.requests.never()) if status is RunStatus.COMPLETED else ()
     return RunResult(
         scenario=scenario,
         scenario_sha256=header.scenario_sha256,
@@ -117,11 +135,14 @@ def result(
         in_service_required=_required(scenario, rollouts),
         duration_ms=ended_ms,
         expectations=expectations,
-        invariants=rehearsal.invariants.findings(),
-        flags=(*flags(rollouts), *residue.told(rehearsal.disks, rollouts), *missed),
+        invariants=(*rehearsal.invariants.findings(), *(pools.findings() if pools else ())),
+        flags=(*flags(rollouts), *(pools.told() if pools else ()), *residue.told(rehearsal.disks, rollouts), *missed),
         events=events,
         journal_sha256=sha256,
         replay=header.replay,
+        loops=pools.loops if pools else {},
+        not_created=tuple(rehearsal.not_created),
+        promotions=tuple(rehearsal.promotions.all),
         faults=tuple(rehearsal.happened.faults),
         first_in_service_ms=rehearsal.first_in_service_ms,
     )
@@ -131,5 +152,14 @@ def _required(scenario: Scenario, rollouts: Sequence[Rollout]) -> int | None:
     """The least in service that the run's configurations allow; None without a balancer to be in service of."""
     if scenario.balancer is None or not rollouts:
         return None
+    by_group: dict[str, list[Rollout]] = {}
+    for rollout in rollouts:
+        if rollout.deployment.with_balancer and not rollout.deployment.creator.beside:
+            by_group.setdefault(rollout.deployment.group, []).append(rollout)
+    return sum(_required_of(group) for group in by_group.values()) if by_group else None
+
+
+def _required_of(rollouts: Sequence[Rollout]) -> int:
+    """Of one group's hosts."""
     required = (r.deployment.config.minimum_healthy_hosts.required(len(r.aftermath)) for r in rollouts)
     return min(min(required), len(rollouts[0].hosts))

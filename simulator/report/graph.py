@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -25,6 +25,13 @@ class PlannedDeployment:
     strategy: str
     config: DeploymentConfig
     plan: Plan
+    group: str = ""
+    """The group's name, where the scenario has several."""
+    with_balancer: bool = True
+    after: tuple[int, ...] | None = None
+    """The numbers of the deployments that must succeed before; None: the one before it."""
+    gate: str = ""
+    """What must be so besides, in words."""
 
 
 _MERMAID: Final[dict[type[Stage], tuple[str, str]]] = {
@@ -42,7 +49,7 @@ _DOT: Final[dict[type[Stage], str]] = {
 """Stages in which hosts are not touched look otherwise: a bake is rounded, a person's answer has six corners."""
 
 
-def plan_tree(title: str, deployments: Sequence[PlannedDeployment], *, with_balancer: bool) -> Tree:
+def plan_tree(title: str, deployments: Sequence[PlannedDeployment]) -> Tree:
     """A branch per deployment, a leaf per stage."""
     tree = Tree(Text(title, style="bold"), guide_style="dim")
     for planned in deployments:
@@ -51,12 +58,24 @@ def plan_tree(title: str, deployments: Sequence[PlannedDeployment], *, with_bala
             Text.assemble(
                 (f"{planned.number}. ", "bold"),
                 (planned.revision, "magenta"),
+                f" to {planned.group}" if planned.group else "",
                 f"  {planned.strategy}, {config.name}",
                 (f"  ({config.minimum_healthy_hosts})", "dim"),
+                _entrance(planned, deployments),
             )
         )
-        _add_stages(branch, planned.plan, with_balancer=with_balancer)
+        _add_stages(branch, planned.plan, with_balancer=planned.with_balancer)
     return tree
+
+
+def _entrance(planned: PlannedDeployment, deployments: Sequence[PlannedDeployment]) -> str:
+    """Which environments come before, and what the gate asks for; `""` outside environments."""
+    if planned.after is None:
+        return ""
+    names = [other.group for other in deployments if other.number in planned.after]
+    if names:
+        return f", after {' and '.join(names)}" + (f": {planned.gate}" if planned.gate else "")
+    return f", {planned.gate or 'first'}"
 
 
 def _add_stages(branch: Tree, plan: Plan, *, with_balancer: bool) -> None:
@@ -89,6 +108,8 @@ def plan_document(name: str, deployments: Sequence[PlannedDeployment]) -> dict[s
         "deployments": [
             {
                 "revision": planned.revision,
+                **({"group": planned.group} if planned.group else {}),
+                **({"after": list(planned.after), "gate": planned.gate} if planned.after is not None else {}),
                 "strategy": planned.strategy,
                 "deployment_config": {
                     "name": planned.config.name,
@@ -144,6 +165,8 @@ def mermaid(deployments: Sequence[PlannedDeployment]) -> str:
             left, right = _MERMAID.get(type(stage), ("[", "]"))
             lines.append(f"        {_node(planned, stage.name)}{left}{_quoted(str(stage))}{right}")
         lines.append("    end")
+        if planned.gate:
+            lines.append(f"    {_gate(planned)}{{{{{_quoted(planned.gate)}}}}}")
     lines += [f"    {a} --> {b}" for a, b in _edges(deployments)]
     return "\n".join(lines) + "\n"
 
@@ -158,6 +181,8 @@ def dot(deployments: Sequence[PlannedDeployment]) -> str:
             shape = f", {_DOT[type(stage)]}" if type(stage) in _DOT else ""
             lines.append(f"        {_node(planned, stage.name)} [label={_escaped(str(stage))}{shape}];")
         lines.append("    }")
+        if planned.gate:
+            lines.append(f"    {_gate(planned)} [label={_escaped(planned.gate)}, shape=hexagon];")
     lines += [f"    {a} -> {b};" for a, b in _edges(deployments)]
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -166,16 +191,38 @@ def _edges(deployments: Sequence[PlannedDeployment]) -> list[tuple[str, str]]:
     """Within a plan its own edges; from a plan's last stages to the first of the next."""
     edges = []
     for planned in deployments:
-        edges += [(_node(planned, a), _node(planned, b)) for a, b in sorted(planned.plan.graph.edges)]
-    for one, other in pairwise(deployments):
+        places = {stage.name: place for place, stage in enumerate(planned.plan)}
+        arrows = sorted(planned.plan.graph.edges, key=lambda edge: (places[edge[0]], places[edge[1]]))
+        edges += [(_node(planned, a), _node(planned, b)) for a, b in arrows]
+    for one, other in _pairs(deployments):
         last = sorted(name for name, degree in one.plan.graph.out_degree() if degree == 0)
-        first = sorted(name for name, degree in other.plan.graph.in_degree() if degree == 0)
-        edges += [(_node(one, a), _node(other, b)) for a in last for b in first]
-    return edges
+        ends = [_node(one, name) for name in last]
+        if other.gate:
+            edges += [(end, _gate(other)) for end in ends]
+        else:
+            edges += [(end, beginning) for end in ends for beginning in _beginnings(other)]
+    return edges + [(_gate(other), first) for other in deployments if other.gate for first in _beginnings(other)]
+
+
+def _pairs(deployments: Sequence[PlannedDeployment]) -> Iterator[tuple[PlannedDeployment, PlannedDeployment]]:
+    """Every deployment with each that must have succeeded before it."""
+    numbered = {planned.number: planned for planned in deployments}
+    for before, planned in pairwise(deployments):
+        after = (before.number,) if planned.after is None else planned.after
+        yield from ((numbered[number], planned) for number in after)
+
+
+def _beginnings(planned: PlannedDeployment) -> list[str]:
+    return [_node(planned, name) for name in sorted(n for n, degree in planned.plan.graph.in_degree() if degree == 0)]
+
+
+def _gate(planned: PlannedDeployment) -> str:
+    return f"g{planned.number}"
 
 
 def _label(planned: PlannedDeployment) -> str:
-    return f"{planned.number}. {planned.revision}: {planned.strategy}, {planned.config.name}"
+    to = f" to {planned.group}" if planned.group else ""
+    return f"{planned.number}. {planned.revision}{to}: {planned.strategy}, {planned.config.name}"
 
 
 def _node(planned: PlannedDeployment, stage: str) -> str:

@@ -2,7 +2,8 @@
 
 A suite per deployment has a case per host; two more suites have the expectations and the invariants. Where a scenario
 says what it expects, that is what passes or fails, and a failed host is told without failing the build: many scenarios
-exist to see a host fail. Where it says nothing, a failed host is a failure. A rollback that nobody expected always is.
+exist to see a host fail. Where it says nothing, a failed host is a failure. A rollback that nobody expected always is,
+and so is an inconclusive end.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def junit(result: RunResult) -> str:
     case = ET.SubElement(run, "testcase", classname=run.attrib["name"], name="the run came to its end", time="0.000")
     if result.status != "completed":
         _failure(case, result.status.value, sentence)
+    elif result.unexpectedly_inconclusive:
+        _failure(case, result.outcome.value, sentence)
     _say(case, f"{sign} {sentence}\nrun again: {result.replay}")
     if result.rolled_back:
         name = "the rollback was expected"

@@ -49,22 +49,28 @@ class Passed(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What a person said to a deployment. `refused` is the reason why that was impossible; None where it was not."""
+    """What a person said to a deployment. `refused` is the reason why that was impossible; None where it was not.
+
+    `skipped`: the analyses that nobody waited for because of it, by their stages.
+    """
 
     at_ms: int
     by: str
     word: str
     refused: str | None
+    skipped: tuple[str, ...] = ()
 
     @property
     def sign(self) -> str:
         """A refused word is a warning; pause and stop hold, the others let go on."""
         if self.refused is not None:
             return words.WARNING
-        return words.STOPPED if self.word.startswith(("stop", "pause")) else words.RUNNING
+        return words.STOPPED if self.word.startswith(("stop", "abort", "pause")) else words.RUNNING
 
     def __str__(self) -> str:
-        return f"{self.by} said {self.word}" + (f", refused: {self.refused}" if self.refused is not None else "")
+        if self.refused is not None:
+            return f"{self.by} said {self.word}, refused: {self.refused}"
+        return f"{self.by} said {self.word}" + (f"; skipped: {words.named([*self.skipped])}" if self.skipped else "")
 
 
 def passed(rollout: Rollout) -> tuple[Passed, ...]:
@@ -88,24 +94,36 @@ def at_hand(rollout: Rollout) -> Passed | None:
 
 
 def stop_word(event: StopRequested) -> str:
-    """A stop, with what was asked for beside it."""
+    """A stop, with what was asked for beside it; or abort."""
+    if event.aborts:
+        return "abort"
     return {None: "stop", True: "stop, with a rollback", False: "stop, without a rollback"}[event.auto_rollback]
 
 
-def refusal(event: OperatorSpoke, rollout: Rollout) -> str | None:
+def refusal(event: OperatorSpoke | StopRequested, rollout: Rollout) -> str | None:
     """Why a word was impossible when it was said; None where it was not."""
+    if rollout.stop is not None and rollout.stop.id == event.id:
+        return None
     for spoken, reason in reversed(rollout.spoken):
         if spoken.id == event.id:
             return reason
-    return rollout.refusal(event.verb)
+    return rollout.deaf if isinstance(event, StopRequested) else rollout.refusal(event.verb)
+
+
+def heard(event: OperatorSpoke | StopRequested, rollout: Rollout, refused: str | None) -> Said:
+    """A word to a deployment, with what came of it so far."""
+    if isinstance(event, StopRequested):
+        return Said(event.at_ms, event.by, stop_word(event), refused)
+    skipped = tuple(stage for stage, waived_by in rollout.unjudged.items() if waived_by.id == event.id)
+    return Said(event.at_ms, event.by, event.verb.value, refused, skipped)
 
 
 def said(rollout: Rollout) -> tuple[Said, ...]:
     """Everything that people have said to a deployment, in its order."""
-    heard = [(event.id, Said(event.at_ms, event.by, event.verb.value, reason)) for event, reason in rollout.spoken]
+    spoken = [(event.id, heard(event, rollout, reason)) for event, reason in rollout.spoken]
     if (stop := rollout.stop) is not None:
-        heard.append((stop.id, Said(stop.at_ms, stop.by, stop_word(stop), None)))
-    return tuple(word for _, word in sorted(heard))
+        spoken.append((stop.id, Said(stop.at_ms, stop.by, stop_word(stop), None)))
+    return tuple(word for _, word in sorted(spoken))
 
 
 PAUSED: Final = f"paused: no host is taken and no stage begins until somebody says {OperatorVerb.RESUME}"

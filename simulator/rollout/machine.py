@@ -34,17 +34,20 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
+    AgentRefused,
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    RevisionRefused,
     StopRequested,
     TimerFired,
     TrafficShifted,
@@ -64,7 +67,6 @@ from simulator.rollout.statuses import (
 from simulator.rollout.story import RolloutError
 from simulator.rollout.walk import HOST_TIMER
 from strategies import STRATEGIES, Member
-from strategies.plan import Terminate
 
 DEPLOYMENT_TIMER = "deployment"
 
@@ -78,8 +80,11 @@ class Rollout(StageWalk):
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
-    def handle(self, event: Event) -> tuple[Command, ...]:
-        """Take an event in, and say what is to be done. Raises RolloutError for an event that cannot have happened."""
+    def handle(self, event: Event, first: int = 0) -> tuple[Command, ...]:
+        """Take an event in, and say what is to be done. Raises RolloutError for an event that cannot have happened.
+
+        `first`: the number of the first command, where other deployments have answered the same event already.
+        """
         self._recent.append(event)
         handler = self._handlers.get(type(event))
         if handler is None:
@@ -89,7 +94,7 @@ class Rollout(StageWalk):
                 raise RolloutError(f"{type(event).__name__} came before DeploymentCreated", self._recent)
             self.ignored += 1
             return ()
-        self._event_id = event.id
+        self._event_id, self._first = event.id, first
         self._commands = []
         handler(self, event)
         return tuple(self._commands)
@@ -106,14 +111,8 @@ class Rollout(StageWalk):
                 event,
                 DeploymentStatus.FAILED,
                 ErrorCode.NO_INSTANCES,
-                "the group has no hosts: nothing to deploy to",
+                messages.no_instances(deployment),
             )
-            return
-        told = deployment.options.blue_green
-        if told is not None and told.absent:
-            self._label_hosts()
-            message = f"not there to replace the group: {', '.join(told.absent)} (in the group already, or gone)"
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.NO_INSTANCES, message)
             return
         if deployment.active_alarms:
             self.alarm = ", ".join(deployment.active_alarms)
@@ -125,14 +124,24 @@ class Rollout(StageWalk):
                 f"active before the deployment began: {self.alarm}. No host was touched",
             )
             return
+        members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
+        try:
+            self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
+        except ValueError as error:  # a pool may have left fewer hosts than the strategy can be planned for
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, str(error))
+            return
+        self._begin(event)
+
+    def _refused(self, event: RevisionRefused) -> None:
+        self.started_ms = event.at_ms
+        self._finish(event, DeploymentStatus.FAILED, event.code, event.message)
+
+    def _begin(self, event: DeploymentCreated) -> None:
+        deployment = self.deployment
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
-        members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
-        self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
         self._label_hosts()
-        hosts = f"{len(deployment.targets)} host{'s' * (len(deployment.targets) != 1)}"
-        why = f"deploy {deployment.revision} to {hosts}, {deployment.strategy}, {deployment.config.name}"
-        self._notify(Trigger.DEPLOYMENT_START, why)
+        self._notify(Trigger.DEPLOYMENT_START, messages.begins(deployment, self.hosts.values()))
         self._start_timer(
             DEPLOYMENT_TIMER,
             event.at_ms + deployment.limits.deployment_ms,
@@ -161,6 +170,13 @@ class Rollout(StageWalk):
             raise self._astray(host, event.name)
         self._end_event(host, event, event.status, event.started_ms, event.diagnostics)
 
+    def _agent_refused(self, event: AgentRefused) -> None:
+        host = self._host(event.host)
+        if host.command == event.cause:
+            host.refused = event
+        else:
+            self.ignored += 1
+
     def _health_reported(self, event: HealthCheckReported) -> None:
         host = self.hosts.get(event.host)
         if host is None:
@@ -169,11 +185,16 @@ class Rollout(StageWalk):
         host.health = event
         if event.healthy:
             self.sick.pop(event.host, None)
-            if host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
+            if host.command and host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
                 self._end_event(host, event, EventStatus.SUCCEEDED, host.started_ms, None)
-        elif host.status is TargetStatus.SUCCEEDED:
+        elif host.status is TargetStatus.SUCCEEDED or host.name == self.shifting:
             self.sick[event.host] = event
             self._turned_sick(event)
+
+    def _host_gone(self, event: HostEnded) -> None:
+        """A pool has terminated the host. CodeDeploy is not told: it goes on, and waits for an agent in vain."""
+        if (host := self.hosts.get(event.host)) is not None:
+            host.ended_ms = event.at_ms
 
     def _timer_fired(self, event: TimerFired) -> None:
         if event.timer == DEPLOYMENT_TIMER:
@@ -189,7 +210,8 @@ class Rollout(StageWalk):
         if event.at_ms < host.deadline_ms:
             self._arm(host)
             return
-        message = messages.timed_out(host, self.deployment.limits, event.at_ms)
+        explain = messages.target_timed_out if self.course else messages.timed_out
+        message = explain(host, self.deployment.limits, event.at_ms)
         started = event.at_ms if host.started_ms == NEVER else host.started_ms
         diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
         self._end_event(host, event, EventStatus.FAILED, started, diagnostics)
@@ -219,25 +241,24 @@ class Rollout(StageWalk):
     # -- the deployment's end -----------------------------------------------------------------------------------
 
     def _out_of_time(self, event: TimerFired) -> None:
-        limit = messages.duration(self.deployment.limits.deployment_ms)
-        message = f"the deployment did not end within {limit}"
-        for host in self.hosts.values():
-            if host.status is TargetStatus.IN_PROGRESS:
-                host.records.append(
-                    Record(
-                        host.event,
-                        EventStatus.FAILED,
-                        event.at_ms if host.started_ms == NEVER else host.started_ms,
-                        event.at_ms,
-                        Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message),
-                    )
-                )
-                self._skip_rest(host, event)
-                if host.event == lifecycle.INSTALL and host.started_ms != NEVER:
-                    host.revision = None
-                host.command = host.event = ""
-                self._move(host, TargetStatus.FAILED)
+        message = messages.out_of_time(self.stages[self.stage], self.deployment.limits, paused=self.paused)
+        self._break_off(event, message)
         self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
+
+    def _break_off(self, event: Event, message: str) -> None:
+        """Whoever is in the midst of it as the deployment ends has failed at what is in hand."""
+        for host in self.hosts.values():
+            if host.status is not TargetStatus.IN_PROGRESS:
+                continue
+            if host.event:
+                began_ms = event.at_ms if host.started_ms == NEVER else host.started_ms
+                diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
+                host.records.append(Record(host.event, EventStatus.FAILED, began_ms, event.at_ms, diagnostics))
+            self._skip_rest(host, event)
+            if host.event == lifecycle.INSTALL and host.started_ms != NEVER and not self.course:
+                host.revision = None
+            host.command = host.event = self.shifting = ""
+            self._move(host, TargetStatus.FAILED)
 
     def _stopped(self, event: Event) -> None:
         if self.alarm:
@@ -248,17 +269,16 @@ class Rollout(StageWalk):
 
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         self._enter(Phase.ENDED)
+        if self.course:
+            self._break_off(event, message)
         self.status = status
-        if self.awaited and isinstance(self.stages[self.stage], Terminate):
-            for name in self.awaited.values():
-                self.hosts[name].gone = True  # it was told to end, and will, sooner or later
         self.ended_ms = event.at_ms
         self.error = Error(code, message) if code else None
         if self.counts[TargetStatus.PENDING]:
             for host in self.hosts.values():
                 if host.status is TargetStatus.PENDING:
                     self._move(host, TargetStatus.SKIPPED)
-        why = message or f"{messages.of_hosts(self.counts[TargetStatus.SUCCEEDED], len(self.hosts))} succeeded"
+        why = message or messages.succeeded(self.deployment, self.hosts.values())
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
@@ -282,23 +302,25 @@ _END_TRIGGER = {
 _WORKING: dict[type[Event], Callable[..., None]] = {
     LifecycleEventStarted: Rollout._event_started,
     LifecycleEventCompleted: Rollout._event_completed,
+    AgentRefused: Rollout._agent_refused,
     HealthCheckReported: Rollout._health_reported,
     TimerFired: Rollout._timer_fired,
     HostProvisioned: Rollout._awaited_came,
     HostTerminated: Rollout._awaited_came,
+    HostEnded: Rollout._host_gone,
     TrafficShifted: Rollout._awaited_came,
     AnalysisEnded: Rollout._analysis_ended,
 }
 
 _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
-    Phase.CREATED: {DeploymentCreated: Rollout._created},
+    Phase.CREATED: {DeploymentCreated: Rollout._created, RevisionRefused: Rollout._refused},
     Phase.ROLLING: {
         **_WORKING,
         AlarmChanged: Rollout._alarm_changed,
         OperatorSpoke: Rollout._operator_spoke,
         StopRequested: Rollout._stop_requested,
     },
-    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse},
+    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse, StopRequested: Rollout._refuse},
     Phase.ENDED: {},
 }
 

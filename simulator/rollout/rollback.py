@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment, Target
-from simulator.rollout.host import Host
+from simulator.rollout.host import NEVER, Host
 from simulator.rollout.quick import quick
 from simulator.rollout.statuses import Creator, DeploymentStatus, EventStatus, Label, RollbackEvent, TargetStatus
+from strategies.blue_green import latest
 from strategies.options import NONE, BlueGreen, Options
 
 BLUE_GREEN = "blue-green"
@@ -56,7 +57,7 @@ def aftermath(hosts: Iterable[Host], sick: Container[str] = ()) -> tuple[Target,
         if host.status in (TargetStatus.SUCCEEDED, TargetStatus.FAILED)
         else host.target
         for host in hosts
-        if host.label is stays
+        if host.label is stays and host.ended_ms == NEVER
     )
 
 
@@ -98,7 +99,7 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
 
     It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one.
     A blue/green deployment is undone by giving the traffic back to the original hosts as long as they stand, and by
-    another blue/green deployment once they are gone.
+    another blue/green deployment once they are gone; so is one on ECS, with its task sets, and one on Lambda.
     """
     success = deployment.last_success
     assert success is not None, "refusal() answers for a group without a success"
@@ -106,11 +107,15 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     targets = aftermath(hosts.values(), sick)
     if strategy == BLUE_GREEN:
         if any(host.gone for host in hosts.values() if host.label is Label.BLUE):
-            told = replace(options.blue_green or BlueGreen(), green=(), waits=False, shift=())
-            options = replace(NONE, blue_green=told, analysis=None)
+            told = options.blue_green or BlueGreen()
+            generation = max(told.generation, latest(hosts) + 1)
+            options = Options(blue_green=replace(told, green=(), waits=False, shift=(), generation=generation))
         else:
             strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
-            targets = tuple(host.target for host in hosts.values())
+            targets = tuple(host.target for host in hosts.values() if host.ended_ms == NEVER)
+    elif strategy in lifecycle.BACK:
+        strategy = strategy if any(host.gone for host in hosts.values()) else lifecycle.BACK[strategy]
+        options = NONE
     elif options != NONE:
         strategy, options = "rolling", NONE
     return replace(
@@ -134,6 +139,8 @@ def _back(options: Options, hosts: Iterable[Host]) -> Options:
     told = options.blue_green or BlueGreen()
     held_out, let_in, doomed = [], [], []
     for host in hosts:
+        if host.ended_ms != NEVER:
+            continue  # its pool has terminated it: there is nothing to bring back, and nothing to end
         began = {record.name for record in host.records if record.status is not EventStatus.SKIPPED}
         if host.label is Label.BLUE:
             held_out += [host.name] if lifecycle.BLOCK_TRAFFIC in began else []

@@ -2,13 +2,14 @@
 
 A table says how each kind of stage begins. A stage of hosts ends when the health budget gives no other host and none
 is under way; a bake ends with its time, an approval with somebody's word. An operator can hold the way between hosts
-and between stages, and cut a wait short.
+and between stages, cut a wait short, and do without an analysis.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from simulator.rollout import lifecycle, messages
 from simulator.rollout.commands import Command, ProvisionHost, ShiftTraffic, StartAnalysis, TerminateHost
@@ -20,6 +21,7 @@ from simulator.rollout.events import (
     HostProvisioned,
     HostTerminated,
     OperatorSpoke,
+    StopRequested,
     TimerFired,
     TrafficShifted,
 )
@@ -36,7 +38,7 @@ from simulator.rollout.statuses import (
     Trigger,
 )
 from simulator.rollout.walk import HostWalk
-from strategies.plan import Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
+from strategies.plan import WHOLE, Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
 
 STAGE_TIMER = "stage:"
 
@@ -89,7 +91,7 @@ class StageWalk(HostWalk):
     def _begin_deploy(self, stage: Deploy, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
         self.sequence = lifecycle.sequence(with_balancer=self.deployment.with_balancer, part=stage.part)
-        self.ready_is_enough = stage.part is Part.INSTALL
+        self.through = _THROUGH.get(stage.part, TargetStatus.SUCCEEDED)
         self.failures = [failure for failure in self.failures if failure.host in stage.among]
         hosts = [host for name in stage.hosts if (host := self.hosts[name]).status in _TO_COME]
         unhealthy = [host.name for host in hosts if not self._in_health(host)]
@@ -136,10 +138,12 @@ class StageWalk(HostWalk):
         """Take as many hosts as the budget gives; where it gives none and none is under way, the stage has ended."""
         if self.paused:
             return
-        budget = self.budget
+        budget, stage = self.budget, self.stages[self.stage]
+        part = stage.part if isinstance(stage, Deploy) else Part.WHOLE
         while taken := budget.take():
             name, why = taken
             host = self.hosts[name]
+            why = str(self.stages[self.stage]) if self.course else messages.taken(part, host.label, why)
             if host.status is TargetStatus.PENDING:
                 self._notify(Trigger.INSTANCE_START, why, name)
             self._move(host, TargetStatus.IN_PROGRESS)
@@ -148,6 +152,10 @@ class StageWalk(HostWalk):
             return
         if budget.success:
             self._end_stage(event)
+        elif self.course:
+            failure = self.failures[-1]
+            message = f"{failure.host} failed at {failure.event}: {failure.message}"
+            self._finish(event, DeploymentStatus.FAILED, lifecycle.fails_with(failure.event), message)
         else:
             message = messages.too_many_failed(budget, self.failures)
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
@@ -156,14 +164,14 @@ class StageWalk(HostWalk):
         self.status = DeploymentStatus.BAKING
         if self.sick:
             self._turned_sick(next(iter(self.sick.values())), now=event)
-        elif self.promoted:
+        elif self.promoted is not None:
             self._end_stage(event)
         else:
             self._start_timer(f"{STAGE_TIMER}{self.stage}", event.at_ms + stage.lasts_ms, str(stage))
 
     def _begin_approve(self, stage: Approve, event: Event) -> None:
         self.status = DeploymentStatus.READY
-        if self.promoted:
+        if self.promoted is not None:
             self._end_stage(event)
             return
         self._notify(Trigger.DEPLOYMENT_READY, str(stage))
@@ -180,12 +188,14 @@ class StageWalk(HostWalk):
 
     def _begin_shift(self, stage: Shift, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
+        if stage.target and not self.shifting:
+            self._begin_traffic(self.hosts[stage.target], event)
         self._await(ShiftTraffic(self._next_id(), self.deployment_id, str(stage), stage.hosts, stage.percent), "")
         self._await_until(event, str(stage))
 
     def _begin_terminate(self, stage: Terminate, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
-        if stage.after_ms and not self.promoted:
+        if stage.after_ms and self.promoted is None:
             self.waits_to_terminate = True
             self._start_timer(f"{STAGE_TIMER}{self.stage}", event.at_ms + stage.after_ms, str(stage))
         else:
@@ -199,8 +209,8 @@ class StageWalk(HostWalk):
 
     def _begin_analysis(self, stage: Analyse, event: Event) -> None:
         self.status = DeploymentStatus.BAKING
-        if self.promoted:
-            self._end_stage(event)
+        if self.promoted is not None:
+            self._do_without(stage, self.promoted, event)
             return
         until_ms = event.at_ms + stage.lasts_ms
         self._await(StartAnalysis(self._next_id(), self.deployment_id, str(stage), stage.analysis, until_ms), "")
@@ -216,6 +226,12 @@ class StageWalk(HostWalk):
         else:
             status, code = _ANALYSIS_ENDS[event.outcome]
             self._finish(event, status, code, f"{self.stages[self.stage].name}: {event.outcome}: {event.why}")
+
+    def _do_without(self, stage: Analyse, word: OperatorSpoke, event: Event) -> None:
+        """A person waives an analysis: nobody waits for its verdict, which means nothing if it comes all the same."""
+        self.unjudged[stage.name] = word
+        self.awaited.clear()
+        self._end_stage(event)
 
     @property
     def _under_way(self) -> bool:
@@ -244,6 +260,8 @@ class StageWalk(HostWalk):
             self.hosts[host].gone = True
         elif isinstance(event, HostProvisioned):
             self.hosts[host].unborn = False
+        elif self.shifting and cast(Shift, self.stages[self.stage]).percent == WHOLE:
+            self._end_traffic(self.hosts[self.shifting], event)
         if not self.awaited:
             if self.phase is Phase.STOPPING:
                 self._host_ended(event)
@@ -255,7 +273,7 @@ class StageWalk(HostWalk):
         if event.timer != f"{STAGE_TIMER}{self.stage}" or self.stage_over:
             self.ignored += 1
         elif isinstance(stage, Approve) and not stage.then_continue:
-            message = f"nobody said continue: {stage}"
+            message = f"nobody said continue within {messages.duration(stage.waits_ms or 0)}"
             self._finish(event, DeploymentStatus.STOPPED, ErrorCode.TIMEOUT, message)
         elif self.awaited:
             message = messages.never_came(stage, list(self.awaited.values()), self.deployment.limits)
@@ -270,7 +288,8 @@ class StageWalk(HostWalk):
         stage = self.stages[self.stage]
         if isinstance(stage, Bake):
             message = messages.turned_sick(health, stage)
-            self._finish(now or health, DeploymentStatus.FAILED, ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY, message)
+            code = ErrorCode.ECS_UPDATE_ERROR if self.course else ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY
+            self._finish(now or health, DeploymentStatus.FAILED, code, message)
 
     # -- the operator -------------------------------------------------------------------------------------------
 
@@ -291,9 +310,12 @@ class StageWalk(HostWalk):
                 return None
             case OperatorVerb.CONTINUE if not isinstance(stage, Approve) or self.stage_over:
                 return f"the deployment waits for nobody: it is {self.status}"
-            case OperatorVerb.PROMOTE if self.waits_to_terminate:
+            case OperatorVerb.PROMOTE | OperatorVerb.SKIP_WAIT if self.waits_to_terminate:
                 return None
-            case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake) or self.stage_over:
+            case OperatorVerb.SKIP_WAIT if not isinstance(stage, Bake) or self.stage_over:
+                none = f"there is no wait to cut short: the deployment is {self.status}"
+                return none if self.stage_over else _NO_WAIT.get(type(stage), none)
+            case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake | Analyse) or self.stage_over:
                 return f"there is no wait to cut short: the deployment is {self.status}"
             case OperatorVerb.PAUSE if self.paused:
                 return "the deployment is paused already"
@@ -301,9 +323,10 @@ class StageWalk(HostWalk):
                 return "the deployment is not paused"
         return None
 
-    def _refuse(self, event: OperatorSpoke) -> None:
+    def _refuse(self, event: OperatorSpoke | StopRequested) -> None:
         """A word that is impossible now: it is kept with its reason, and changes nothing."""
-        self.spoken.append((event, self.refusal(event.verb)))
+        why = self.deaf if isinstance(event, StopRequested) else self.refusal(event.verb)
+        self.spoken.append((event, why))
         self.ignored += 1
 
     def _operator_spoke(self, event: OperatorSpoke) -> None:
@@ -317,12 +340,15 @@ class StageWalk(HostWalk):
         elif verb is OperatorVerb.RESUME:
             self._resume(event)
         else:
-            self.promoted = self.promoted or verb is OperatorVerb.PROMOTE_FULL
+            if verb is OperatorVerb.PROMOTE_FULL:
+                self.promoted = self.promoted or event
             stage = self.stages[self.stage]
             if isinstance(stage, Terminate) and self.waits_to_terminate:
                 self._terminate(stage, event)
             elif isinstance(stage, Approve | Bake):
                 self._end_stage(event)
+            elif isinstance(stage, Analyse) and not self.stage_over:
+                self._do_without(stage, event, event)
 
     def _resume(self, event: Event) -> None:
         self.paused = False
@@ -335,6 +361,12 @@ class StageWalk(HostWalk):
             self._fill(event)
 
 
+_NO_WAIT: Mapping[type, str] = {
+    Approve: "the deployment waits for a person's yes, and not for a time to pass: say continue",
+    Analyse: "the new version is being judged, and not only a time to pass: promote does without the verdict",
+}
+"""Why a stage is no wait that could be skipped."""
+
 _ANALYSIS_ENDS = {
     AnalysisOutcome.FAILED: (DeploymentStatus.FAILED, ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY),
     AnalysisOutcome.ERROR: (DeploymentStatus.FAILED, ErrorCode.INTERNAL_ERROR),
@@ -342,7 +374,15 @@ _ANALYSIS_ENDS = {
 }
 """How a deployment ends that its analysis does not let pass. Nothing found within the time is no success."""
 
-_TO_COME = (TargetStatus.PENDING, TargetStatus.READY)
+_TO_COME = (TargetStatus.PENDING, TargetStatus.READY, TargetStatus.IN_PROGRESS)
+"""Of the hosts of a stage that begins: those that it takes. One that is in progress then has a part behind it."""
+
+_THROUGH = {
+    Part.INSTALL: TargetStatus.READY,
+    Part.REPLACE: TargetStatus.READY,
+    Part.BEFORE: TargetStatus.IN_PROGRESS,
+}
+"""Where a host stands after a part of its lifecycle; after the others it has succeeded."""
 
 _BEGIN: Mapping[type[Stage], Callable[..., None]] = {
     Deploy: StageWalk._begin_deploy,

@@ -12,7 +12,7 @@ from simulator.rollout.deployment import HOSTS_MAX, Deployment, Target
 from simulator.rollout.events import AnalysisEnded, Event, HealthCheckReported, OperatorSpoke, StopRequested
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
-from simulator.rollout.statuses import DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import DeploymentStatus, EventStatus, TargetStatus
 from simulator.rollout.story import STORY_EVENTS_MAX
 from strategies.plan import Stage
 
@@ -56,16 +56,22 @@ class RolloutState:
         """The last analysis that ended, and what it found."""
         self.paused = False
         """Whether an operator holds the deployment: no host is taken, no stage begins."""
-        self.promoted = False
-        """Whether an operator has waived every wait that is still to come."""
+        self.promoted: OperatorSpoke | None = None
+        """The word by which an operator has waived every wait and every analysis that is still to come."""
+        self.unjudged: dict[str, OperatorSpoke] = {}
+        """The analyses that a person did without, by the stage's name, and the word that said so."""
         self.stage_over = False
         """Whether the stage has ended, and only the pause holds the next one."""
-        self.spoken: list[tuple[OperatorSpoke, str | None]] = []
+        self.spoken: list[tuple[OperatorSpoke | StopRequested, str | None]] = []
         """What people have said, each with the reason why it was impossible at the time; None where it was not."""
         self.waits_to_terminate = False
         """Whether the original hosts still stand only because their termination waits."""
-        self.ready_is_enough = False
-        """Whether a host that is through the stage is Ready, with more to come, and not Succeeded."""
+        self.course = lifecycle.COURSES.get(deployment.strategy, ())
+        """All events of a target that is no host, a service or a function; empty where there are hosts."""
+        self.shifting = ""
+        """The target in whose event AllowTraffic traffic is being shifted; `""` where there is none."""
+        self.through = TargetStatus.SUCCEEDED
+        """Where a host stands that is through the stage: there may be more to come."""
         self.awaited: dict[str, str] = {}
         """Commands of the stage that are under way and concern no lifecycle event: id, and host."""
         self.sick: dict[str, HealthCheckReported] = {}
@@ -74,6 +80,8 @@ class RolloutState:
         self._recent: deque[Event] = deque(maxlen=STORY_EVENTS_MAX)
         self._commands: list[Command] = []
         self._event_id = 0
+        self._first = 0
+        """The number of the first command that the event in hand is answered with."""
 
     @property
     def deployment_id(self) -> str:
@@ -87,12 +95,23 @@ class RolloutState:
 
     @property
     def touched(self) -> bool:
-        """Whether anything was done to a host, or a new one was brought up: what there may be to undo."""
+        """Whether anything was done that there may be to undo: at a host, or a new one was brought up."""
+        if self.course:
+            return any(
+                record.status is not EventStatus.SKIPPED
+                and (self.deployment.strategy, record.name) not in lifecycle.NOTHING_TO_UNDO
+                for host in self.hosts.values()
+                for record in host.records
+            )
         counts = self.counts
         if counts[TargetStatus.SUCCEEDED] + counts[TargetStatus.FAILED] + counts[TargetStatus.READY]:
             return True
         known = {target.name for target in self.deployment.targets}
         return any(not host.unborn for name, host in self.hosts.items() if name not in known)
+
+    def awaits(self, command_id: str) -> bool:
+        """Whether the deployment goes on, and still waits for what this command is to bring about."""
+        return not self.ended and command_id in self.awaited
 
     @property
     def aftermath(self) -> tuple[Target, ...]:
@@ -109,6 +128,7 @@ class RolloutState:
         twin.awaited = self.awaited.copy()
         twin.begun = self.begun.copy()
         twin.spoken = self.spoken.copy()
+        twin.unjudged = self.unjudged.copy()
         twin.sick = self.sick.copy()
         twin.failures = self.failures.copy()
         twin._recent = self._recent.copy()
@@ -125,7 +145,7 @@ class RolloutState:
             self.alarm,
             self.judged.outcome if self.judged else None,
             self.paused,
-            self.promoted,
+            self.promoted is not None,
             self.stage_over,
             self.waits_to_terminate,
             len(self.sick),

@@ -19,6 +19,8 @@ from tests.cli.program import PROGRAM, drydeploy, environment, small_scenario
 
 LIMIT_S = 30
 APPROVAL = "  strategy: {steps: [{setHosts: 1}, {pause: {}}]}\n"
+JUDGED = "  strategy: {steps: [{setHosts: 1}, {analysis: users}]}\n"
+JUDGE = "analyses:\n  users: {lasts: 1h, thresholds: [{metric: error_rate, below: 1%}]}\n"
 BAKES = "  strategy: {steps: [{setHosts: 1}, {pause: {duration: 1h}}, {setHosts: 2}, {pause: {duration: 1h}}]}\n"
 
 

@@ -10,11 +10,13 @@ import subprocess
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from simulator.cli import MODULES
-from tests.cli.operating import BAKES, LIMIT_S, Going, approval, going
-from tests.cli.program import PROGRAM, drydeploy, environment
+from simulator.control import operator_words as words
+from tests.cli.operating import BAKES, JUDGE, JUDGED, LIMIT_S, Going, approval, going
+from tests.cli.program import PROGRAM, drydeploy, environment, small_scenario
 
 __all__ = ["approval"]
 
@@ -43,13 +45,13 @@ def test_a_run_is_listed_and_described(approval: Going) -> None:
     heading, row = approval.say("ps").stdout.splitlines()
     assert heading.split() == ["RUN", "SCENARIO", "FLEET", "FOR", "DEPLOYMENT", "REVISION", "STATUS", "WAITS"]
     assert row.split()[:3] == [approval.path.stem, "small", "virtual"]
-    assert row.endswith("for a person's yes")
+    assert "for a person's yes, 7h 59m " in row  # and then the deployment's own limit ends it
     told = approval.say("status").stdout
     assert "v2 Ready (steps, CodeDeployDefault.OneAtATime, created by user)" in told
     assert "stage 2 of 3: wait until somebody says continue" in told
     assert "3 hosts: 2 Pending, 1 Succeeded" in told
     assert "in service 3 of 3, 2 required" in told
-    assert "possible: continue, pause, promote, promote-full, abort, stop" in told
+    assert "possible: continue, pause, promote, promote --full, abort, stop" in told
     found = json.loads(approval.say("status", "-o", "json").stdout)
     assert [each["run"] for each in json.loads(approval.say("ps", "-o", "json").stdout)] == [found["run"]]
     assert (found["scenario"], found["pid"], found["state"]) == ("small", approval.process.pid, "running")
@@ -65,7 +67,7 @@ def test_only_the_user_can_open_the_socket(approval: Going) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert approval.say("continue").returncode == 0
     assert approval.end() == 0
-    assert list(path.parent.iterdir()) == []
+    assert list(path.parent.glob("*.sock")) == []
 
 
 def test_a_directory_that_others_may_enter_is_closed_to_them(tmp_path: Path) -> None:
@@ -119,8 +121,17 @@ def test_a_yes_from_another_process_is_heard_and_journalled(approval: Going) -> 
     assert [(event["verb"], event["by"]) for event in spoken] == [("continue", "alice")]
 
 
+def as_it_is(run: words.Run) -> list[words.Deployment]:
+    """The deployments of a run, without how long their waits still last."""
+    waits = [each.waits_for for each in run.deployments]
+    return [
+        msgspec.structs.replace(each, waits_for=wait and msgspec.structs.replace(wait, left_ms=None))
+        for each, wait in zip(run.deployments, waits, strict=True)
+    ]
+
+
 def test_what_is_impossible_is_refused_with_the_reason_and_changes_nothing(approval: Going) -> None:
-    before = approval.path.stem, approval.is_in("Ready").deployments
+    before = approval.path.stem, as_it_is(approval.is_in("Ready"))
     for spoken, reason in (
         (("resume",), "resume is refused: the deployment is not paused"),
         (("skip-wait",), "waits for a person's yes, and not for a time to pass"),
@@ -131,10 +142,51 @@ def test_what_is_impossible_is_refused_with_the_reason_and_changes_nothing(appro
         refused = approval.say(*spoken)
         assert (refused.returncode, refused.stdout) == (1, ""), spoken
         assert reason in refused.stderr
-    assert (approval.path.stem, approval.is_in("Ready").deployments) == before
+    assert (approval.path.stem, as_it_is(approval.is_in("Ready"))) == before
     assert approval.say("pause").returncode == 0
     twice = approval.say("pause")
     assert (twice.returncode, twice.stderr) == (1, "drydeploy: pause is refused: the deployment is paused already\n")
+
+
+def test_a_refused_word_is_in_the_journal_and_in_the_report(tmp_path: Path) -> None:
+    journal = tmp_path / "j.jsonl"
+    with going(tmp_path, "--journal", str(journal)) as run:
+        run.is_in("Ready")
+        assert run.say("skip-wait", by="bob").returncode == 1
+        assert run.say("continue").returncode == 0
+        assert run.end() == 0
+        printed = run.printed()
+    refused = "bob said skip-wait, refused: the deployment waits for a person's yes, and not for a time to pass"
+    assert printed.count(refused) == 2  # as it was said, and in the verdict
+    assert f"play it again: drydeploy replay {journal}" in printed
+    assert refused in drydeploy("replay", str(journal), state=tmp_path).stdout
+
+
+def test_who_asks_late_is_told_how_it_has_ended_and_where_its_journal_is(tmp_path: Path) -> None:
+    journal = tmp_path / "j.jsonl"
+    with going(tmp_path, "--journal", str(journal)) as run:
+        run.is_in("Ready")
+        name = run.path.stem
+        run.say("continue")
+        assert run.end() == 0
+        late = run.say("status", name)
+    assert (late.returncode, late.stdout) == (2, "")
+    assert f"{name} has ended: ✔ v2 was deployed; its journal: {journal}" in late.stderr
+
+
+def test_a_run_is_known_by_the_id_of_a_deployment_of_it(approval: Going) -> None:
+    (deployment,) = approval.is_in("Ready").deployments
+    stranger = approval.say("continue", deployment.deployment_id, "--group", "staging")
+    assert (stranger.returncode, stranger.stdout) == (2, "")
+    assert f"{deployment.deployment_id} is a deployment of production, and not of staging" in stranger.stderr
+    assert approval.say("continue", deployment.deployment_id).returncode == 0
+
+
+def test_a_group_that_is_not_there_is_refused_with_those_that_are(approval: Going) -> None:
+    refused = approval.say("continue", "--group", "staging")
+    assert refused.returncode == 1
+    assert "there is no group staging; there is production" in refused.stderr
+    assert approval.say("continue", "--group", "production").returncode == 0
 
 
 def test_of_two_operators_at_once_the_second_is_told_what_the_first_has_done(tmp_path: Path) -> None:
@@ -179,6 +231,26 @@ def test_waits_are_skipped_and_promoted(tmp_path: Path) -> None:
         run.is_in("Baking")
         assert run.say("promote", "--full").returncode == 0
         assert run.end() == 0
+
+
+def test_an_analysis_is_done_without_and_not_skipped_as_a_wait(tmp_path: Path) -> None:
+    path = small_scenario(tmp_path, more=JUDGE)
+    path.write_text(path.read_text().replace("  strategy: rolling\n", JUDGED))
+    with going(tmp_path, scenario=path) as run:
+        judged = run.is_in("Baking")
+        wait = judged.deployments[-1].waits_for
+        assert wait is not None
+        assert wait.kind == "analysis"
+        assert 0 < (wait.left_ms or 0) <= 3_600_000
+        assert set(judged.possible) == {"pause", "promote", "promote-full", "abort", "stop"}
+        assert "for its analysis, " in run.say("ps").stdout
+        skipped = run.say("skip-wait")
+        assert (skipped.returncode, skipped.stdout) == (1, "")
+        assert "promote does without the verdict" in skipped.stderr
+        assert run.say("promote", by="alice").stdout.endswith("is InProgress\n")
+        assert run.end() == 0
+        assert "alice said promote; skipped: step 02 analyses" in run.printed()
+        assert "although nobody waited for a verdict of step 02 analyses: alice said promote" in run.printed()
 
 
 @pytest.mark.parametrize(
@@ -289,85 +361,6 @@ def test_a_watcher_that_leaves_disturbs_nobody(approval: Going) -> None:
     watching.communicate()
     assert approval.say("continue").returncode == 0
     assert approval.end() == 0
-
-
-# -- a run that stays -------------------------------------------------------------------------------------------------
-
-
-def test_to_stay_takes_real_time(tmp_path: Path) -> None:
-    done = drydeploy("run", "health-check-404", "--stay", state=tmp_path)
-    assert done.returncode == 2
-    assert "--stay goes with a run that takes real time" in done.stderr
-
-
-def test_what_was_stopped_is_retried_and_what_succeeded_is_undone(tmp_path: Path) -> None:
-    with going(tmp_path, "--stay") as run:
-        run.is_in("Ready")
-        assert run.say("stop").returncode == 0
-        assert set(run.stays().possible) == {"retry", "undo", "end"}
-        again = run.say("retry")
-        assert again.returncode == 0, again.stderr
-        assert " deploys v2: d-" in again.stdout
-        assert " once more, which Stopped" in again.stdout
-        run.is_in("Ready", 2)
-        run.say("continue")
-        run.stays(2)
-        assert "Succeeded" in run.say("retry").stderr
-        unknown = run.say("undo", "--to", "v9")
-        assert (unknown.returncode, unknown.stdout) == (1, "")
-        assert "v9 was never deployed with success here; what was: v1" in unknown.stderr
-        back = run.say("undo")
-        assert " deploys v1: undo of d-" in back.stdout
-        assert [each.revision for each in run.stays(3).deployments] == ["v2", "v2", "v1"]
-        assert run.say("undo", "--to", "v2").returncode == 0
-        assert run.stays(4).deployments[-1].creator == "user"
-        assert run.say("end").stdout == "the run ends\n"
-        assert run.end() == 0
-        printed = run.printed()
-        journal = next(line for line in printed.splitlines() if line.startswith("journal: "))
-        again = run.say("replay", journal.removeprefix("journal: "), "-o", "json")
-        assert [each["revision"] for each in json.loads(again.stdout)["deployments"]] == ["v2", "v2", "v1", "v2"]
-        assert again.returncode == 0
-
-
-def test_a_staying_run_without_a_balancer_can_be_ended_too(tmp_path: Path) -> None:
-    from tests.cli.program import small_scenario
-
-    path = small_scenario(tmp_path)
-    text = path.read_text()
-    begin, end = text.index("balancer:"), text.index("revisions:")
-    path.write_text(text[:begin] + text[end:])
-    with going(tmp_path, "--stay", scenario=path) as run:
-        run.stays()
-        assert run.say("undo").returncode == 0
-        run.stays(2)
-        assert run.say("end").returncode == 0
-        assert run.end() == 0
-
-
-def test_end_said_too_early_lets_the_deployment_end(tmp_path: Path) -> None:
-    with going(tmp_path, "--stay") as run:
-        run.is_in("Ready")
-        assert "stays no longer" in run.say("end").stdout
-        assert run.say("continue").returncode == 0
-        assert run.end() == 0
-
-
-@pytest.mark.parametrize(("stays", "code"), [(True, 0), (False, 130)])
-def test_ctrl_c_ends_a_run_that_only_stays_and_breaks_off_any_other(tmp_path: Path, stays: bool, code: int) -> None:
-    strategy = "  strategy: rolling\n" if stays else "  strategy: {steps: [{setHosts: 1}, {pause: {}}]}\n"
-    with going(tmp_path, "--stay", strategy=strategy) as run:
-        _ = run.stays() if stays else run.is_in("Ready")
-        run.process.send_signal(signal.SIGINT)
-        assert run.end() == code
-        assert run.sockets == []
-
-
-@pytest.mark.parametrize(("stays", "code"), [(True, 0), (False, 124)])
-def test_so_does_the_time_limit(tmp_path: Path, stays: bool, code: int) -> None:
-    strategy = "  strategy: rolling\n" if stays else "  strategy: {steps: [{setHosts: 1}, {pause: {}}]}\n"
-    with going(tmp_path, "--stay", "--time-limit", "3s", strategy=strategy) as run:
-        assert run.end() == code
 
 
 def test_a_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import drydeploy
-from tests.support.rehearsals import BUNDLES
 
 STAGED = {
     "canary-good": ["deploy", "bake", "deploy"],
@@ -57,22 +56,10 @@ def test_a_mistake_in_a_strategy_is_told_not_planned(tmp_path: Path) -> None:
     (tmp_path / "mine.yml").write_text(text.replace("hosts: 1, bake: 4s", "hosts: 4, bake: 4s"))
     done = drydeploy("plan", "mine.yml", state=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "a canary of 4 of 4 hosts leaves nobody to compare it with; take a smaller share" in done.stderr
-
-
-def test_hosts_that_stand_by_are_in_the_plan_once_they_are_the_group(tmp_path: Path) -> None:
-    text = drydeploy("show", "blue-green-discover", "--file", state=tmp_path).stdout
-    text = text.replace("../bundles", str(BUNDLES))
-    staged = "  - {revision: v2, strategy: {canary: {hosts: 1}}}\n"
-    (tmp_path / "mine.yml").write_text(text.replace("  - revision: v2\n", staged + "  - revision: v2\n" + staged))
-    found = json.loads(drydeploy("plan", "mine.yml", "-o", "json", state=tmp_path).stdout)
-    hosts = [
-        [host for stage in deployment["stages"] if stage["kind"] == "deploy" for host in stage["hosts"]]
-        for deployment in found["deployments"]
-    ]
-    assert hosts[0] == ["blue1", "blue2"]
-    assert hosts[1] == ["green1", "green2", "green1", "green2", "blue1", "blue2"]
-    assert hosts[2] == ["green1", "green2"]
+    assert (
+        "a canary of 4 hosts is the whole fleet of 4, and leaves nobody to compare it with; take a smaller share"
+        in done.stderr
+    )
 
 
 def test_validate_warns_and_the_scenario_stays_valid(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from fleet.base import FleetError
 from fleet.docker.labels import HOST, RUN
 from simulator.rollout import lifecycle
 from simulator.rollout.events import HostProvisioned, TrafficMeasured
 from simulator.rollout.statuses import Creator, EventStatus
-from tests.docker.rig import Rig, scenario, up
+from tests.docker.rig import WAIT_S, Rig, scenario, up
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -153,23 +156,37 @@ def test_a_host_that_dies_before_its_agent_runs_is_never_there(engine: DockerCli
             rig.fleet._boot = dies
             command = rig.ask_for(deployment, "h1-g2")
             await rig.until(lambda: dead("h1-g2"))
-            # The next one of its name is a new one.
+            # The next one does not disturb it.
             rig.fleet._boot = boot
-            await rig.provision(deployment, "h1-g2")
+            await rig.provision(deployment, "h1-g3")
             assert rig.answer(command, HostProvisioned) is None
-            ended = await rig.do(deployment, "h1-g2", lifecycle.DOWNLOAD_BUNDLE)
+            ended = await rig.do(deployment, "h1-g3", lifecycle.DOWNLOAD_BUNDLE)
             assert ended.status is EventStatus.SUCCEEDED
             rig.fleet._boot = dies
             rig.ask_for(deployment, "h2-g2")
             await rig.until(lambda: dead("h2-g2"))
             await rig.terminate(deployment, "h2-g2")
-            assert hosts(engine, rig) == {"h1", "h1-g2"}
+            assert hosts(engine, rig) == {"h1", "h1-g2", "h1-g3"}
             rig.ask_for(deployment, "h3-g2")
             await rig.until(lambda: dead("h3-g2"))
             return rig.fleet.run.id
 
     run = asyncio.run(play())
     assert not engine.api.containers(all=True, filters={"label": f"{RUN}={run}"})
+
+
+def test_a_host_that_stands_is_not_replaced(engine: DockerClient, tmp_path: Path) -> None:
+    async def play() -> None:
+        async with up(scenario(tmp_path)) as rig:
+            stands = rig.fleet._hosts.container("h1")
+            command = rig.ask_for(rig.begin("v2", "blue-green"), "h1")
+            with pytest.raises(FleetError, match="h1 cannot be provisioned: a host of that name is there already"):
+                await asyncio.wait_for(rig.fleet.watch(), WAIT_S)
+            assert rig.answer(command, HostProvisioned) is None
+            assert rig.fleet._hosts.container("h1") == stands
+            assert await asyncio.to_thread(rig.fleet._hosts.state, "h1") == "running"
+
+    asyncio.run(play())
 
 
 def test_nothing_is_left_when_a_run_ends_while_a_host_is_being_provisioned(

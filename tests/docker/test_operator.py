@@ -1,4 +1,4 @@
-"""An approval on real containers, answered from another process."""
+"""An approval and an analysis on real containers, answered from another process."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ revisions:
   v1: v1
   v2: v2
 group:
-  strategy: {steps: [{setHosts: 1}, {pause: {}}]}
+  strategy: {steps: [{setHosts: 1}, {pause: {}}, {analysis: users}]}
 deploy:
   - revision: v2
+analyses:
+  users: {lasts: 10m, thresholds: [{metric: error_rate, below: 100%}]}
 """
 LIMIT_S = 120
 
@@ -58,13 +60,15 @@ def test_an_approval_is_answered_from_another_process(engine: DockerClient, tmp_
         assert containers(engine, ready.run) == 3
         assert run.say("continue", by="alice").returncode == 0
         assert run.say("continue", by="bob").returncode == 1
+        run.is_in("Baking")
+        assert run.say("promote", by="carol").returncode == 0
         run.stays()
         assert run.say("undo").returncode == 0
         assert run.stays(2).deployments[-1].revision == "v1"
         assert run.say("end").returncode == 0
         assert run.end() == 0, run.printed()
         assert containers(engine, ready.run) == 0
-        assert spoken(run) == [("continue", "alice")]
+        assert spoken(run) == [("continue", "alice"), ("continue", "bob"), ("promote", "carol")]  # bob was refused
 
 
 def spoken(run: Going) -> list[tuple[str, str]]:
@@ -81,7 +85,7 @@ def test_ctrl_c_leaves_nothing_and_ends_well_what_only_stays(
     with going(tmp_path, "--fleet", "docker", "--stay", scenario=begin(tmp_path), limit_s=LIMIT_S) as run:
         ready = run.is_in("Ready")
         if stays:
-            assert run.say("promote").returncode == 0
+            assert run.say("promote", "--full").returncode == 0
             run.stays()
         run.process.send_signal(signal.SIGINT)
         assert run.end() == code, run.printed()

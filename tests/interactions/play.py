@@ -41,6 +41,7 @@ from simulator.rollout.events import (
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
@@ -111,7 +112,7 @@ class Play:
 
         strategy=canary share=1|25% bake=1m · strategy=zonal zones=a,b zone-minimum=… first-bake=1m ·
         strategy=steps steps=1,pause,50%,pause:1m,analysis:NAME:1m · strategy=blue-green ready-wait=1h|for-ever
-        shift=10,50 terminate-after=1h|never green=g1,g2 absent=g3 · alarms=NAME active-alarms=NAME.
+        shift=10,50 terminate-after=1h|never green=g1,g2 generation=3 · alarms=NAME active-alarms=NAME.
         """
         given = dict(word.split("=", 1) for word in words)
         count = int(given.pop("hosts"))
@@ -190,6 +191,10 @@ class Play:
         """The balancer's health check sees this at the host."""
         yield from self._tell(self.hand.health(host, seen))
 
+    def do_refused(self, host: str, minutes: str, cause: str | None = None) -> Iterator[str]:
+        """The agent is refused: its clock is so many minutes ahead, or behind where they are negative."""
+        yield from self._tell(self.hand.refuse(host, int(minutes) * 60_000, cause=cause))
+
     def do_timer(self, name: str) -> Iterator[str]:
         """The time of a timer comes: a host's, `deployment`, or `stage`."""
         yield from self._tell(self.hand.fire(name))
@@ -217,6 +222,10 @@ class Play:
         """All goes well on every host that is under way, one after the other, until none is."""
         while self.hand.busy:
             yield from self.do_walk(self.hand.busy[0])
+
+    def do_ended(self, host: str) -> Iterator[str]:
+        """A pool has terminated the host: no deployment is asked, and none is told."""
+        yield from self._tell(self.hand.ended(host))
 
     def do_alarm(self, name: str, state: str, why: str = "p99 is 900ms, above 500ms") -> Iterator[str]:
         """An alarm has another state."""
@@ -247,6 +256,8 @@ class Play:
             stands = ", to come" if host.unborn else ", gone" if host.gone else ""
             revision = host.revision or "nothing that is known"
             yield f"= {host.name}{side} {host.status}{at}, {revision}{stands}{troubles}"
+        for stage, word in rollout.unjudged.items():
+            yield f"= no verdict of {stage}: {word.verb}, said {word.by}"
         if rollout.ignored:
             yield f"= {rollout.ignored} came too late and meant nothing"
 
@@ -286,9 +297,10 @@ def _options(given: dict[str, str]) -> Options:
     if "steps" in given:
         told["steps"] = tuple(_step(word) for word in given.pop("steps").split(","))
     blue_green: dict[str, Any] = {}
-    for name in ("green", "absent"):
-        if name in given:
-            blue_green[name] = tuple(given.pop(name).split(","))
+    if "green" in given:
+        blue_green["green"] = tuple(given.pop("green").split(","))
+    if "generation" in given:
+        blue_green["generation"] = int(given.pop("generation"))
     if "ready-wait" in given:
         wait = given.pop("ready-wait")
         blue_green |= {"waits": True, "ready_wait_ms": None if wait == "for-ever" else _ms(wait)}
@@ -335,6 +347,8 @@ def _event(event: Event) -> str:
         return f"{kind}: {event.verb}, says {event.by}"
     if isinstance(event, HostProvisioned | HostTerminated | TrafficShifted):
         return f"{kind} {getattr(event, 'host', '')}".rstrip() + f" ({event.cause})"
+    if isinstance(event, HostEnded):
+        return f"{kind} {event.host}"
     if isinstance(event, AlarmChanged):
         return f"{kind} {event.alarm} {event.state}: {event.why}"
     if isinstance(event, AnalysisEnded):

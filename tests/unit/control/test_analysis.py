@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.base import FleetError
+from fleet.base import FleetError, MakeEvent
 from fleet.figures import Histogram, Tally
+from fleet.virtual.fleet import VirtualFleet
+from scenarios.model import Scenario
 from scenarios.signals import Analysis
 from simulator.cli.exits import ExitCode, exit_code
 from simulator.control import analysis as module
-from simulator.control.analysis import judge, require, thinned, worse
+from simulator.control.analysis import Analyses, judge, require, thinned, worse
 from simulator.control.replay import replay
 from simulator.control.result import Outcome
+from simulator.report.junit import junit
+from simulator.report.words import headline
+from simulator.rollout.commands import StartAnalysis
 from simulator.rollout.events import AnalysisEnded
 from simulator.rollout.statuses import AnalysisOutcome, DeploymentStatus
+from strategies.options import Options, Step
 from tests.support.rehearsals import BALANCER, Watcher, broken, run, scenario
+from tests.support.rollouts import Hand, deployment
 from tests.unit.control.test_alarms import scenario_revisions
 
 WITH_SCIPY = pytest.mark.skipif(
@@ -69,6 +77,14 @@ def test_thresholds(new: Tally, outcome: str, words: str) -> None:
         ("latency", tally(50, 0, range(20, 70)), tally(50, 0, range(10, 60)), "Failed", "worse than the baseline"),
         ("latency", tally(50, 0, range(100, 150)), tally(50, 0, range(99, 149)), "Successful", "p ="),
         ("error_rate", tally(50, 20), tally(150, 1), "Failed", "error_rate 40 % against"),
+        ("error_rate", tally(50, 20), tally(150, 1), "Failed", "points, 10 percentage points were allowed; p = "),
+        (
+            "latency",
+            tally(50, 0, range(20, 70)),
+            tally(50, 0, range(10, 60)),
+            "Failed",
+            "+28.8 %, 10 % were allowed; p = ",
+        ),
         ("error_rate", tally(50, 1), tally(150, 0), "Successful", "(50 requests of each)"),
         ("error_rate", tally(50, 1), tally(3, 0), "Inconclusive", "3 requests to the baseline"),
         ("latency", tally(50, 0, [5]), tally(50), "Inconclusive", "1 answers of the new version"),
@@ -159,10 +175,12 @@ def test_the_deployment_goes_by_what_was_found(behaves: dict[str, Any], outcome:
     assert broken(result) == []
 
 
+SELDOM = {**BALANCER, "traffic": {"rate": 1}}
+
+
 def test_too_little_to_judge_by_is_no_success(tmp_path: Path) -> None:
-    seldom = {**BALANCER, "traffic": {"rate": 1}}
     path = tmp_path / "journal"
-    result = run(scenario(**judged(balancer=seldom)), journal=path)
+    result = run(scenario(**judged(balancer=SELDOM)), journal=path)
     assert result.outcome is Outcome.INCONCLUSIVE
     assert exit_code(result) is ExitCode.INCONCLUSIVE
     (rollout,) = result.rollouts
@@ -174,9 +192,87 @@ def test_too_little_to_judge_by_is_no_success(tmp_path: Path) -> None:
     assert replay(path).outcome is Outcome.INCONCLUSIVE
 
 
+BACK_TOLD = {"deployments": [{"status": "Stopped"}, {"creator": "codeDeployRollback"}]}
+BACK = "inconclusive: v2 was stopped and was rolled back to v1"
+
+
+def taken_back(**parts: Any) -> Scenario:
+    """Too few requests to judge by, in a group that rolls back whatever is stopped."""
+    asked = judged(balancer=SELDOM, **parts)
+    return scenario(**{**asked, "group": {**asked["group"], "auto_rollback": ["DEPLOYMENT_STOP_ON_REQUEST"]}})
+
+
+@pytest.mark.parametrize(
+    ("expect", "code", "words", "failures"),
+    [
+        (None, ExitCode.INCONCLUSIVE, ("⚠", BACK), ["inconclusive", "rolled back"]),
+        ({"in_service_min": 1, **BACK_TOLD}, ExitCode.INCONCLUSIVE, ("⚠", BACK), ["inconclusive"]),
+        (
+            {"outcome": "rolled_back"},
+            ExitCode.INCONCLUSIVE,
+            ("✖", f"{BACK}: not as expected"),
+            ["not held", "inconclusive"],
+        ),
+        ({"outcome": "inconclusive", **BACK_TOLD}, ExitCode.AS_EXPECTED, ("✔", f"{BACK}, as expected"), []),
+        ({"outcome": "inconclusive"}, ExitCode.ROLLED_BACK, ("✔", f"{BACK}, as expected"), ["rolled back"]),
+    ],
+)
+def test_what_was_inconclusive_stays_so_when_it_is_rolled_back(
+    expect: dict[str, Any] | None, code: ExitCode, words: tuple[str, str], failures: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "journal"
+    result = run(taken_back(expect=expect), journal=path)
+    assert [str(rollout.status) for rollout in result.rollouts] == ["Stopped", "Succeeded"]
+    assert {target.revision for target in result.rollouts[-1].aftermath} == {"v1"}
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert exit_code(result) is code
+    assert headline(result) == words
+    assert [found.attrib["type"] for found in ET.fromstring(junit(result)).iter("failure")] == failures
+    assert replay(path).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_rollback_that_fails_is_worse_than_inconclusive() -> None:
+    fault = {"when": {"event": "ApplicationStart", "deployment": 2}, "do": {"script": {"exit": 1}}}
+    result = run(taken_back(faults=[fault]))
+    assert [str(rollout.status) for rollout in result.rollouts] == ["Stopped", "Failed"]
+    assert result.outcome is Outcome.ROLLBACK_FAILED
+    assert exit_code(result) is ExitCode.UNSAFE
+
+
 def test_a_stop_in_the_midst_of_an_analysis_is_no_inconclusive_end() -> None:
     stop = [{"when": {"status": "Baking"}, "do": "stop"}]
     assert run(scenario(**judged(operator=stop))).outcome is Outcome.STOPPED
+
+
+@pytest.mark.parametrize("verb", ["promote", "promote-full"])
+def test_a_person_does_without_the_verdict_and_the_judge_goes_home(tmp_path: Path, verb: str) -> None:
+    watcher, path = Watcher(), tmp_path / "journal"
+    bad = judged(revisions=behaving(answers={"/": 500}), balancer=CHECKED_ELSEWHERE)
+    asked = scenario(**bad, operator=[{"when": {"status": "Baking"}, "do": verb}])
+    result = run(asked, observers=[watcher], journal=path)
+    assert result.outcome is Outcome.SUCCEEDED
+    assert [event for event, _ in watcher.seen if isinstance(event, AnalysisEnded)] == []
+    assert broken(result) == []
+    (rollout,) = result.rollouts
+    why = f"Succeeded although nobody waited for a verdict of step 02 analyses: the operator said {verb}"
+    assert result.flags == (f"{rollout.deployment_id} {why}",)
+    assert replay(path).flags == result.flags
+
+
+def test_a_verdict_that_nobody_waits_for_any_more_is_no_event() -> None:
+    """What a driver of either fleet is given to call: a stop or a word of a person makes it void."""
+    hand = Hand(deployment(2, strategy="steps", options=Options(steps=(Step(analysis="users", lasts_ms=5_000),))))
+    hand.create()
+    due: list[tuple[int, MakeEvent]] = []
+    asked = scenario(**judged())
+    analyses = Analyses(asked, VirtualFleet(asked, 0, lambda *_: None), lambda *what: due.append(what))
+    (command,) = [command for command in hand.commands if isinstance(command, StartAnalysis)]
+    analyses.start(command, hand.rollout)
+    ((at_ms, make),) = due
+    assert at_ms == 5_000
+    assert isinstance(make(7, at_ms), AnalysisEnded)
+    hand.say("promote")
+    assert make(7, at_ms) is None
 
 
 @WITH_SCIPY

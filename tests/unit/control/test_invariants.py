@@ -22,6 +22,8 @@ from simulator.rollout.statuses import Creator, DeploymentStatus, EventStatus, T
 from tests.support.rollouts import Hand, deployment
 
 NOW = StopRequested(9, 1_000, "", "d-1", "somebody")
+PLAN = Hand(deployment(4)).rollout
+"""A deployment of which nothing has happened yet."""
 
 
 def order(host: str, number: int = 0, kind: type[Command] = RunLifecycleEvent) -> Command:
@@ -53,16 +55,16 @@ def test_all_is_well_where_nothing_happened(watch: Invariants) -> None:
 
 
 def test_two_healthy_hosts_at_once_are_below_the_minimum(watch: Invariants) -> None:
-    watch.check(NOW, [order("h1")], None)
+    watch.check(NOW, [order("h1")], PLAN)
     assert violations(watch) == []
-    watch.check(NOW, [order("h2", 1)], None)
+    watch.check(NOW, [order("h2", 1)], PLAN)
     assert violations(watch) == [invariants.MINIMUM]
     finding = next(f for f in watch.findings() if f.name == invariants.MINIMUM)
     assert finding.why == "h2 was taken out at 1000 ms: 2 healthy left, 3 wanted"
 
 
 def test_the_first_violation_is_kept(watch: Invariants) -> None:
-    watch.check(NOW, [order("h1"), order("h2", 1), order("h3", 2)], None)
+    watch.check(NOW, [order("h1"), order("h2", 1), order("h3", 2)], PLAN)
     assert next(f.why for f in watch.findings() if not f.held).startswith("h2")
 
 
@@ -70,7 +72,7 @@ def test_an_unhealthy_host_costs_nothing() -> None:
     watch = Invariants()
     asked = deployment(4)
     watch.begin(replace(asked, targets=(replace(asked.targets[0], healthy=False), *asked.targets[1:])))
-    watch.check(NOW, [order("h1"), order("h1", 1)], None)
+    watch.check(NOW, [order("h1"), order("h1", 1)], PLAN)
     assert violations(watch) == [invariants.ONE_COMMAND]
 
 
@@ -87,8 +89,8 @@ def test_a_host_that_succeeded_is_healthy_again(watch: Invariants) -> None:
 
 @pytest.mark.parametrize("kind", [RunLifecycleEvent, BlockTraffic, AllowTraffic])
 def test_a_second_command_before_the_first_has_ended(watch: Invariants, kind: type[Command]) -> None:
-    watch.check(NOW, [order("h1")], None)
-    watch.check(NOW, [order("h1", 1, kind)], None)
+    watch.check(NOW, [order("h1")], PLAN)
+    watch.check(NOW, [order("h1", 1, kind)], PLAN)
     assert violations(watch) == [invariants.ONE_COMMAND]
 
 
@@ -105,8 +107,8 @@ def test_a_second_command_before_the_first_has_ended(watch: Invariants, kind: ty
     ],
 )
 def test_what_frees_a_host_for_its_next_command(watch: Invariants, event: Event, frees: bool) -> None:
-    watch.check(NOW, [order("h1")], None)
-    watch.check(event, [order("h1", 1)], None)
+    watch.check(NOW, [order("h1")], PLAN)
+    watch.check(event, [order("h1", 1)], PLAN)
     assert violations(watch) == ([] if frees else [invariants.ONE_COMMAND])
 
 
@@ -131,7 +133,7 @@ def test_a_rollback_that_ends_elsewhere(watch: Invariants, revision: str | None,
     hand = Hand(deployment(1, "AllAtOnce", creator=Creator.ROLLBACK, revision="v1"))
     host = hand.rollout.hosts["h1"]
     host.status, host.revision = TargetStatus.SUCCEEDED, revision
-    watch.check(NOW, [Finish("9.0", "d-1", "why", DeploymentStatus.SUCCEEDED, None)], hand.rollout)
+    watch.check(NOW, [Finish("9.0", "d-1", "why", DeploymentStatus.SUCCEEDED, PLAN)], hand.rollout)
     assert violations(watch) == ([] if kept else [invariants.PROMISE])
 
 

@@ -111,7 +111,7 @@ def test_nobody_follows_before_the_bake_has_lasted(waited_ms: int, well: bool) -
     if well:
         assert not found
     else:
-        assert "while it was the turn of: bake for 60s" in only(found, invariants.CANARY)
+        assert "while it was the turn of: bake for 1m" in only(found, invariants.CANARY)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,17 @@ def steps(*told: Step) -> Watched:
 )
 def test_an_approval_waits_for_a_person(verb: str, well: bool) -> None:
     hand = steps(Step(Share(hosts=1)), Step(pause=True))
+    hand.say("pause")
+    hand.wait(100 * MINUTE_MS)
+    hand.say(verb) if verb != "resume" else None
+    assert bool(hand.pretend(hand.run_on("h3"))) is not well
+
+
+@pytest.mark.parametrize(
+    ("verb", "well"), [("promote", True), ("promote-full", True), ("continue", False), ("resume", False)]
+)
+def test_an_analysis_waits_for_its_verdict_unless_a_person_does_without(verb: str, well: bool) -> None:
+    hand = steps(Step(Share(hosts=1)), Step(analysis="errors", lasts_ms=MINUTE_MS))
     hand.say("pause")
     hand.wait(100 * MINUTE_MS)
     hand.say(verb) if verb != "resume" else None

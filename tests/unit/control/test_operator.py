@@ -63,6 +63,16 @@ class Played:
                     return run
         raise AssertionError(f"never {status}")
 
+    def until_all(self, statuses: dict[str, str]) -> words.Run:
+        """Watch until the last deployment of each group has the status that is told for it."""
+        end_s = time.monotonic() + LIMIT_S
+        while time.monotonic() < end_s:
+            answer = self.ask(words.Describe())
+            run = answer.run if isinstance(answer, words.Described) else None
+            if run is not None and {each.group: each.status for each in run.deployments} == statuses:
+                return run
+        raise AssertionError(f"never {statuses}")
+
     def end(self) -> RunResult:
         answer = self.say(words.Word.END)
         assert isinstance(answer, words.Done)
@@ -144,14 +154,32 @@ def test_an_undo_goes_to_what_succeeded_before_and_waits_for_nobody(played: Play
     played.until("Succeeded")
     answer = played.say(words.Word.UNDO)
     assert isinstance(answer, words.Done)
-    assert "back to v1, deployed by before-the-run" in answer.said
+    assert "to v1, deployed by before-the-run" in answer.said
     assert played.until("Succeeded", 2).deployments[-1].strategy == "rolling"
     refused = played.say(words.Word.UNDO, revision="v1")
     assert isinstance(refused, words.Refused)
-    assert refused.why == "v1 is what was deployed last; earlier: v2"
+    assert refused.why == "v1 is what was deployed last; there is v2 to go back to"
     result = played.end()
     assert [rollout.deployment.revision for rollout in result.rollouts] == ["v2", "v1"]
     assert not rehearsals.broken(result)
+
+
+def test_an_undo_is_refused_where_the_revision_is_known_to_be_bad() -> None:
+    fault = {"when": {"event": "ApplicationStart", "deployment": 2}, "do": {"script": {"exit": 3}}}
+    played = Played(deploy=[{"revision": "v2"}, {"revision": "v2"}], faults=[fault], group={"strategy": "rolling"})
+    played.begin()
+    played.until("Failed", 2)
+    assert isinstance(played.say(words.Word.UNDO), words.Done)
+    before = played.until("Succeeded", 3)
+    refused = played.say(words.Word.UNDO, revision="v2")
+    assert isinstance(refused, words.Refused)
+    failed = before.deployments[1].deployment_id
+    assert refused.why.startswith(f"v2 is known to be bad: {failed} Failed, HEALTH_CONSTRAINTS: ")
+    assert refused.why.endswith("; there is no other revision to go back to")
+    assert refused.run.deployments == before.deployments
+    # And so there is nothing at all to undo.
+    assert words.Word.UNDO not in refused.run.possible
+    assert len(played.end().rollouts) == 3
 
 
 def test_a_retry_is_the_same_deployment_on_the_hosts_as_they_are_now(played: Played) -> None:
@@ -183,13 +211,13 @@ def test_there_is_nothing_to_go_back_to_on_new_hosts() -> None:
     played.until("Succeeded")
     refused = played.say(words.Word.UNDO)
     assert isinstance(refused, words.Refused)
-    assert refused.why.endswith("was of v2; no other revision was deployed with success before it")
+    assert refused.why.endswith("was of v2; there is no other revision to go back to")
     played.end()
 
 
 def test_before_any_deployment_nothing_is_done_again() -> None:
     with pytest.raises(operator_again.ImpossibleError, match="no deployment has begun yet"):
-        operator_again.retry([], {})
+        operator_again.retry([])
 
 
 def test_the_deployments_of_a_run_are_bounded(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:

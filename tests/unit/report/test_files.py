@@ -134,26 +134,26 @@ def test_the_page_of_a_large_fleet_is_bounded() -> None:
     assert "✖ h1" in text
 
 
-def planned(config: DeploymentConfig = ONE_AT_A_TIME) -> list[PlannedDeployment]:
+def planned(config: DeploymentConfig = ONE_AT_A_TIME, *, with_balancer: bool = True) -> list[PlannedDeployment]:
     hosts = [Member(f"h{n}") for n in range(12)]
     return [
-        PlannedDeployment(number, revision, "rolling", config, rolling(hosts, config))
+        PlannedDeployment(number, revision, "rolling", config, rolling(hosts, config), with_balancer=with_balancer)
         for number, revision in ((1, "v2"), (2, 'v"3"'))
     ]
 
 
 def test_the_plan_as_a_tree() -> None:
-    tree = drawn(plan_tree("shop", planned(), with_balancer=True), width=300)
-    assert "1. v2  rolling, CodeDeployDefault.OneAtATime  (1 at a time)" in tree
-    assert "deploy: deploy to 12 hosts, 1 at once, 11 stay healthy" in tree
+    tree = drawn(plan_tree("shop", planned()), width=300)
+    assert "1. v2  rolling, CodeDeployDefault.OneAtATime " in tree
+    assert "deploy: deploy to 12 hosts, 1 at once, 11 must stay healthy" in tree
     assert "h0, h1, h2, h3, h4, h5, h6, h7 and 4 more" in tree
     assert "BlockTraffic → AfterBlockTraffic" in tree
-    assert "BlockTraffic" not in drawn(plan_tree("shop", planned(), with_balancer=False), width=300)
+    assert "BlockTraffic" not in drawn(plan_tree("shop", planned(with_balancer=False)), width=300)
 
 
 def test_a_plan_that_cannot_be_carried_out_says_so() -> None:
     all_of_them = DeploymentConfig("Twelve", MinimumHealthyHosts(MinimumHealthyHostsType.HOST_COUNT, 12))
-    assert "nothing can be deployed" in drawn(plan_tree("shop", planned(all_of_them), with_balancer=True))
+    assert "nothing can be deployed" in drawn(plan_tree("shop", planned(all_of_them)))
 
 
 def test_the_plan_for_programs() -> None:

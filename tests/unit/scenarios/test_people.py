@@ -68,6 +68,13 @@ def test_what_can_be_said(strategy: str, actions: list[str], tmp_path: Path) -> 
     assert problems(text(strategy, operator(*actions)), tmp_path) == ()
 
 
+@pytest.mark.parametrize("word", ["promote", "promote-full"])
+def test_an_analysis_can_be_done_without(word: str, tmp_path: Path) -> None:
+    judge = "analyses: {users: {lasts: 2m, thresholds: [{metric: error_rate, below: 1%}]}}\n"
+    strategy = "{steps: [{setHosts: 1}, {analysis: users}]}"
+    assert problems(text(strategy, judge + operator(f"when: {{status: Baking}}, do: {word}")), tmp_path) == ()
+
+
 def test_a_fault_at_a_status_that_never_comes(tmp_path: Path) -> None:
     fault = "faults: [{when: {status: Baking}, do: {host: crash}}]\n"
     [(severity, place, message, _)] = told_of(text("rolling", fault), tmp_path)

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from fleet.balancer.virtual import Action
+from fleet.base import FleetError
+from fleet.virtual.fleet import VirtualFleet
 from simulator.control.result import Outcome, RunResult
+from simulator.rollout.commands import ProvisionHost, TerminateHost
 from simulator.rollout.events import FaultChanged, HostProvisioned, HostTerminated, TrafficShifted
 from simulator.rollout.machine import Rollout
 from tests.support.rehearsals import BUNDLES, Watcher, broken, run, scenario
@@ -107,11 +111,13 @@ def test_green_that_is_never_healthy_never_serves_and_ends() -> None:
     assert result.traffic.failed == 0
 
 
-def test_after_a_way_back_another_blue_green_has_the_names_and_the_traffic_again() -> None:
+def test_after_a_way_back_another_blue_green_has_the_traffic_and_names_of_its_own() -> None:
     """The shift of the first one is over: the second, which shifts nothing, is not held at a share of nothing."""
     result, _ = rehearse({"traffic": CANARY}, {}, group=BACK, operator=[ABORT])
     assert [str(r.status) for r in result.rollouts] == ["Stopped", "Succeeded", "Succeeded"]
-    assert group_of(result.rollouts[-1]) == {(f"h{n}-g2", "v2") for n in range(1, 5)}
+    assert group_of(result.rollouts[-1]) == {(f"h{n}-g3", "v2") for n in range(1, 5)}
+    (flag,) = result.flags
+    assert "terminated 4 green hosts" in flag
     assert result.traffic is not None
     assert result.traffic.failed == 0
 
@@ -127,15 +133,54 @@ def test_after_a_shift_to_the_end_a_deployment_in_place_has_the_traffic() -> Non
     assert result.traffic.failed == 0
 
 
-def test_what_a_failed_deployment_leaves_makes_room_for_the_next_one() -> None:
-    """Nobody rolled back, so the first new hosts still stand when others of their names are asked for."""
-    stop = {"when": {"status": "Baking", "deployment": 1}, "do": "stop", "auto_rollback": False}
-    result, watcher = rehearse({"traffic": CANARY}, {}, operator=[stop])
+STOP = {"when": {"status": "Baking", "deployment": 1}, "do": "stop", "auto_rollback": False}
+
+
+def test_what_a_failed_deployment_leaves_stands_beside_the_next_one() -> None:
+    """Nobody rolled back, so the first new hosts still stand, and serve, when others are asked for."""
+    result, watcher = rehearse({"traffic": CANARY}, {}, operator=[STOP])
     assert [str(r.status) for r in result.rollouts] == ["Stopped", "Succeeded"]
-    assert came_and_went(watcher).count("+h1-g2") == 2
-    assert group_of(result.rollouts[-1]) == {(f"h{n}-g2", "v2") for n in range(1, 5)}
+    first, second = ({host for host in r.hosts if "-g" in host} for r in result.rollouts)
+    assert second == {f"h{n}-g3" for n in range(1, 5)}
+    assert set(came_and_went(watcher)) == {f"+{host}" for host in first | second} | {f"-h{n}" for n in range(1, 5)}
+    assert group_of(result.rollouts[-1]) == {(f"h{n}-g3", "v2") for n in range(1, 5)}
     assert result.traffic is not None
     assert result.traffic.failed == 0
+    (flag,) = result.flags
+    asked = f"provisioned for {result.rollouts[0].deployment_id}, never terminated, and not in the group"
+    assert asked in flag
+    assert flag.split(":")[0].count("-g2") == 3
+    assert " and 1 more: " in flag
+
+
+def test_a_rollback_onto_new_hosts_gives_them_fresh_names_too() -> None:
+    """The first attempt leaves -g2 standing. The second is stopped once the old hosts are gone: -g4 brings v1 back."""
+    _, watcher = rehearse({"traffic": CANARY}, {}, operator=[STOP])
+    ends = next(e.at_ms for e, commands in watcher.seen if any(isinstance(c, TerminateHost) for c in commands))
+    late = {"when": {"at": f"{ends + 500}ms"}, "do": "stop"}
+    result, _ = rehearse({"traffic": CANARY}, {}, group=BACK, operator=[STOP, late])
+    assert [str(r.status) for r in result.rollouts] == ["Stopped", "Stopped", "Succeeded"]
+    assert group_of(result.rollouts[-1]) == {(f"h{n}-g4", "v1") for n in range(1, 5)}
+    assert len(result.flags) == 1
+
+
+def test_hosts_that_stand_by_have_their_names_already() -> None:
+    """g1-g5 stands by for the first deployment, and the second provisions."""
+    told = {"green_fleet_provisioning": "DISCOVER_EXISTING", "target_instances": ["g1-g5"]}
+    fleet = {"hosts": [{"name": name} for name in ("h1", "g1-g5")], "running": "v1"}
+    deploy = [{"revision": "v2", "strategy": "blue-green"}, {"revision": "v2", "strategy": {"blue-green": told}}]
+    result, _ = rehearse(fleet=fleet, deploy=deploy)
+    assert [{host for host in r.hosts if host != "h1"} for r in result.rollouts] == [{"h1-g6"}, {"h1-g6", "g1-g5"}]
+
+
+def test_a_host_that_stands_is_not_replaced() -> None:
+    """The core never asks for it; a fleet that is asked all the same breaks the run, and ends nobody."""
+    due: list[Action] = []
+    fleet = VirtualFleet(scenario(), 0, lambda _, make: due.append(make))
+    fleet.perform(ProvisionHost("1.0", "d-1", "", "h1", ""))
+    with pytest.raises(FleetError, match=r"h1 cannot be provisioned: a host of that name is there already"):
+        due[-1](1, 10_000)
+    assert fleet.hosts["h1"].alive
 
 
 def test_a_host_that_comes_too_late_does_not_come() -> None:

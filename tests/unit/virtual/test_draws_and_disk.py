@@ -45,32 +45,34 @@ def test_alike_disks_are_one() -> None:
 )
 def test_a_file_in_the_way(behaviour: str, fails: bool, strangers: set[str]) -> None:
     disks = Disks(Accounts.of([]))
-    installed = disks.install(disks.disk([PAGE]), "v1", APPSPEC, TREE, behaviour)
+    installed = disks.install(disks.disk([PAGE]), "web", "v1", APPSPEC, TREE, behaviour)
     assert bool(installed.failure) == fails
     assert installed.disk.strangers == strangers
     if fails:
         assert installed.failure is not None
         assert PAGE in installed.failure
-    assert (PAGE in installed.disk.owned) == (behaviour == "OVERWRITE")
+    assert (PAGE in installed.disk.owned_by("web")) == (behaviour == "OVERWRITE")
 
 
 def test_what_the_last_install_put_there_is_not_in_the_way() -> None:
     disks = Disks(Accounts.of([]))
-    first = disks.install(disks.disk([]), "v1", APPSPEC, TREE, "DISALLOW")
-    assert PAGE in first.disk.owned
-    again = disks.install(first.disk, "v2", APPSPEC, TREE, "DISALLOW")
+    first = disks.install(disks.disk([]), "web", "v1", APPSPEC, TREE, "DISALLOW")
+    assert PAGE in first.disk.owned_by("web")
+    again = disks.install(first.disk, "web", "v2", APPSPEC, TREE, "DISALLOW")
     assert again.failure is None
 
 
 def test_an_install_is_worked_out_once() -> None:
     disks = Disks(Accounts.of([]))
     disk = disks.disk([])
-    assert disks.install(disk, "v1", APPSPEC, TREE, "DISALLOW") is disks.install(disk, "v1", APPSPEC, TREE, "DISALLOW")
+    assert disks.install(disk, "web", "v1", APPSPEC, TREE, "DISALLOW") is disks.install(
+        disk, "web", "v1", APPSPEC, TREE, "DISALLOW"
+    )
 
 
 def test_a_source_that_the_bundle_has_not() -> None:
     disks = Disks(Accounts.of([]))
-    failure = disks.install(disks.disk([]), "v1", APPSPEC, MemoryTree([]), "DISALLOW").failure
+    failure = disks.install(disks.disk([]), "web", "v1", APPSPEC, MemoryTree([]), "DISALLOW").failure
     assert failure is not None
     assert "index.html" in failure
 
@@ -80,6 +82,6 @@ def test_a_home_directory_stands_where_the_user_exists() -> None:
         "version: 0.0\nos: linux\nfiles:\n  - source: /index.html\n    destination: /home/ec2-user\n", host_os="linux"
     )
     disks = Disks(Accounts.of(["ec2-user"]))
-    installed = disks.install(disks.disk([]), "v1", spec, TREE, "DISALLOW")
+    installed = disks.install(disks.disk([]), "web", "v1", spec, TREE, "DISALLOW")
     assert installed.failure is None
-    assert "/home/ec2-user" not in installed.disk.owned
+    assert "/home/ec2-user" not in installed.disk.owned_by("web")

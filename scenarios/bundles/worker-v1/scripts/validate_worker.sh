@@ -1,0 +1,2 @@
+#!/bin/bash
+kill -0 "$(cat /run/worker.pid)"

@@ -1,0 +1,43 @@
+"""What a run has found out about its revisions: which of them are known to be bad, and by which deployment.
+
+CodeDeploy asks nobody: its rollback is a deployment of the last revision that succeeded, even if that has failed since.
+So the automatic rollback does not ask either, and is flagged; `undo` is drydeploy's own word, and refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import shorten
+
+from simulator.rollout.machine import Rollout
+from simulator.rollout.statuses import DeploymentStatus
+
+_WHY_MAX = 160
+"""So many characters of an error are a few words."""
+
+
+def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | None:
+    """Which deployment says that a revision is bad for a group, and why, in a few words; None where none does.
+
+    The revision's last deployment to the group that says anything has the word: it is good if that Succeeded, and bad
+    if it Failed, if an alarm stopped it, or if it was rolled back. One that a person only stopped says nothing, and
+    neither does one that ended before it touched a host, nor a pool's for a host that it has launched or lets go.
+    """
+    for rollout in reversed(rollouts):
+        if (rollout.deployment.group, rollout.deployment.revision) != (group, revision):
+            continue
+        if rollout.deployment.creator.beside:
+            continue
+        if rollout.status is DeploymentStatus.SUCCEEDED:
+            return None
+        rolled_back = any(each.deployment.rollback_of == rollout.deployment_id for each in rollouts)
+        if rollout.touched and (rollout.status is DeploymentStatus.FAILED or rollout.alarm or rolled_back):
+            return _told(rollout, rolled_back)
+    return None
+
+
+def _told(rollout: Rollout, rolled_back: bool) -> str:
+    error = rollout.error
+    assert error is not None, "a deployment that has ended otherwise than well says why"
+    words = shorten(f"{error.code}: {error.message}", _WHY_MAX, placeholder=" …")
+    return f"{rollout.deployment_id} {rollout.status}{' and was rolled back' * rolled_back}, {words}"

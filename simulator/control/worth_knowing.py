@@ -1,0 +1,119 @@
+"""What went as CodeDeploy has it, and still deserves a word: a flag each, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from simulator.control.reputation import known_bad
+from simulator.rollout.host import NEVER, Host
+from simulator.rollout.machine import Rollout
+from simulator.rollout.messages import count, of_hosts
+from simulator.rollout.rollback import BACK_TO_BLUE
+from simulator.rollout.statuses import Creator, DeploymentStatus, Label, TargetStatus
+from strategies.plan import Deploy, Part
+
+_NAMED_MAX = 3
+
+
+def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
+    """A sentence for each thing that is worth knowing of a run's deployments, in their order."""
+    succeeded = [rollout for rollout in rollouts if rollout.status is DeploymentStatus.SUCCEEDED]
+    of_successes = (flag for rollout in succeeded for tell in _OF_A_SUCCESS for flag in tell(rollout))
+    return (*of_successes, *_back_onto_bad(rollouts), *_left_standing(rollouts))
+
+
+def _turned_sick(rollout: Rollout) -> Iterator[str]:
+    if rollout.sick:
+        yield (
+            f"{rollout.deployment_id} Succeeded although {of_hosts(len(rollout.sick), len(rollout.hosts))} turned "
+            "unhealthy after their checks: no bake was long enough to notice"
+        )
+
+
+def _unjudged(rollout: Rollout) -> Iterator[str]:
+    if rollout.unjudged:
+        said = dict.fromkeys(f"{word.by} said {word.verb}" for word in rollout.unjudged.values())
+        yield (
+            f"{rollout.deployment_id} Succeeded although nobody waited for a verdict of {_named([*rollout.unjudged])}: "
+            + ", ".join(said)
+        )
+
+
+def _failed(rollout: Rollout) -> Iterator[str]:
+    """CodeDeploy asks for as many as the minimum, of those that were deployed to: in blue/green, the green hosts."""
+    installs = [s for s in rollout.stages if isinstance(s, Deploy) and s.part in (Part.WHOLE, Part.INSTALL)]
+    if not rollout.counts[TargetStatus.FAILED] or not installs:
+        return
+    stage = installs[-1]
+    if failed := sum(rollout.hosts[name].status is TargetStatus.FAILED for name in stage.among):
+        config, side = rollout.deployment.config.name, rollout.hosts[stage.hosts[0]].label
+        yield (
+            f"{rollout.deployment_id} Succeeded although {failed} of {count(stage.fleet, side)} failed: CodeDeploy "
+            f"asks for {max(stage.required, 1)} that succeed ({config}); --strict asks for all of them"
+        )
+
+
+def _way_back(rollout: Rollout) -> Iterator[str]:
+    """A rollback of a blue/green deployment that terminated the new hosts (docs/decisions/0024)."""
+    ended = sum(host.gone and host.label is Label.GREEN for host in rollout.hosts.values())
+    if rollout.deployment.strategy == BACK_TO_BLUE and ended:
+        yield (
+            f"{rollout.deployment_id} terminated {count(ended, Label.GREEN)}. CodeDeploy terminates none but the blue "
+            "ones of a deployment that succeeded: on AWS the green ones are left running, and paid for, until somebody "
+            "ends them"
+        )
+
+
+_OF_A_SUCCESS = (_turned_sick, _unjudged, _failed, _way_back)
+
+
+def _back_onto_bad(rollouts: Sequence[Rollout]) -> Iterator[str]:
+    """Automatic rollbacks onto a revision that the run knows to be bad: it succeeded once, and has failed since."""
+    for place, rollout in enumerate(rollouts):
+        deployment = rollout.deployment
+        if deployment.creator is Creator.ROLLBACK:
+            why = known_bad(rollouts[:place], deployment.group, deployment.revision)
+            if why is not None:
+                yield (
+                    f"{deployment.deployment_id} went back to {deployment.revision}, the last revision that succeeded, "
+                    f"as CodeDeploy does, although it is known to be bad: {why}"
+                )
+
+
+def _over(host: Host | None) -> bool:
+    """Whether a deployment, or a pool, has terminated the host, or it was kept and is no deployment's any more."""
+    return host is not None and (host.gone or host.ended_ms != NEVER)
+
+
+def _in_a_group(rollouts: Sequence[Rollout]) -> set[str]:
+    """The hosts that the deployments have left in their groups. One by a pool, or after it, is to some of them only."""
+    members: dict[str, set[str]] = {}
+    for rollout in rollouts:
+        group = members.setdefault(rollout.deployment.group, set())
+        group.difference_update(rollout.hosts)
+        group.update(target.name for target in rollout.aftermath)
+    return set().union(*members.values())
+
+
+def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
+    """New hosts that nobody has terminated and that are not in the group: they run on, some of them with traffic."""
+    left: dict[str, str] = {}
+    for rollout in rollouts:
+        if len(rollout.hosts) > len(rollout.deployment.targets):
+            known = {target.name for target in rollout.deployment.targets}
+            left |= {name: rollout.deployment_id for name in rollout.hosts if name not in known}
+        if left:
+            left = {name: by for name, by in left.items() if not _over(rollout.hosts.get(name))}
+    if left:
+        group = _in_a_group(rollouts)
+        for asked_by in dict.fromkeys(left.values()):
+            if names := [name for name, by in left.items() if by == asked_by and name not in group]:
+                yield (
+                    f"{_named(names)}: provisioned for {asked_by}, never terminated, and not in the group; they run "
+                    "on, with what traffic they had"
+                )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED_MAX
+    return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,189 @@
+"""The way of a revision through environments: what may enter where, as a fold over events, like a deployment.
+
+    events ──▶ Promotion.handle(event) ──▶ commands
+
+A revision enters an environment when it stands in every one before it and the gate lets it pass. What fails stops
+what depends on it, and nothing else: environments that are no way behind it go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from simulator.rollout.commands import AskAtGate, Command, EnterEnvironment, StartGateTimer
+from simulator.rollout.events import DeploymentCreated, Event, GateAnswered, GateTimerFired, PromotionRequested
+from simulator.rollout.machine import Rollout
+from simulator.rollout.messages import duration
+from simulator.rollout.statuses import Creator, DeploymentStatus
+
+
+class Passage(StrEnum):
+    """How a revision stands with an environment. The words are a deployment's, but for the first two."""
+
+    WAITING = "Waiting"
+    """It does not stand in every environment before."""
+    SOAKING = "Soaking"
+    """It does, and must for a while."""
+    READY = "Ready"
+    """A person is asked."""
+    IN_PROGRESS = "InProgress"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    """The gate has not let it pass."""
+    SKIPPED = "Skipped"
+    """It will never stand in an environment before."""
+
+
+_OPEN = frozenset({Passage.SOAKING, Passage.READY})
+_UNDER_WAY = _OPEN | {Passage.IN_PROGRESS}
+_BY_POOLS = frozenset({Creator.AUTOSCALING, Creator.AUTOSCALING_TERMINATION, Creator.AUTO_UPDATE})
+_LOST = frozenset({Passage.FAILED, Passage.STOPPED, Passage.SKIPPED})
+
+
+class Place(NamedTuple):
+    """An environment: its deployment group, those before it, and its gate.
+
+    `stood_ms`: how long a revision must have stood in those before. `answer_ms`: how long a person may think; None
+    where nobody is asked.
+    """
+
+    name: str
+    group: str
+    after: tuple[str, ...] = ()
+    stood_ms: int = 0
+    answer_ms: int | None = None
+
+
+class Promotion:
+    """One revision on its way. `places` come in an order in which none comes before those that it is after."""
+
+    def __init__(self, revision: str, places: Sequence[Place]) -> None:
+        self.revision = revision
+        self.places = {place.name: place for place in places}
+        self.passage: dict[str, Passage] = dict.fromkeys(self.places, Passage.WAITING)
+        self.why: dict[str, str] = {}
+        """Why a revision did not enter, or failed, by environment."""
+        self._by_group = {place.group: place for place in places}
+        self._timers: dict[str, str] = {}
+        self._commands: list[Command] = []
+        self._event_id = self._first = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether the revision is on its way still."""
+        return not _UNDER_WAY.isdisjoint(self.passage.values())
+
+    def open_gates(self) -> list[str]:
+        """The environments before which a person is asked."""
+        return [name for name, passage in self.passage.items() if passage is Passage.READY]
+
+    def handle(self, event: Event, ended: Sequence[Rollout] = (), first: int = 0) -> tuple[Command, ...]:
+        """Take an event in, and the deployments that have ended by it; `first` is the number of the first command."""
+        self._event_id, self._first, self._commands = event.id, first, []
+        match event:
+            case PromotionRequested():
+                self._go_on(event.at_ms)
+            case DeploymentCreated():
+                self._created(event)
+            case GateTimerFired():
+                self._timer_fired(event)
+            case GateAnswered():
+                self._answered(event)
+        for rollout in ended:
+            self._ended(rollout, event.at_ms)
+        return tuple(self._commands)
+
+    def _created(self, event: DeploymentCreated) -> None:
+        """What leaves an environment, or is replaced there, stands there no more."""
+        place = self._by_group.get(event.deployment.group)
+        if event.deployment.creator in _BY_POOLS:
+            return  # it brings to new hosts what stands there
+        if place is None or self.passage[place.name] is not Passage.SUCCEEDED:
+            return
+        for other in self.places.values():
+            if place.name in other.after and self.passage[other.name] in _OPEN:
+                what = f"{event.deployment.deployment_id} deploys {event.deployment.revision}"
+                self._lose(other, Passage.STOPPED, f"{self.revision} stands in {place.name} no more: {what}")
+
+    def _timer_fired(self, event: GateTimerFired) -> None:
+        place = self.places[event.environment]
+        if self._timers.get(place.name) != event.cause:
+            return  # a gate that was answered, or is shut for good, has no timer any more
+        if self.passage[place.name] is Passage.SOAKING:
+            self._soaked(place, event.at_ms)
+        else:
+            waited = duration(place.answer_ms or 0)
+            self._lose(place, Passage.STOPPED, f"nobody answered at the gate within {waited}")
+
+    def _answered(self, event: GateAnswered) -> None:
+        place = self.places[event.environment]
+        if self.passage[place.name] is not Passage.READY:
+            return
+        if event.yes:
+            self._enter(place, f"{event.by} said yes")
+        else:
+            self._lose(place, Passage.STOPPED, f"{event.by} said no")
+
+    def _ended(self, rollout: Rollout, at_ms: int) -> None:
+        deployment = rollout.deployment
+        place = self._by_group.get(deployment.group)
+        if place is None or self.passage[place.name] is not Passage.IN_PROGRESS:
+            return
+        if deployment.creator is not Creator.USER or deployment.revision != self.revision:
+            return
+        if rollout.status is DeploymentStatus.SUCCEEDED:
+            self.passage[place.name] = Passage.SUCCEEDED
+            self._go_on(at_ms)
+        else:
+            self._lose(place, Passage.FAILED, f"{deployment.deployment_id} {rollout.status}")
+
+    def _go_on(self, now_ms: int) -> None:
+        """Whatever can begin now, does."""
+        for place in self.places.values():
+            if self.passage[place.name] is Passage.WAITING and all(
+                self.passage[name] is Passage.SUCCEEDED for name in place.after
+            ):
+                if place.stood_ms:
+                    self.passage[place.name] = Passage.SOAKING
+                    before = " and ".join(place.after)
+                    self._start(place, now_ms + place.stood_ms, f"it must stand {duration(place.stood_ms)} in {before}")
+                else:
+                    self._soaked(place, now_ms)
+
+    def _soaked(self, place: Place, now_ms: int) -> None:
+        if place.answer_ms is None:
+            before = f"it stands in {' and '.join(place.after)}" if place.after else "nothing comes before"
+            self._enter(place, before)
+            return
+        self.passage[place.name] = Passage.READY
+        why = f"{self.revision} waits for a person's yes before {place.name}"
+        self._commands.append(AskAtGate(self._next_id(), "", why, place.name, self.revision))
+        self._start(place, now_ms + place.answer_ms, "nobody's answer is a no")
+
+    def _enter(self, place: Place, why: str) -> None:
+        self.passage[place.name] = Passage.IN_PROGRESS
+        self._timers.pop(place.name, None)
+        self._commands.append(
+            EnterEnvironment(
+                self._next_id(), "", f"{self.revision} enters {place.name}: {why}", place.name, self.revision
+            )
+        )
+
+    def _lose(self, place: Place, passage: Passage, why: str) -> None:
+        """The revision will not stand there, nor in what comes after."""
+        self.passage[place.name], self.why[place.name] = passage, why
+        self._timers.pop(place.name, None)
+        for other in self.places.values():
+            if place.name in other.after and self.passage[other.name] not in _LOST | {Passage.IN_PROGRESS}:
+                self._lose(other, Passage.SKIPPED, f"{self.revision} does not stand in {place.name}")
+
+    def _start(self, place: Place, at_ms: int, why: str) -> None:
+        command = StartGateTimer(self._next_id(), "", why, place.name, at_ms)
+        self._timers[place.name] = command.id
+        self._commands.append(command)
+
+    def _next_id(self) -> str:
+        return f"{self._event_id}.{self._first + len(self._commands)}"
