@@ -3,58 +3,71 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from scenarios.model import Fault, Scenario
+from scenarios.model import Scenario
 from simulator.control.faults import name_of
 from simulator.control.operator_words import Word
 from simulator.control.result import Outcome, RunResult
+from simulator.rollout.commands import COMMANDS, Command
+from simulator.rollout.events import EVENTS, Event, OperatorSpoke
 from simulator.rollout.machine import Rollout
-from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
+from simulator.rollout.promotion import Passage
+from simulator.rollout.rollback import BLUE_GREEN
 from simulator.rollout.statuses import (
-    AlarmState,
     AnalysisOutcome,
     Creator,
     DeploymentStatus,
     ErrorCode,
     FileExistsBehavior,
+    LifecycleErrorCode,
     OperatorVerb,
     RollbackEvent,
+    TargetStatus,
+    Trigger,
 )
 from strategies import STRATEGIES
 from strategies.plan import Stage
-
-FAULTS = (
-    *("health status", "health slow", "health flapping", "script exit", "script hang", "script missing"),
-    *("agent stop", "agent restart", "host crash", "host pause", "bundle missing", "bundle corrupt", "file"),
-    *(f"alarm {state}" for state in AlarmState),
-)
-"""Every kind of fault that the virtual fleet can make real."""
+from tests.support.census_words import DRAWN, faults, kinds_of, of_scenario
 
 _STOPS = (ErrorCode.MANUAL_STOP, ErrorCode.ALARM_ACTIVE)
-_LAST = (Word.END, "refused")
+_NEVER_HEALED = frozenset({"host terminate", "balancer restart"})
 EXPECTED = (
-    *(f"strategy: {name}" for name in STRATEGIES if name != BACK_TO_BLUE),
+    *DRAWN,
+    *(f"event: {name}" for name in EVENTS),
+    *(f"command: {name}" for name in COMMANDS),
+    *(f"notified: {trigger}" for trigger in Trigger),
+    *(f"created by: {creator}" for creator in Creator),
+    *(f"went by: {name}" for name in STRATEGIES),
     *(f"blue/green: {way}" for way in ("provisioned", "discovered", "at once", "by shares", "kept", "terminated")),
     *(f"stage: {kind.__name__}" for kind in Stage.__args__),
     *(f"ended: {DeploymentStatus.FAILED} {code}" for code in ErrorCode if code not in _STOPS),
     *(f"ended: {DeploymentStatus.STOPPED} {code}" for code in (*_STOPS, ErrorCode.TIMEOUT)),
-    *(f"word: {verb} {how}" for verb in OperatorVerb for how in ("heard", "refused")),
+    *(f"host: {status}" for status in TargetStatus),
+    *(f"lifecycle event: {code}" for code in LifecycleErrorCode),
+    *(f"word: {verb} {how}" for verb in (*OperatorVerb, "stop") for how in ("heard", "refused")),
     *(f"stop: {wish}" for wish in ("as configured", "with a rollback", "without one")),
     *(f"alarm: active {when}" for when in ("before", "meanwhile")),
     *(f"analysis: {outcome}" for outcome in AnalysisOutcome),
-    *(f"fault: {kind} {how}" for kind in FAULTS for how in ("struck", "healed")),
+    *(f"{kind} struck" for kind in faults()),
+    *(f"{kind} healed" for kind in faults() if kind not in _NEVER_HEALED and not kind.startswith("pool")),
     *(f"rolled back by: {cause}" for cause in (*RollbackEvent, "a person's wish")),
-    *(f"rolled back in: {way}" for way in ("in-place", "rolling", BACK_TO_BLUE, BLUE_GREEN)),
     *(f"rollback: {status}" for status in (DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED)),
     *(f"files: {behaviour}" for behaviour in FileExistsBehavior),
-    *(f"asked for: {count}" for count in (1, 2, 3)),
     *(f"outcome: {outcome}" for outcome in Outcome),
+    *(f"passage: {passage}" for passage in (Passage.SUCCEEDED, Passage.FAILED, Passage.STOPPED, Passage.SKIPPED)),
+    *("not created: refused", "not created: queued"),
     *(f"sick at the end, {status}" for status in (DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED)),
     "a host that failed in a deployment that succeeded",
 )
 """What must come of random rehearsals."""
-OPERATED = tuple(f"said: {word} {how}" for word in Word for how in ("done", "refused") if (word, how) != _LAST)
+_LAST = (Word.END, "refused")
+_ASKED_FOR = ("in-place", "rolling", "canary", "linear", "zonal", "steps", BLUE_GREEN, "ecs", "lambda")
+"""The strategies of deployments that a scenario asks for."""
+OPERATED = (
+    *(f"said: {word} {how}" for word in Word for how in ("done", "refused") if (word, how) != _LAST),
+    *(f"{word} of: {strategy}" for word in (Word.RETRY, Word.UNDO) for strategy in _ASKED_FOR),
+)
 """What must come of those that people operate, besides: of every word, but that nobody says `end` twice."""
 
 
@@ -65,10 +78,12 @@ class Census:
         self.runs = 0
         self._counts = Counter(dict.fromkeys(expected, 0))
 
-    def count(self, asked: Scenario, result: RunResult, *more: str) -> None:
-        """One run has ended."""
+    def count(
+        self, asked: Scenario, result: RunResult, seen: Iterable[tuple[Event, Sequence[Command]]], *more: str
+    ) -> None:
+        """One run has ended, in which these events were `seen`, and what was commanded for them."""
         self.runs += 1
-        self._counts.update({*_of_run(asked, result), *more})
+        self._counts.update({*of_scenario(asked), *_of_run(asked, result), *_of_events(seen), *more})
 
     def table(self) -> str:
         """A line for each thing: in how many of a thousand runs it happened."""
@@ -80,39 +95,54 @@ class Census:
         return [what for what, count in sorted(self._counts.items()) if count * of_runs < self.runs]
 
 
+def _of_events(seen: Iterable[tuple[Event, Sequence[Command]]]) -> Iterator[str]:
+    for event, commands in seen:
+        yield f"event: {type(event).__name__}"
+        yield from (f"command: {type(command).__name__}" for command in commands)
+
+
 def _of_run(asked: Scenario, result: RunResult) -> Iterator[str]:
-    yield f"asked for: {len(asked.deploy)}"
     yield f"outcome: {result.outcome}"
-    kinds = {name_of(fault): _kind(fault) for fault in asked.faults}
+    kinds = {name_of(fault): kinds_of(fault) for fault in asked.faults}
     for change in result.faults:
-        yield f"fault: {kinds[change.fault]} {'struck' if change.active else 'healed'}"
+        yield from (f"{kind} {'struck' if change.active else 'healed'}" for kind in kinds[change.fault])
+    yield from (f"notified: {note.trigger}" for note in result.notifications)
+    yield from (f"not created: {'queued' if event.queued else 'refused'}" for event in result.not_created)
+    for promotion in result.promotions:
+        yield from (f"passage: {passage}" for passage in promotion.passage.values())
+    yield from _again(result.rollouts)
+    by_id = {rollout.deployment_id: rollout for rollout in result.rollouts}
     for rollout in result.rollouts:
         yield from _of_deployment(rollout)
         yield from _of_people(rollout)
-    by_id = {rollout.deployment_id: rollout for rollout in result.rollouts}
-    for rollout in result.rollouts:
         if rollout.deployment.creator is Creator.ROLLBACK:
-            yield f"rolled back in: {rollout.deployment.strategy}"
             yield f"rolled back by: {_cause(by_id[rollout.deployment.rollback_of or ''])}"
             yield f"rollback: {rollout.status}"
 
 
-def _kind(fault: Fault) -> str:
-    kind = fault.do.kind
-    value = getattr(fault.do, kind)
-    if isinstance(value, str):
-        return f"{kind} {value}"
-    (key,) = set(value.model_fields_set) - {"name"} or {"state"}
-    return {"alarm": f"alarm {getattr(value, 'state', '')}", "file": kind}.get(kind, f"{kind} {key}")
+def _again(rollouts: Sequence[Rollout]) -> Iterator[str]:
+    """What a person has had once more, or undone."""
+    last: dict[str, str] = {}
+    for rollout in rollouts:
+        group, described = rollout.deployment.group, rollout.deployment.description
+        for word in (Word.RETRY, Word.UNDO):
+            if described.startswith(f"ann said {word}") and group in last:
+                yield f"{word} of: {last[group]}"
+        if rollout.deployment.creator is Creator.USER:
+            last[group] = rollout.deployment.strategy
 
 
 def _of_deployment(rollout: Rollout) -> Iterator[str]:
     deployment, status = rollout.deployment, rollout.status
-    yield f"strategy: {deployment.strategy}"
+    yield f"went by: {deployment.strategy}"
+    yield f"created by: {deployment.creator}"
     yield f"files: {deployment.file_exists_behavior}"
     yield f"ended: {status} {rollout.error.code if rollout.error else ''}".strip()
     for stage in rollout.stages[: len(rollout.begun)]:
         yield f"stage: {type(stage).__name__}"
+    for host in rollout.hosts.values():
+        yield f"host: {host.status}"
+        yield from (f"lifecycle event: {each.diagnostics.error_code}" for each in host.records if each.diagnostics)
     if rollout.judged:
         yield f"analysis: {rollout.judged.outcome}"
     if rollout.sick:
@@ -128,10 +158,12 @@ def _of_deployment(rollout: Rollout) -> Iterator[str]:
 
 def _of_people(rollout: Rollout) -> Iterator[str]:
     for spoke, refused in rollout.spoken:
-        yield f"word: {spoke.verb} {'refused' if refused else 'heard'}"
+        verb = spoke.verb if isinstance(spoke, OperatorSpoke) else "stop"
+        yield f"word: {verb} {'refused' if refused else 'heard'}"
     if rollout.stop:
         wishes = {None: "as configured", True: "with a rollback", False: "without one"}
         yield f"stop: {wishes[rollout.stop.auto_rollback]}"
+        yield "word: stop heard"
     if rollout.alarm:
         yield f"alarm: active {'before' if rollout.deployment.active_alarms else 'meanwhile'}"
 
