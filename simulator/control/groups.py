@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from fleet.virtual.draws import stream
 from scenarios.model import NO_REVISION, Group, NamedHost, Scenario
 from simulator.control.request import Standing
+from simulator.rollout import rollback
 from simulator.rollout.deployment import Success, Target
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import DeploymentStatus, FileExistsBehavior
@@ -57,6 +58,8 @@ class GroupInHand:
         known = {target.name for target in self.targets}
         stay = (left.get(target.name, target) for target in self.targets if self._stays(target.name, rollout, left))
         self.targets = (*stay, *(target for name, target in left.items() if name not in known))
+        for name in self.standing_by.keys() & rollout.hosts.keys():
+            self.standing_by[name] = rollback.left(rollout.hosts[name], rollout.sick)
         deployment = rollout.deployment
         if rollout.status is DeploymentStatus.SUCCEEDED:
             self.last_success = Success(deployment.deployment_id, deployment.revision, deployment.file_exists_behavior)

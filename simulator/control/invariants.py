@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from simulator.control.result import Finding
 from simulator.control.sides import Sides, adds_up, fleet_of
 from simulator.control.turns import Turns
-from simulator.rollout.commands import Command, Finish, HostCommand, ShiftTraffic, TerminateHost
+from simulator.rollout.commands import Command, Finish, HostCommand, ProvisionHost, ShiftTraffic, TerminateHost
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     DeploymentCreated,
@@ -35,6 +35,7 @@ HELD_OUT = "no request is sent to a host that the plan holds out"
 BLUE = "blue stands until green has the traffic"
 CANARY = "a canary never exceeds its share"
 WEIGHTS = "traffic weights add up"
+FRESH = "a new host takes the place of none that is there"
 
 _HELD = {
     MINIMUM: "no healthy host was taken out while only the minimum was left",
@@ -46,6 +47,7 @@ _HELD = {
     BLUE: "no side of a blue/green deployment left before the other one was let in and had the traffic",
     CANARY: "no host, and no share of the traffic, came before its turn in the plan",
     WEIGHTS: "every share was between 0 and 100 %, no share fell, and no more requests were answered than made",
+    FRESH: "every new host had a name that no host of the run has had",
 }
 
 _LEAVES = {BLUE_GREEN: Label.BLUE, BACK_TO_BLUE: Label.GREEN}
@@ -78,6 +80,8 @@ class Invariants:
         """Of the deployments that are under way, and of those that have ended since the last one began."""
         self._over: set[str] = set()
         self._rollbacks: set[str] = set()
+        self._names: set[str] = set()
+        """Every host that the run's deployments have had."""
 
     @property
     def violated(self) -> bool:
@@ -88,6 +92,7 @@ class Invariants:
         """A deployment begins."""
         self._books = {name: book for name, book in self._books.items() if name not in self._over}
         self._books[deployment.deployment_id] = _Book(deployment)
+        self._names.update(target.name for target in deployment.targets)
         if deployment.creator is Creator.ROLLBACK:
             if deployment.rollback_of in self._rollbacks:
                 self._violate(
@@ -144,6 +149,12 @@ class Invariants:
 
     def _in_turn(self, command: Command, event: Event, rollout: Rollout, book: _Book) -> None:
         sides = book.sides
+        if isinstance(command, ProvisionHost):
+            if command.host in self._names:
+                self._violate(
+                    FRESH, f"{command.host} was provisioned by {command.id}, and there is a host of that name"
+                )
+            self._names.add(command.host)
         if book.turns is not None and (why := book.turns.early(command, event.at_ms)) is not None:
             self._violate(CANARY, why)
         if book.one_sided:

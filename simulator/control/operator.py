@@ -190,12 +190,13 @@ class Operations:
 
     def _another(self, say: words.Say) -> Deployment:
         assert self._rehearsal is not None, "refusal() answers before the run begins"
-        everything, scenario = self._rehearsal.rollouts, self._rehearsal.scenario
-        group = next((each for each in scenario.all_groups if each.name == everything[-1].deployment.group), None)
-        rollouts = [each for each in everything if group is not None and each.deployment.group == group.name]
+        everything = self._rehearsal.rollouts
+        group = self._rehearsal.groups[everything[-1].deployment.group]
+        rollouts = [each for each in everything if each.deployment.group == group.name]
         if say.word is Word.RETRY:
-            return operator_again.retry(rollouts)
-        return operator_again.undo(rollouts, scenario.running_in(group) if group else None, say.revision)
+            return operator_again.retry(rollouts, group.standing)
+        running = self._rehearsal.scenario.running_in(group.group)
+        return operator_again.undo(rollouts, group.standing, running, say.revision)
 
     @property
     def _active(self) -> Rollout | None:

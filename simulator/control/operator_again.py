@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from simulator.control.groups import BEFORE_THE_RUN
 from simulator.control.reputation import known_bad
+from simulator.control.request import Standing
 from simulator.rollout import rollback
 from simulator.rollout.deployment import Deployment, Success
 from simulator.rollout.machine import Rollout
@@ -24,9 +25,13 @@ class ImpossibleError(Exception):
     """What was asked for cannot be done now; the message says why."""
 
 
-def retry(rollouts: Sequence[Rollout]) -> Deployment:
-    """The last deployment that a user asked for, once more. Raises ImpossibleError unless it failed or was stopped."""
-    last = _idle(rollouts)
+def retry(rollouts: Sequence[Rollout], standing: Standing) -> Deployment:
+    """The last deployment that a user asked for, once more, on the group's hosts as they stand.
+
+    Raises ImpossibleError unless it failed or was stopped, and where the hosts that were to replace others are the
+    group's own by now.
+    """
+    _idle(rollouts)
     asked = next(each for each in reversed(rollouts) if each.deployment.creator is Creator.USER)
     if asked.status is DeploymentStatus.SUCCEEDED:
         raise ImpossibleError(
@@ -34,15 +39,21 @@ def retry(rollouts: Sequence[Rollout]) -> Deployment:
         )
     again = f"{asked.deployment_id} once more, which {asked.status}"
     if asked.deployment.strategy == rollback.BACK_TO_BLUE:
-        return replace(_plainly(rollouts), revision=asked.deployment.revision, description=again)
-    return replace(asked.deployment, targets=last.aftermath, description=again)
+        return replace(_plainly(rollouts, standing), revision=asked.deployment.revision, description=again)
+    options = asked.deployment.options.blue_green or BlueGreen()
+    if taken := standing.taken(options.green):
+        raise ImpossibleError(
+            f"{' and '.join(taken)} {'is' if len(taken) == 1 else 'are'} the group's already, and DISCOVER_EXISTING "
+            "takes hosts that stand by: undo, or deploy in place"
+        )
+    return replace(asked.deployment, targets=standing.with_replacements(options.green), description=again)
 
 
-def undo(rollouts: Sequence[Rollout], running: str | None, wanted: str | None) -> Deployment:
+def undo(rollouts: Sequence[Rollout], standing: Standing, running: str | None, wanted: str | None) -> Deployment:
     """A deployment of the last revision that succeeded before this one, or of the one that is `wanted`.
 
-    None that is known to be bad. `running` is what the fleet ran before the run. Raises ImpossibleError where there is
-    nothing to go back to.
+    None that is known to be bad. `standing`: how the group stands; `running`: what it ran before the run. Raises
+    ImpossibleError where there is nothing to go back to.
     """
     last = _idle(rollouts)
     now, group = last.deployment.revision, last.deployment.group
@@ -60,7 +71,8 @@ def undo(rollouts: Sequence[Rollout], running: str | None, wanted: str | None) -
     if last.deployment.creator is Creator.USER and success == last.deployment.last_success:
         back = rollback.rollback(last.deployment, last.hosts, last.sick)
     else:
-        back = replace(_plainly(rollouts), revision=success.revision, file_exists_behavior=success.file_exists_behavior)
+        plainly = _plainly(rollouts, standing)
+        back = replace(plainly, revision=success.revision, file_exists_behavior=success.file_exists_behavior)
     description = f"undo of {last.deployment_id}: back to {success.revision}, deployed by {success.deployment_id}"
     return replace(back, creator=Creator.USER, rollback_of=None, description=description)
 
@@ -103,7 +115,7 @@ def _successes(rollouts: Sequence[Rollout], running: str | None) -> list[Success
     ]
 
 
-def _plainly(rollouts: Sequence[Rollout]) -> Deployment:
+def _plainly(rollouts: Sequence[Rollout], standing: Standing) -> Deployment:
     """The last deployment that a user asked for in the group's own way, but without its waits."""
     asked = next(
         each.deployment
@@ -116,4 +128,4 @@ def _plainly(rollouts: Sequence[Rollout]) -> Deployment:
         options = Options(blue_green=told)
     elif options != NONE:
         strategy, options = "rolling", NONE
-    return replace(asked, strategy=strategy, options=options, targets=rollouts[-1].aftermath)
+    return replace(asked, strategy=strategy, options=options, targets=standing.targets)

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from simulator.control.reputation import known_bad
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import of_hosts
-from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
+from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
+from simulator.rollout.statuses import Creator, DeploymentStatus, Label, TargetStatus
+from strategies.options import BlueGreen
 
 _NAMED_MAX = 3
 
@@ -62,23 +64,30 @@ def _back_onto_bad(rollouts: Sequence[Rollout]) -> Iterator[str]:
 
 
 def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
-    """New hosts that nobody has terminated and that are not in the group: they run on, some of them with traffic."""
+    """Hosts of blue/green deployments that nobody has terminated and that are not in the group: they run on."""
     left: dict[str, str] = {}
     for rollout in rollouts:
-        if len(rollout.hosts) > len(rollout.deployment.targets):
-            known = {target.name for target in rollout.deployment.targets}
-            left |= {name: rollout.deployment_id for name in rollout.hosts if name not in known}
-        if left:
-            left = {name: by for name, by in left.items() if not (name in rollout.hosts and rollout.hosts[name].gone)}
-    if left:
-        last = {rollout.deployment.group: rollout for rollout in rollouts}
-        group = {target.name for rollout in last.values() for target in rollout.aftermath}
-        for asked_by in dict.fromkeys(left.values()):
-            if names := [name for name, by in left.items() if by == asked_by and name not in group]:
-                yield (
-                    f"{_named(names)}: provisioned for {asked_by}, never terminated, and not in the group; they run "
-                    "on, with what traffic they had"
-                )
+        if rollout.deployment.strategy in (BLUE_GREEN, BACK_TO_BLUE):
+            stays = {target.name for target in rollout.aftermath}
+            told = rollout.deployment.options.blue_green or BlueGreen()
+            stood_by = {*told.green, *told.let_in} - set(told.doomed)  # they may go back to where they were
+            for host in rollout.hosts.values():
+                if not host.gone and not host.unborn and host.name not in stays | stood_by:
+                    left.setdefault(host.name, _LEFT[host.label].format(rollout.deployment_id))
+        left = {name: how for name, how in left.items() if not (name in rollout.hosts and rollout.hosts[name].gone)}
+    last = {rollout.deployment.group: rollout for rollout in rollouts}
+    group = {target.name for rollout in last.values() for target in rollout.aftermath} if left else set()
+    for told_how in dict.fromkeys(left.values()):
+        if names := [name for name, how in left.items() if how == told_how and name not in group]:
+            yield f"{_named(names)}: {told_how}"
+
+
+_LEFT = {
+    Label.GREEN: "provisioned for {}, never terminated, and not in the group; they run on, with what traffic they had",
+    Label.BLUE: "replaced by the new hosts of {} and never terminated; they run on, out of the traffic and out of the "
+    "group",
+}
+"""What became of a host that nobody has terminated: of a new one, and of one that was in the group before."""
 
 
 def _named(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ deployment with CodeDeploy"), with the file-exists behaviour of that deployment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 from simulator.rollout import lifecycle
@@ -22,7 +22,10 @@ BLUE_GREEN = "blue-green"
 BACK_TO_BLUE = "back-to-blue"
 
 _target = quick(Target)
+_WHOLE = 100
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+_ATTEMPTED = (TargetStatus.SUCCEEDED, TargetStatus.FAILED, TargetStatus.READY)
 
 _ROLLBACK_EVENT = {
     DeploymentStatus.FAILED: RollbackEvent.DEPLOYMENT_FAILURE,
@@ -40,34 +43,53 @@ def deployment_id(*seed: object) -> str:
     return "d-" + "".join(digits)
 
 
-def aftermath(hosts: Iterable[Host], sick: Container[str] = ()) -> tuple[Target, ...]:
-    """The group's hosts after a deployment: those that were attempted are healthy by their own outcome.
+def aftermath(hosts: Iterable[Host], sick: Container[str] = (), side: Label = Label.NONE) -> tuple[Target, ...]:
+    """The group's hosts after a deployment, those of this `side`: the ones attempted are healthy by their own outcome.
 
     `sick` are hosts that succeeded and turned unhealthy later.
     """
-    hosts = tuple(hosts)
-    stays = _side_that_stays(hosts)
-    return tuple(
-        _target(
-            host.name,
-            host.target.zone,
-            host.status is TargetStatus.SUCCEEDED and host.name not in sick,
-            host.revision,
-        )
-        if host.status in (TargetStatus.SUCCEEDED, TargetStatus.FAILED)
-        else host.target
-        for host in hosts
-        if host.label is stays
-    )
+    return tuple(left(host, sick) for host in hosts if host.label is side and not host.gone and not host.unborn)
 
 
-def _side_that_stays(hosts: Sequence[Host]) -> Label:
-    """Which side of a blue/green deployment is the group afterwards: the new hosts once the old ones have gone."""
-    labels = {host.label for host in hosts}
-    if labels <= {Label.NONE}:
-        return Label.NONE
-    stand = Label.BLUE in labels and not any(host.gone for host in hosts if host.label is Label.BLUE)
-    return Label.BLUE if stand else Label.GREEN
+def left(host: Host, sick: Container[str] = ()) -> Target:
+    """One host after a deployment, in the group or not: see `aftermath`."""
+    if host.status not in _ATTEMPTED:
+        return host.target
+    well = host.status is TargetStatus.SUCCEEDED and host.name not in sick
+    return _target(host.name, host.target.zone, well, host.revision)
+
+
+def side_that_stays(deployment: Deployment, hosts: Iterable[Host], share: int | None) -> Label:
+    """Which side of a blue/green deployment is the group afterwards: the new hosts once they alone have traffic.
+
+    `share`: the percentage that was shifted to the new hosts, None where nothing was. Chosen: CodeDeploy says nothing
+    of a deployment that is stopped while both sides stand (docs/decisions/0040).
+    """
+    told = deployment.options.blue_green or BlueGreen()
+    at_first = {Label.BLUE: frozenset(told.held_out), Label.GREEN: frozenset(told.let_in)}
+    serve: set[Label] = set()
+    for host in hosts:
+        if host.label is Label.NONE:
+            return Label.NONE
+        if host.label is Label.BLUE and host.gone:
+            return Label.GREEN
+        began_in = (host.label is Label.BLUE) is (host.name not in at_first[host.label])
+        if not host.gone and _has_traffic(host, began_in):
+            serve.add(host.label)
+    serve -= {Label.GREEN} if share == 0 else {Label.BLUE} if share == _WHOLE else set()
+    return Label.GREEN if serve == {Label.GREEN} else Label.BLUE
+
+
+def _has_traffic(host: Host, at_first: bool) -> bool:
+    """Whether the balancer sends a host requests, as far as what it was told goes."""
+    if host.event == lifecycle.BLOCK_TRAFFIC:
+        return False
+    for record in reversed(host.records):
+        if record.name == lifecycle.ALLOW_TRAFFIC and record.status is EventStatus.SUCCEEDED:
+            return True
+        if record.name == lifecycle.BLOCK_TRAFFIC and record.status is not EventStatus.SKIPPED:
+            return False
+    return at_first
 
 
 def refusal(
@@ -104,7 +126,7 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     success = deployment.last_success
     assert success is not None, "refusal() answers for a group without a success"
     strategy, options = deployment.strategy, deployment.options
-    targets = aftermath(hosts.values(), sick)
+    targets = aftermath(hosts.values(), sick, Label.GREEN if strategy == BLUE_GREEN else Label.NONE)
     if strategy == BLUE_GREEN:
         if any(host.gone for host in hosts.values() if host.label is Label.BLUE):
             told = options.blue_green or BlueGreen()

@@ -250,6 +250,8 @@ class StageWalk(HostWalk):
             self.hosts[host].gone = True
         elif isinstance(event, HostProvisioned):
             self.hosts[host].unborn = False
+        elif isinstance(stage := self.stages[self.stage], Shift):
+            self.share = stage.percent
         if not self.awaited:
             if self.phase is Phase.STOPPING:
                 self._host_ended(event)

@@ -70,6 +70,8 @@ class RolloutState:
         """Whether a host that is through the stage is Ready, with more to come, and not Succeeded."""
         self.awaited: dict[str, str] = {}
         """Commands of the stage that are under way and concern no lifecycle event: id, and host."""
+        self.share: int | None = None
+        """The percentage of the traffic that was shifted to the new hosts; None where none was."""
         self.sick: dict[str, HealthCheckReported] = {}
         """Hosts that succeeded, and that the balancer has found unhealthy since; with its last word."""
         self.failures: list[messages.Failure] = []
@@ -105,7 +107,8 @@ class RolloutState:
     @property
     def aftermath(self) -> tuple[Target, ...]:
         """The group's hosts as this deployment leaves them."""
-        return rollback.aftermath(self.hosts.values(), self.sick)
+        side = rollback.side_that_stays(self.deployment, self.hosts.values(), self.share)
+        return rollback.aftermath(self.hosts.values(), self.sick, side)
 
     def copy(self) -> Self:
         """The same state, apart: what happens to one does not happen to the other."""
@@ -137,6 +140,7 @@ class RolloutState:
             self.promoted is not None,
             self.stage_over,
             self.waits_to_terminate,
+            self.share,
             len(self.sick),
             len(self.awaited),
             self.budget.key(),

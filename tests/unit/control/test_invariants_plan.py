@@ -355,3 +355,15 @@ def test_a_blue_green_rollback_promises_its_new_hosts(label: str, revision: str,
     next(host for host in hand.rollout.hosts.values() if host.label == label).revision = revision
     found = hand.pretend(Finish(f"{hand.events[-1].id}.9", "d-1", "why", DeploymentStatus.SUCCEEDED, None))
     assert list(found) == ([] if well else [invariants.PROMISE])
+
+
+# -- new hosts --------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_host_by_the_name_of_one_that_is_there() -> None:
+    hand = Watched(deployment(2, balancer=True, strategy="blue-green"))
+    hand.create()
+    for name in ("h1", "h1-g2"):
+        broken = hand.pretend(ProvisionHost("1.9", "d-1", "why", name, ""))
+        assert invariants.FRESH in broken
+    assert broken == {invariants.FRESH: "h1 was provisioned by 1.9, and there is a host of that name"}

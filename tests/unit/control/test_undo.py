@@ -9,6 +9,7 @@ import pytest
 
 from simulator.control.operator_again import ImpossibleError, retry, undo
 from simulator.control.reputation import known_bad
+from simulator.control.request import Standing
 from simulator.rollout.events import AlarmChanged
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import AlarmState, Creator, RollbackEvent
@@ -68,6 +69,10 @@ def history(*deployments: tuple[str, Ending], rolls_back: bool = False) -> list[
         if rollouts[-1].error is None:
             success = replace(LAST_SUCCESS, deployment_id=last.deployment_id, revision=last.revision)
     return rollouts
+
+
+def standing(rollouts: list[Rollout]) -> Standing:
+    return Standing(rollouts[-1].aftermath, {}, None)
 
 
 # -- what is known ----------------------------------------------------------------------------------------------------
@@ -134,7 +139,8 @@ def test_what_a_group_has_found_out_it_has_found_out_for_itself() -> None:
 def test_an_undo_goes_to_the_last_that_is_not_known_to_be_bad(
     deployments: list[tuple[str, Ending]], wanted: str | None, found: str
 ) -> None:
-    assert undo(history(*deployments), "v1", wanted).revision == found
+    rollouts = history(*deployments)
+    assert undo(rollouts, standing(rollouts), "v1", wanted).revision == found
 
 
 V2_BAD = "v2 is known to be bad: d-2 Failed, HEALTH_CONSTRAINTS: 2 of 2 hosts failed"
@@ -168,14 +174,15 @@ def test_what_an_undo_refuses_it_explains(
     rollouts = history(*deployments)
     before = [rollout.key() for rollout in rollouts]
     with pytest.raises(ImpossibleError) as refused:
-        undo(rollouts, running, wanted)
+        undo(rollouts, standing(rollouts), running, wanted)
     assert str(refused.value).startswith(begins)
     assert str(refused.value).endswith(ends)
     assert [rollout.key() for rollout in rollouts] == before
 
 
 def test_a_retry_is_of_what_failed_and_says_so() -> None:
-    again = retry(history(("v2", fails)))
+    rollouts = history(("v2", fails))
+    again = retry(rollouts, standing(rollouts))
     assert (again.revision, again.description) == ("v2", "d-1 once more, which Failed")
 
 
