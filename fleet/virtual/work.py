@@ -18,6 +18,7 @@ from scenarios.model import ScriptExit
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import Diagnostics
+from simulator.rollout.rollback import BACK_TO_BLUE
 from simulator.rollout.statuses import LifecycleErrorCode
 
 _AGENT_MS = (5, 25)
@@ -41,6 +42,7 @@ class Workshop:
         self.serves = deployment.with_balancer
         """Whether users meet what is started: an application behind no balancer is none of theirs."""
         self._behaviour = str(deployment.file_exists_behavior)
+        self._kinds = _KINDS_OF_WAY_BACK if deployment.strategy == BACK_TO_BLUE else _KINDS
         self._disks = disks
         self._draws = {
             name: stream(seed, "work", ordinal, name)
@@ -49,7 +51,7 @@ class Workshop:
 
     def work(self, host: VirtualHost, name: str) -> Work:
         """How long this lifecycle event takes on this host, now, and what it comes to."""
-        return _KINDS[name](self, host, name, mix(host.draws, self._draws[name]))
+        return self._kinds[name](self, host, name, mix(host.draws, self._draws[name]))
 
     def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
         return self._leaving(host, name, self.revision, _run(host, name, self.revision, draw))
@@ -91,6 +93,10 @@ _KINDS: dict[str, Callable[[Workshop, VirtualHost, str, int], Work]] = {
     lifecycle.DOWNLOAD_BUNDLE: Workshop._download,
     lifecycle.INSTALL: Workshop._install,
 }
+_KINDS_OF_WAY_BACK = _KINDS | dict.fromkeys(
+    (lifecycle.BEFORE_ALLOW_TRAFFIC, lifecycle.AFTER_ALLOW_TRAFFIC), Workshop._scripts_of_previous
+)
+"""On the way back of a blue/green deployment nothing is downloaded: the scripts are those that a host has."""
 
 
 def _run(host: VirtualHost, name: str, revision: VirtualRevision | None, draw: int) -> Work:

@@ -199,8 +199,11 @@ class Invariants:
             self._violate(TERMINAL, f"{command.deployment_id} ended twice")
         self._over.add(command.deployment_id)
         deployment = rollout.deployment
-        if deployment.creator is Creator.ROLLBACK and command.status is DeploymentStatus.SUCCEEDED:
-            promised = deployment.last_success.revision if deployment.last_success else None
+        by_itself = deployment.creator is Creator.ROLLBACK
+        if command.status is DeploymentStatus.SUCCEEDED and (by_itself or deployment.rollback_of is not None):
+            promised = (
+                deployment.last_success.revision if by_itself and deployment.last_success else deployment.revision
+            )
             leaves = _LEAVES.get(deployment.strategy)
             for host in rollout.hosts.values():
                 if host.label is not leaves and host.status is TargetStatus.SUCCEEDED and host.revision != promised:

@@ -20,6 +20,8 @@ from strategies.options import NONE, BlueGreen, Options
 
 BLUE_GREEN = "blue-green"
 BACK_TO_BLUE = "back-to-blue"
+ZONAL = "zonal"
+ROLLING = "rolling"
 
 _target = quick(Target)
 _WHOLE = 100
@@ -119,24 +121,23 @@ def refusal(
 def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[str]) -> Deployment:
     """The deployment that brings the last successful revision back. Ask `refusal` first.
 
-    It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one.
-    A blue/green deployment is undone by giving the traffic back to the original hosts as long as they stand, and by
-    another blue/green deployment once they are gone.
+    It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one, and
+    zone by zone where it went so (docs/decisions/0021). A blue/green deployment is undone by giving the traffic back to
+    the original hosts as long as they stand, and by another blue/green deployment once they are gone.
     """
     success = deployment.last_success
     assert success is not None, "refusal() answers for a group without a success"
     strategy, options = deployment.strategy, deployment.options
-    targets = aftermath(hosts.values(), sick, Label.GREEN if strategy == BLUE_GREEN else Label.NONE)
-    if strategy == BLUE_GREEN:
-        if any(host.gone for host in hosts.values() if host.label is Label.BLUE):
+    two_sided = strategy in (BLUE_GREEN, BACK_TO_BLUE)
+    if two_sided and not any(host.gone for host in hosts.values() if host.label is Label.BLUE):
+        strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
+        targets = tuple(host.target for host in hosts.values() if not host.gone)
+    else:
+        targets = aftermath(hosts.values(), sick, Label.GREEN if two_sided else Label.NONE)
+        strategy, options = without_waits(strategy, options)
+        if two_sided:
             told = options.blue_green or BlueGreen()
-            generation = max(told.generation, latest(hosts) + 1)
-            options = Options(blue_green=replace(told, green=(), waits=False, shift=(), generation=generation))
-        else:
-            strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
-            targets = tuple(host.target for host in hosts.values())
-    elif options != NONE:
-        strategy, options = "rolling", NONE
+            options = Options(blue_green=replace(told, generation=max(told.generation, latest(hosts) + 1)))
     return replace(
         deployment,
         deployment_id=deployment_id(deployment.deployment_id, "rollback"),
@@ -153,16 +154,34 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     )
 
 
+def without_waits(strategy: str, options: Options) -> tuple[str, Options]:
+    """The same strategy for a way back: nobody is asked, nothing is baked, and old hosts go as soon as they may."""
+    if strategy == BLUE_GREEN:
+        told = options.blue_green or BlueGreen()
+        wait_ms = None if told.terminate_after_ms is None else 0
+        told = replace(told, green=(), waits=False, ready_wait_ms=None, shift=(), terminate_after_ms=wait_ms)
+        return strategy, Options(blue_green=told)
+    if strategy == ZONAL:
+        return strategy, Options(minimum_per_zone=options.minimum_per_zone)
+    return (strategy, options) if options == NONE else (ROLLING, NONE)
+
+
 def _back(options: Options, hosts: Iterable[Host]) -> Options:
-    """What the way back has to undo: who is out of traffic, who is in it, who is not to stay."""
+    """What the way back has to undo: who is out of traffic, who is in it, who is not to stay.
+
+    After a way back that broke off, what that one has left of it.
+    """
     told = options.blue_green or BlueGreen()
     held_out, let_in, doomed = [], [], []
     for host in hosts:
         began = {record.name for record in host.records if record.status is not EventStatus.SKIPPED}
+        well = {record.name for record in host.records if record.status is EventStatus.SUCCEEDED}
         if host.label is Label.BLUE:
-            held_out += [host.name] if lifecycle.BLOCK_TRAFFIC in began else []
-        else:
-            let_in += [host.name] if lifecycle.ALLOW_TRAFFIC in began else []
+            out = host.name in told.held_out or lifecycle.BLOCK_TRAFFIC in began
+            held_out += [host.name] if out and lifecycle.ALLOW_TRAFFIC not in well else []
+        elif not host.gone:
+            into = host.name in told.let_in or lifecycle.ALLOW_TRAFFIC in began
+            let_in += [host.name] if into and lifecycle.BLOCK_TRAFFIC not in well else []
             doomed += [] if told.green else [host.name]
     way = replace(told, held_out=tuple(held_out), let_in=tuple(let_in), doomed=tuple(doomed))
     return Options(blue_green=way)

@@ -37,10 +37,14 @@ ENDINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def asked(strategy: str, **parts: Any) -> Scenario:
+def asked(strategy: str, rolls_back: tuple[str, ...] = (), **parts: Any) -> Scenario:
     names = [{"name": f"h{n}", "zone": "ab"[n % 2]} for n in range(1, 4)]
     names += [{"name": name, "zone": "a"} for name in ("g1", "g2")] if strategy.startswith("discover") else []
-    group = {"strategy": STRATEGIES[strategy], "deployment_config": "CodeDeployDefault.AllAtOnce"}
+    group = {
+        "strategy": STRATEGIES[strategy],
+        "deployment_config": "CodeDeployDefault.AllAtOnce",
+        "auto_rollback": list(rolls_back),
+    }
     limits = {"start": "5s", "event": "60s"}
     return scenario(fleet={"hosts": names, "running": "v1"}, balancer=BALANCER, group=group, limits=limits, **parts)
 
@@ -76,6 +80,32 @@ def test_an_undo_brings_v1_back_to_the_whole_group(strategy: str, ending: str) -
     if "blue" in strategy or "discover" in strategy:
         stood = not any(host.gone for host in result.rollouts[0].hosts.values())
         assert (back.deployment.strategy == BACK_TO_BLUE) == stood
+
+
+@pytest.mark.parametrize("strategy", ["blue-green", "discover", "blue-green by shares"])
+@pytest.mark.parametrize("event", ["BeforeAllowTraffic", "AfterAllowTraffic", "BeforeBlockTraffic"])
+def test_a_way_back_that_was_stopped_is_gone_on_with(strategy: str, event: str) -> None:
+    """v2 fails as the old hosts leave; the undo of that is stopped; the undo of the undo does the rest of it."""
+    trouble = {"when": {"event": "AfterBlockTraffic", "deployment": 1}, "do": {"agent": "stop"}, "for": "8s"}
+    stop = {"when": {"event": event, "deployment": 2}, "do": "stop", "auto_rollback": False}
+    of_another = ("DEPLOYMENT_STOP_ON_REQUEST",)
+    result, answers = stay(asked(strategy, of_another, faults=[trouble], operator=[stop]), "undo", "undo")
+    assert all(isinstance(answer, words.Done) for answer in answers), answers
+    assert broken(result) == []
+    first, second, third = result.rollouts
+    assert [each.status for each in result.rollouts] == [
+        DeploymentStatus.FAILED,
+        DeploymentStatus.STOPPED,
+        DeploymentStatus.SUCCEEDED,
+    ]
+    assert (second.deployment.strategy, third.deployment.strategy) == (BACK_TO_BLUE, BACK_TO_BLUE)
+    assert third.deployment.rollback_of == second.deployment_id
+    assert {target.name for target in third.aftermath} == {"h1", "h2", "h3"}
+    serving = result.rollouts[-1].hosts
+    assert all(serving[name].revision == "v1" for name in ("h1", "h2", "h3"))
+    if strategy != "discover":
+        assert all(first.hosts[name].label == "Green" for name in first.hosts.keys() - {"h1", "h2", "h3"})
+        assert len(third.hosts) <= len(first.hosts)
 
 
 def test_new_hosts_that_have_the_traffic_already_are_no_new_hosts_for_a_retry() -> None:
