@@ -13,6 +13,7 @@ from scenarios.checks_environments import check_environments
 from scenarios.checks_expect import check_expectations
 from scenarios.checks_groups import check_groups
 from scenarios.checks_people import check_people
+from scenarios.checks_plans import check_plans
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
 from scenarios.facts import (
@@ -159,6 +160,7 @@ class _Checker:
             if (when := action.get("when")) is not None:
                 self._when(when)
         planned = check_strategies(self._facts, self._report, self._warn)
+        check_plans(self._facts, planned, self._report, self._warn)
         check_people(self._facts, planned, self._report, self._warn)
 
     def _when(self, when: Tree) -> None:

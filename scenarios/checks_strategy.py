@@ -43,6 +43,7 @@ class Planned:
     """What one deployment of `deploy` is going to do. `written` is its strategy in the file, None where it has none."""
 
     strategy: str
+    config: DeploymentConfig
     options: Options
     plan: Plan
     written: Tree | None
@@ -162,7 +163,7 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
             message, _, remedy = message.partition("; ")
         report(place, message, remedy)
         return None
-    return Planned(name, options, plan, written, written.place if written is not None else deploy.place)
+    return Planned(name, config, options, plan, written, written.place if written is not None else deploy.place)
 
 
 def _no_blue_green(facts: Facts, group: Tree | None) -> tuple[str, str] | None:

@@ -76,6 +76,17 @@ class Deploy:
         """How many of the stage's hosts must stay healthy."""
         return self.own_minimum.required(len(self.hosts))
 
+    def unfit(self, config: str) -> str | None:
+        """Why none of the hosts may ever be taken out, in words; None where one may. `config`: whose minimum holds."""
+        hosts, fleet = len(self.hosts), self.fleet
+        if self.required >= fleet:
+            kept = f"{config} keeps {self.required} of {fleet} host{'s' * (fleet != 1)} healthy"
+        elif self.own_required >= hosts:
+            kept = f"{self.name}: the zone's own minimum keeps {self.own_required} of its {hosts} healthy"
+        else:
+            return None
+        return f"{kept}, so none may ever be taken out"
+
     @property
     def at_once(self) -> int:
         """How many hosts may be under deployment at the same time."""

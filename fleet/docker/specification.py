@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
+from fleet.base import WAY_BACK
 from fleet.docker.bundles import Bundle
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.statuses import Creator
@@ -12,8 +13,6 @@ from simulator.rollout.statuses import Creator
 GROUP_IDS: Final = uuid.UUID("5c6a1d0e-4b5e-4f0a-9d43-9a3f0f6f6f01")
 BLUE_GREEN: Final = frozenset({"blue-green", "back-to-blue"})
 """The strategies that are blue/green to an agent: in a rollback of one, other revisions' scripts run."""
-WAY_BACK: Final = "back-to-blue"
-"""The strategy that is a rollback to an agent, whoever asks for it: nothing is downloaded whose scripts could run."""
 
 
 def specification(deployment: Deployment, bundle: Bundle) -> dict[str, Any]:

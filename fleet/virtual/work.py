@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fleet.agent import messages, protocol
-from fleet.base import bundle_location
+from fleet.base import WAY_BACK, bundle_location
 from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
 from fleet.virtual.host import WELL, Outcome, VirtualHost
@@ -18,7 +18,6 @@ from scenarios.model import ScriptExit
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import Diagnostics
-from simulator.rollout.rollback import BACK_TO_BLUE
 from simulator.rollout.statuses import LifecycleErrorCode
 
 _AGENT_MS = (5, 25)
@@ -42,7 +41,7 @@ class Workshop:
         self.serves = deployment.with_balancer
         """Whether users meet what is started: an application behind no balancer is none of theirs."""
         self._behaviour = str(deployment.file_exists_behavior)
-        self._kinds = _KINDS_OF_WAY_BACK if deployment.strategy == BACK_TO_BLUE else _KINDS
+        self._kinds = _KINDS_OF_WAY_BACK if deployment.strategy == WAY_BACK else _KINDS
         self._disks = disks
         self._draws = {
             name: stream(seed, "work", ordinal, name)

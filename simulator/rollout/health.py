@@ -2,7 +2,7 @@
 
 CodeDeploy's algorithm (user guide, "Instance health" and "Minimum number of healthy instances"):
 
-1. The minimum is fixed at the start. If it is no less than the fleet, nothing is deployed at all.
+1. The minimum is fixed at the start. If it is no less than the fleet, nothing is deployed at all (`Deploy.unfit`).
 2. Hosts that are not healthy come first: deploying to them costs no health.
 3. Then healthy ones, as long as taking one more out leaves at least the minimum healthy.
 4. Where healthy hosts wait, none is under way and none may be taken out, the deployment stops.
@@ -113,11 +113,6 @@ class HealthBudget:
     def own_needed(self) -> int:
         """How many hosts of the stage must succeed."""
         return self.hosts if self.every else max(self.own_minimum, 1)
-
-    @property
-    def impossible(self) -> bool:
-        """Whether a minimum cannot be met while even one host is taken out."""
-        return self.minimum >= self.fleet or self.own_minimum >= self.hosts
 
     @property
     def waiting(self) -> int:

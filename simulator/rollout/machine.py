@@ -64,6 +64,7 @@ from simulator.rollout.statuses import (
 from simulator.rollout.story import RolloutError
 from simulator.rollout.walk import HOST_TIMER
 from strategies import STRATEGIES, Member
+from strategies.plan import Deploy
 
 DEPLOYMENT_TIMER = "deployment"
 
@@ -134,7 +135,12 @@ class Rollout(StageWalk):
             event.at_ms + deployment.limits.deployment_ms,
             "a deployment may not last longer",
         )
-        self._begin_stage(event)
+        unfit = (stage.unfit(deployment.config.name) for stage in self.stages if isinstance(stage, Deploy))
+        if (impossible := next(filter(None, unfit), None)) is not None:
+            message = messages.minimum_impossible(impossible)
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, message)
+        else:
+            self._begin_stage(event)
 
     def _event_started(self, event: LifecycleEventStarted) -> None:
         host = self._host(event.host)

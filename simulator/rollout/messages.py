@@ -114,12 +114,9 @@ def _seen(health: HealthCheckReported) -> str:
     return f"GET {health.path}{seen}, wanted {health.wanted}"
 
 
-def minimum_impossible(budget: HealthBudget, config: str) -> str:
+def minimum_impossible(why: str) -> str:
     """The message of HEALTH_CONSTRAINTS_INVALID."""
-    return (
-        f"{config} keeps {of_hosts(budget.minimum, budget.fleet)} healthy, so none may ever be taken out. No host was "
-        "touched. Lower the minimum, or add hosts"
-    )
+    return f"{why}. No host was touched. Lower the minimum, or add hosts"
 
 
 def _are(count: int) -> str:

@@ -103,11 +103,7 @@ class StageWalk(HostWalk):
             forgiving=stage.forgiving,
             others=self._standing(stage, hosts),
         )
-        if self.budget.impossible:
-            message = messages.minimum_impossible(self.budget, self.deployment.config.name)
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, message)
-        else:
-            self._fill(event)
+        self._fill(event)
 
     def _rank(self, target: Target) -> int:
         """CodeDeploy's order: unhealthy hosts, and then of the healthy ones unknown, old, current."""
