@@ -119,12 +119,9 @@ class Approve:
 
     name: str
     waits_ms: int | None
-    then_continue: bool = False
-    """What happens when nobody has answered: go on, or stop."""
 
     def __str__(self) -> str:
-        then = "goes on" if self.then_continue else "stops"
-        limit = "" if self.waits_ms is None else f"; without an answer within {seconds(self.waits_ms)} it {then}"
+        limit = "" if self.waits_ms is None else f"; without an answer within {seconds(self.waits_ms)} it stops"
         return f"wait until somebody says continue{limit}"
 
 

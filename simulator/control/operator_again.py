@@ -55,7 +55,10 @@ def undo(rollouts: Sequence[Rollout], standing: Standing, running: str | None, w
     None that is known to be bad. `standing`: how the group stands; `running`: what it ran before the run. Raises
     ImpossibleError where there is nothing to go back to.
     """
-    last = _idle(rollouts)
+    _idle(rollouts)
+    last = next((each for each in reversed(rollouts) if each.touched), None)
+    if last is None:
+        raise ImpossibleError("no deployment has touched a host: there is nothing to undo")
     group = last.deployment.group
     now = last.deployment.revision if last.status is DeploymentStatus.SUCCEEDED else None
     earlier: dict[str, Success] = {}

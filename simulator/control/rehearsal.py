@@ -250,7 +250,7 @@ class Rehearsal:
             self.done = True
         elif isinstance(event, DisksCompared):
             self.disks.append(event)
-            self.done = self._closing.compared()
+            self.done = self._closing.compared() or self.done  # a replay knows of no comparison that is under way
         return _NOBODY
 
     def _fold_everywhere(

@@ -115,7 +115,7 @@ class Turns:
             return self._full or self._said
         if isinstance(stage, Bake):
             return now_ms - self._since_ms >= stage.lasts_ms
-        return stage.then_continue and stage.waits_ms is not None and now_ms - self._since_ms >= stage.waits_ms
+        return False
 
     def _open(self, now_ms: int) -> None:
         stage, hosts = self._stage, self._rollout.hosts

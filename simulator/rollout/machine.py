@@ -54,10 +54,12 @@ from simulator.rollout.stages import STAGE_TIMER, StageWalk
 from simulator.rollout.state import Phase
 from simulator.rollout.statuses import (
     AlarmState,
+    AnalysisOutcome,
     DeploymentStatus,
     ErrorCode,
     EventStatus,
     LifecycleErrorCode,
+    RollbackEvent,
     TargetStatus,
     Trigger,
 )
@@ -239,14 +241,22 @@ class Rollout(StageWalk):
                     host.revision = None
                 host.command = host.event = ""
                 self._move(host, TargetStatus.FAILED)
-        self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
+        self._too_late(event, message)
 
-    def _stopped(self, event: Event) -> None:
+    def _too_late(self, event: Event, message: str) -> None:
+        """Without an end in time the deployment fails; one that is being stopped is stopped, for the same reason."""
+        if self.phase is Phase.STOPPING:
+            self._stopped(event, f"; {message}")
+        else:
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
+
+    def _stopped(self, event: Event, more: str = "") -> None:
         if self.alarm:
-            self._finish(event, DeploymentStatus.STOPPED, ErrorCode.ALARM_ACTIVE, f"stopped by an alarm: {self.alarm}")
+            why = f"stopped by an alarm: {self.alarm}{more}"
+            self._finish(event, DeploymentStatus.STOPPED, ErrorCode.ALARM_ACTIVE, why)
             return
         assert self.stop is not None, "STOPPING is entered by a StopRequested or by an alarm"
-        self._finish(event, DeploymentStatus.STOPPED, ErrorCode.MANUAL_STOP, f"stopped by {self.stop.by}")
+        self._finish(event, DeploymentStatus.STOPPED, ErrorCode.MANUAL_STOP, f"stopped by {self.stop.by}{more}")
 
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         self._enter(Phase.ENDED)
@@ -261,10 +271,20 @@ class Rollout(StageWalk):
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
-        if rollback.refusal(self.deployment, status, wanted, touched=self.touched, by_alarm=bool(self.alarm)) is None:
+        cause = self._cause(status)
+        if rollback.refusal(self.deployment, status, wanted, touched=self.touched, cause=cause) is None:
             undo = rollback.rollback(self.deployment, self.hosts, self.sick)
             self._notify(Trigger.DEPLOYMENT_ROLLBACK, undo.description)
             self._commands.append(CreateDeployment(self._next_id(), self.deployment_id, undo.description, undo))
+
+    def _cause(self, status: DeploymentStatus) -> RollbackEvent | None:
+        """What a group may roll back on. A stop is on request if somebody asked, or an analysis that found nothing."""
+        if status is DeploymentStatus.FAILED:
+            return RollbackEvent.DEPLOYMENT_FAILURE
+        if self.alarm:
+            return RollbackEvent.DEPLOYMENT_STOP_ON_ALARM
+        judged_nothing = self.judged is not None and self.judged.outcome is AnalysisOutcome.INCONCLUSIVE
+        return RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST if self.stop or judged_nothing else None
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase

@@ -65,8 +65,11 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     )
 
 
-def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
-    """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was."""
+def too_many_failed(budget: HealthBudget, failures: list[Failure], sick: list[HealthCheckReported]) -> str:
+    """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was.
+
+    `sick`: what was last seen of hosts that had succeeded and have turned unhealthy since.
+    """
     named = "; ".join(f"{f.host} at {f.event}: {f.message}" for f in failures)
     failed = budget.fleet_failed
     more = failed - len(failures)
@@ -89,7 +92,13 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
         rule = f"{healthy} healthy {_are(healthy)} left and {budget.minimum} must stay so, so no other may be taken out"
     untouched = hosts - failed - budget.fleet_succeeded
     skipped = f"; {untouched} skipped" if untouched else ""
-    return f"{of_hosts(failed, hosts)} failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
+    what = [f"{of_hosts(failed, hosts)} failed ({named})"] if failures else []
+    if sick:
+        seen = "; ".join(f"{health.host}: {_seen(health)}" for health in sick[:FAILURES_NAMED_MAX])
+        seen += f"; and {len(sick) - FAILURES_NAMED_MAX} more" if len(sick) > FAILURES_NAMED_MAX else ""
+        what.append(f"{of_hosts(len(sick), hosts)} turned unhealthy after succeeding ({seen})")
+    why = " and ".join(what) or f"{of_hosts(failed, hosts)} failed"
+    return f"{why}. {rule[0].upper()}{rule[1:]}{skipped}"
 
 
 def never_came(stage: Stage, hosts: list[str], limits: Limits) -> str:

@@ -29,11 +29,6 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _ATTEMPTED = (TargetStatus.SUCCEEDED, TargetStatus.FAILED, TargetStatus.READY)
 
-_ROLLBACK_EVENT = {
-    DeploymentStatus.FAILED: RollbackEvent.DEPLOYMENT_FAILURE,
-    DeploymentStatus.STOPPED: RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST,
-}
-
 
 def deployment_id(*seed: object) -> str:
     """An id in CodeDeploy's form (`d-` and nine capitals or digits) that is the same for the same seed."""
@@ -95,14 +90,20 @@ def _has_traffic(host: Host, at_first: bool) -> bool:
 
 
 def refusal(
-    deployment: Deployment, status: DeploymentStatus, wanted: bool | None, *, touched: bool, by_alarm: bool = False
+    deployment: Deployment,
+    status: DeploymentStatus,
+    wanted: bool | None,
+    *,
+    touched: bool,
+    cause: RollbackEvent | None,
 ) -> str | None:
     """Why a deployment that ended so is not rolled back; None if it is.
 
     `wanted` overrides the group's own choice. Where no host was `touched` there is nothing to undo (inferred: a
-    rollback under the same configuration would fail as the deployment did).
+    rollback under the same configuration would fail as the deployment did). `cause`: what the group may roll back on;
+    None where it ended for none of these, as a deployment does that nobody continued.
     """
-    if status not in _ROLLBACK_EVENT:
+    if status is DeploymentStatus.SUCCEEDED:
         return "it succeeded"
     if deployment.creator is Creator.ROLLBACK:
         return "it is a rollback, and a rollback is never rolled back"
@@ -110,9 +111,8 @@ def refusal(
         return "no host was touched"
     if wanted is False:
         return "whoever stopped it asked for none"
-    event = RollbackEvent.DEPLOYMENT_STOP_ON_ALARM if by_alarm else _ROLLBACK_EVENT[status]
-    if wanted is None and event not in deployment.auto_rollback:
-        return f"the group does not roll back on {event}"
+    if wanted is None and cause not in deployment.auto_rollback:
+        return f"the group does not roll back on {cause}" if cause else "nobody asked for the stop"
     if deployment.last_success is None:
         return "no earlier deployment of the group has succeeded"
     return None
@@ -179,7 +179,7 @@ def _back(options: Options, hosts: Iterable[Host]) -> Options:
         if host.label is Label.BLUE:
             out = host.name in told.held_out or lifecycle.BLOCK_TRAFFIC in began
             held_out += [host.name] if out and lifecycle.ALLOW_TRAFFIC not in well else []
-        elif not host.gone:
+        elif host.label is Label.GREEN and not host.gone:
             into = host.name in told.let_in or lifecycle.ALLOW_TRAFFIC in began
             let_in += [host.name] if into and lifecycle.BLOCK_TRAFFIC not in well else []
             doomed += [] if told.green else [host.name]

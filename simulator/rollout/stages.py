@@ -48,6 +48,10 @@ class StageWalk(HostWalk):
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         """The deployment has ended."""
 
+    @abstractmethod
+    def _too_late(self, event: Event, message: str) -> None:
+        """Something did not come to its end in time."""
+
     # -- stages -------------------------------------------------------------------------------------------------
 
     def _begin_stage(self, event: Event) -> None:
@@ -145,8 +149,13 @@ class StageWalk(HostWalk):
         if budget.success:
             self._end_stage(event)
         else:
-            message = messages.too_many_failed(budget, self.failures)
+            message = messages.too_many_failed(budget, self.failures, self._sick_among_these())
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
+
+    def _sick_among_these(self) -> list[HealthCheckReported]:
+        """What was last seen of hosts that this stage counts on, and that have turned unhealthy."""
+        stage = self.stages[self.stage]
+        return [seen for name, seen in self.sick.items() if isinstance(stage, Deploy) and name in set(stage.among)]
 
     def _begin_bake(self, stage: Bake, event: Event) -> None:
         self.status = DeploymentStatus.BAKING
@@ -184,6 +193,13 @@ class StageWalk(HostWalk):
         if stage.after_ms and self.promoted is None:
             self.waits_to_terminate = True
             self._start_timer(f"{STAGE_TIMER}{self.stage}", event.at_ms + stage.after_ms, str(stage))
+        else:
+            self._terminate(stage, event)
+
+    def _stop_waiting(self, stage: Terminate, event: Event) -> None:
+        """The termination's wait is over; in a pause nothing is ended before somebody says resume."""
+        if self.paused:
+            self.stage_over = True
         else:
             self._terminate(stage, event)
 
@@ -258,14 +274,13 @@ class StageWalk(HostWalk):
         stage = self.stages[self.stage]
         if event.timer != f"{STAGE_TIMER}{self.stage}" or self.stage_over:
             self.ignored += 1
-        elif isinstance(stage, Approve) and not stage.then_continue:
+        elif isinstance(stage, Approve):
             message = f"nobody said continue: {stage}"
             self._finish(event, DeploymentStatus.STOPPED, ErrorCode.TIMEOUT, message)
         elif self.awaited:
-            message = messages.never_came(stage, list(self.awaited.values()), self.deployment.limits)
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
-        elif isinstance(stage, Terminate) and not self.paused:
-            self._terminate(stage, event)
+            self._too_late(event, messages.never_came(stage, list(self.awaited.values()), self.deployment.limits))
+        elif isinstance(stage, Terminate):
+            self._stop_waiting(stage, event)
         else:
             self._end_stage(event)
 
@@ -291,14 +306,18 @@ class StageWalk(HostWalk):
             return deaf
         stage = self.stages[self.stage] if self.stages else None
         match verb:
+            case OperatorVerb.CONTINUE | OperatorVerb.PROMOTE if self.stage_over:
+                return "the wait is over already, and the deployment is paused: say resume"
             case OperatorVerb.CONTINUE if self.waits_to_terminate:
                 return None
-            case OperatorVerb.CONTINUE if not isinstance(stage, Approve) or self.stage_over:
+            case OperatorVerb.CONTINUE if not isinstance(stage, Approve):
                 return f"the deployment waits for nobody: it is {self.status}"
             case OperatorVerb.PROMOTE if self.waits_to_terminate:
                 return None
-            case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake | Analyse) or self.stage_over:
+            case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake | Analyse):
                 return f"there is no wait to cut short: the deployment is {self.status}"
+            case OperatorVerb.PROMOTE_FULL if self.paused:
+                return "the deployment is paused, and nothing begins until somebody says resume"
             case OperatorVerb.PAUSE if self.paused:
                 return "the deployment is paused already"
             case OperatorVerb.RESUME if not self.paused:
@@ -325,10 +344,10 @@ class StageWalk(HostWalk):
                 self.promoted = self.promoted or event
             stage = self.stages[self.stage]
             if isinstance(stage, Terminate) and self.waits_to_terminate:
-                self._terminate(stage, event)
+                self._stop_waiting(stage, event)
             elif isinstance(stage, Approve | Bake):
                 self._end_stage(event)
-            elif isinstance(stage, Analyse) and not self.stage_over:
+            elif isinstance(stage, Analyse):
                 self._do_without(stage, event, event)
 
     def _resume(self, event: Event) -> None:

@@ -46,7 +46,8 @@ def asked(strategy: str, rolls_back: tuple[str, ...] = (), **parts: Any) -> Scen
         "auto_rollback": list(rolls_back),
     }
     limits = {"start": "5s", "event": "60s"}
-    return scenario(fleet={"hosts": names, "running": "v1"}, balancer=BALANCER, group=group, limits=limits, **parts)
+    told = {"balancer": BALANCER, "group": group, "limits": limits, **parts}
+    return scenario(fleet={"hosts": names, "running": "v1"}, **told)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -174,3 +175,24 @@ def test_after_a_stop_in_the_termination_wait_the_next_new_hosts_replace_those_t
     assert {target.name for target in again.aftermath} == {"h1-g3", "h2-g3", "h3-g3"}
     assert result.traffic is not None
     assert result.traffic.failed == 0
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "blue-green", "discover"])
+def test_what_touched_nobody_is_not_undone(strategy: str) -> None:
+    """An alarm that is active before stops it. What there is to undo is what came before that, if anything did."""
+    alarm = {"when": {"status": "InProgress", "deployment": 2}, "do": {"alarm": {"name": "pager", "state": "ALARM"}}}
+    at_once = {"do": {"alarm": {"name": "pager", "state": "ALARM"}}}
+    group = {"alarms": ["pager"], "strategy": STRATEGIES[strategy], "deployment_config": "AllAtOnce"}
+    parts = {"alarms": {"pager": {"scripted": True}}, "group": group}
+    result, (answer,) = stay(asked(strategy, faults=[at_once], **parts), "undo")
+    assert isinstance(answer, words.Refused)
+    assert answer.why == "no deployment has touched a host: there is nothing to undo"
+    assert len(result.rollouts) == 1
+    deploys = [{"revision": "v2"}, {"revision": "v1", "strategy": "rolling"}, {"revision": "v2", "strategy": "rolling"}]
+    result, (answer,) = stay(asked(strategy, faults=[alarm], deploy=deploys, **parts), "undo")
+    assert isinstance(answer, words.Done), answer
+    first, stopped, untouched, back = result.rollouts
+    assert (stopped.status, untouched.touched) == (DeploymentStatus.STOPPED, False)
+    assert (back.deployment.rollback_of, back.deployment.revision) == (stopped.deployment_id, "v2")
+    assert (back.status, broken(result)) == (DeploymentStatus.SUCCEEDED, [])
+    assert set(back.hosts) == {target.name for target in first.aftermath}

@@ -37,22 +37,32 @@ def test_ids_look_like_codedeploys_and_depend_on_their_seed_alone() -> None:
     ],
 )
 def test_refusal(status: DeploymentStatus, configured: list[RollbackEvent], wanted: bool | None, reason: str) -> None:
-    assert refusal(deployment(rolls_back=configured), status, wanted, touched=True) == reason
+    cause = {FAILED: ON_FAILURE, STOPPED: ON_STOP}.get(status)
+    assert refusal(deployment(rolls_back=configured), status, wanted, touched=True, cause=cause) == reason
+
+
+def test_a_stop_for_which_nobody_asked_is_none_on_request() -> None:
+    asked = deployment(rolls_back=[ON_FAILURE, ON_STOP])
+    assert refusal(asked, STOPPED, None, touched=True, cause=None) == "nobody asked for the stop"
 
 
 def test_a_rollback_is_never_rolled_back() -> None:
     again = deployment(rolls_back=[ON_FAILURE, ON_STOP], creator=Creator.ROLLBACK)
     for status in (FAILED, STOPPED):
-        assert refusal(again, status, True, touched=True) == "it is a rollback, and a rollback is never rolled back"
+        assert (
+            refusal(again, status, True, touched=True, cause=ON_STOP)
+            == "it is a rollback, and a rollback is never rolled back"
+        )
 
 
 def test_where_no_host_was_touched_there_is_nothing_to_undo() -> None:
-    assert refusal(deployment(rolls_back=[ON_FAILURE]), FAILED, True, touched=False) == "no host was touched"
+    asked = deployment(rolls_back=[ON_FAILURE])
+    assert refusal(asked, FAILED, True, touched=False, cause=ON_FAILURE) == "no host was touched"
 
 
 def test_without_a_success_there_is_nothing_to_go_back_to() -> None:
     assert (
-        refusal(deployment(last_success=None), FAILED, True, touched=True)
+        refusal(deployment(last_success=None), FAILED, True, touched=True, cause=ON_FAILURE)
         == "no earlier deployment of the group has succeeded"
     )
 
