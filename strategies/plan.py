@@ -49,7 +49,8 @@ class Deploy:
     """Take these hosts through a part of their lifecycle, never with fewer healthy than the minimum.
 
     `among` are the hosts over which the minimum is counted. `own_minimum` holds among the stage's hosts alone, as a
-    zone has one; without it one of them must succeed, with `every` all of them, and with `forgiving` none.
+    zone has one. `must_succeed` is how many of them have to; None: as many as `own_minimum`, and one at least. Where
+    nobody has to (0), a failure fails nothing.
     """
 
     name: str
@@ -58,8 +59,7 @@ class Deploy:
     among: tuple[str, ...]
     own_minimum: MinimumHealthyHosts = NO_MINIMUM
     part: Part = Part.WHOLE
-    every: bool = False
-    forgiving: bool = False
+    must_succeed: int | None = None
 
     @property
     def fleet(self) -> int:

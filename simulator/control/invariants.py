@@ -5,12 +5,22 @@ Nothing here asks the core's health budget: the checks watch the events that go 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from simulator.control.result import Finding
 from simulator.control.sides import Sides, adds_up, fleet_of
 from simulator.control.turns import Turns
-from simulator.rollout.commands import Command, Finish, HostCommand, ProvisionHost, ShiftTraffic, TerminateHost
+from simulator.rollout.commands import (
+    Command,
+    CreateDeployment,
+    Finish,
+    HostCommand,
+    Notify,
+    ProvisionHost,
+    ShiftTraffic,
+    TerminateHost,
+)
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     DeploymentCreated,
@@ -65,10 +75,22 @@ class _Book:
         self.busy: dict[str, str] = {}
         """Hosts that are at a command, and its id."""
         self.minimum = deployment.config.minimum_healthy_hosts.required(fleet_of(deployment))
+        self.zones: dict[str, str] = {}
+        """The zone of each host, where zones have a minimum of their own: `minima`, in hosts."""
+        self.minima: dict[str, int] = {}
+        if (per_zone := deployment.options.minimum_per_zone) is not None:
+            self.zones = {target.name: target.zone for target in deployment.targets}
+            self.minima = {zone: per_zone.required(n) for zone, n in Counter(self.zones.values()).items()}
         self.turns: Turns | None = None
         self.sides = Sides(deployment)
         self.one_sided = not self.sides.two
         self.leaves = _LEAVES.get(deployment.strategy)
+
+    def below_in_zone(self, host: str) -> str | None:
+        """Why a host that has just been taken out had to stay for its zone's sake; None where it had not. O(hosts)."""
+        zone = self.zones[host]
+        left, wanted = sum(self.zones[name] == zone for name in self.healthy), self.minima[zone]
+        return f"{left} healthy left in {zone}, {wanted} wanted there" if left < wanted else None
 
 
 class Invariants:
@@ -121,10 +143,13 @@ class Invariants:
         for command in commands:
             if isinstance(command, HostCommand):
                 self._commanded(command, event, book)
-                if book is not None and book.one_sided and book.turns is not None and command.host in book.turns.hosts:
+                turns = book.turns if book is not None and book.one_sided else None
+                if turns is not None and command.host in turns.hosts and not turns.paused:
                     continue  # as nearly always: in turn, and no side to stand
             elif isinstance(command, Finish):
                 self._finished(command, rollout)
+            elif rollout.deployment_id in self._over and not isinstance(command, Notify | CreateDeployment):
+                self._violate(TERMINAL, f"command {command.id} came after the end of {rollout.deployment_id}")
             if book is not None:
                 self._in_turn(command, event, rollout, book)
 
@@ -193,6 +218,8 @@ class Invariants:
                         MINIMUM,
                         f"{host} was taken out at {event.at_ms} ms: {left} healthy left, {book.minimum} wanted",
                     )
+                if book.zones and (why := book.below_in_zone(host)) is not None:
+                    self._violate(MINIMUM, f"{host} was taken out at {event.at_ms} ms: {why}")
 
     def _finished(self, command: Finish, rollout: Rollout) -> None:
         if command.deployment_id in self._over:

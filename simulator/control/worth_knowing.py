@@ -18,7 +18,8 @@ def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
     """A sentence for each thing that is worth knowing of a run's deployments, in their order."""
     succeeded = [rollout for rollout in rollouts if rollout.status is DeploymentStatus.SUCCEEDED]
     of_successes = (flag for rollout in succeeded for tell in _OF_A_SUCCESS for flag in tell(rollout))
-    return (*of_successes, *_back_onto_bad(rollouts), *_left_standing(rollouts))
+    forsaken = (flag for rollout in rollouts for flag in _forsaken(rollout))
+    return (*of_successes, *forsaken, *_back_onto_bad(rollouts), *_left_standing(rollouts))
 
 
 def _turned_sick(rollout: Rollout) -> Iterator[str]:
@@ -44,6 +45,15 @@ def _failed(rollout: Rollout) -> Iterator[str]:
         yield (
             f"{rollout.deployment_id} Succeeded although {of_hosts(failed, len(rollout.hosts))} failed: CodeDeploy "
             f"asks for {needed} that succeed ({config}); --strict asks for all of them"
+        )
+
+
+def _forsaken(rollout: Rollout) -> Iterator[str]:
+    if rollout.forsaken:
+        stages = " and ".join(f"“{stage}”" for stage in rollout.forsaken)
+        yield (
+            f"{rollout.deployment_id}: none of the new hosts was healthy when {stages} began, and the old ones left "
+            "all the same. CodeDeploy does not look at that: an alarm on healthy_hosts would have stopped it"
         )
 
 

@@ -8,11 +8,10 @@ and between stages, cut a wait short, and do without an analysis.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from simulator.rollout import lifecycle, messages
 from simulator.rollout.commands import Command, ProvisionHost, ShiftTraffic, StartAnalysis, TerminateHost
-from simulator.rollout.deployment import Target
 from simulator.rollout.events import (
     AnalysisEnded,
     Event,
@@ -23,25 +22,23 @@ from simulator.rollout.events import (
     TimerFired,
     TrafficShifted,
 )
-from simulator.rollout.health import HealthBudget, Standing
-from simulator.rollout.host import Host
+from simulator.rollout.fleet_walk import FleetWalk
+from simulator.rollout.health import HealthBudget
 from simulator.rollout.state import Phase
 from simulator.rollout.statuses import (
     AnalysisOutcome,
     DeploymentStatus,
     ErrorCode,
-    Label,
     OperatorVerb,
     TargetStatus,
     Trigger,
 )
-from simulator.rollout.walk import HostWalk
 from strategies.plan import Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
 
 STAGE_TIMER = "stage:"
 
 
-class StageWalk(HostWalk):
+class StageWalk(FleetWalk):
     """The part of the machine that walks the plan."""
 
     @abstractmethod
@@ -70,30 +67,12 @@ class StageWalk(HostWalk):
         else:
             self._finish(event, DeploymentStatus.SUCCEEDED)
 
-    def _label_hosts(self) -> None:
-        """Add the hosts that the plan provisions, and tell the old ones from the new."""
-        for stage in self.stages:
-            if isinstance(stage, Provision):
-                for member in stage.hosts:
-                    self.hosts[member.name] = host = Host(Target(member.name, member.zone))
-                    host.unborn = True
-                self.counts[TargetStatus.PENDING] += len(stage.hosts)
-        green = {
-            name
-            for stage in self.stages
-            if isinstance(stage, Deploy) and stage.part is Part.INSTALL
-            for name in stage.hosts
-        }
-        told = self.deployment.options.blue_green
-        green.update((*told.green, *told.let_in, *told.doomed) if told else ())
-        if green:
-            for host in self.hosts.values():
-                host.label = Label.GREEN if host.name in green else Label.BLUE
-
     def _begin_deploy(self, stage: Deploy, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
         self.sequence = lifecycle.sequence(with_balancer=self.deployment.with_balancer, part=stage.part)
         self.ready_is_enough = stage.part is Part.INSTALL
+        if stage.part is Part.BLOCK:
+            self._look_at_the_new(stage)
         self.failures = [failure for failure in self.failures if failure.host in stage.among]
         hosts = [host for name in stage.hosts if (host := self.hosts[name]).status in _TO_COME]
         unhealthy = [host.name for host in hosts if not self._in_health(host)]
@@ -103,34 +82,10 @@ class StageWalk(HostWalk):
             [host.name for host in healthy],
             stage.required,
             own_minimum=stage.own_required,
-            every=stage.every,
-            forgiving=stage.forgiving,
+            must_succeed=stage.must_succeed,
             others=self._standing(stage, hosts),
         )
         self._fill(event)
-
-    def _rank(self, target: Target) -> int:
-        """CodeDeploy's order: unhealthy hosts, and then of the healthy ones unknown, old, current."""
-        if not target.healthy or target.revision is None:
-            return int(target.healthy)
-        return 3 if target.revision == self.deployment.revision else 2
-
-    def _in_health(self, host: Host) -> bool:
-        """Whether a host that nobody is at counts as healthy: a Ready one is not in service yet."""
-        if host.status is TargetStatus.PENDING:
-            return host.target.healthy
-        return host.status is TargetStatus.SUCCEEDED and host.name not in self.sick
-
-    def _standing(self, stage: Deploy, own: Sequence[Host]) -> Standing:
-        """How the hosts beside the stage's own stand, of those over which its minimum is counted."""
-        mine = {host.name for host in own}
-        others = [self.hosts[name] for name in stage.among if name not in mine]
-        return Standing(
-            len(others),
-            sum(self._in_health(host) for host in others),
-            sum(host.status is TargetStatus.SUCCEEDED for host in others),
-            sum(host.status is TargetStatus.FAILED for host in others),
-        )
 
     def _fill(self, event: Event) -> None:
         """Take as many hosts as the budget gives; where it gives none and none is under way, the stage has ended."""
@@ -151,11 +106,6 @@ class StageWalk(HostWalk):
         else:
             message = messages.too_many_failed(budget, self.failures, self._sick_among_these())
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
-
-    def _sick_among_these(self) -> list[HealthCheckReported]:
-        """What was last seen of hosts that this stage counts on, and that have turned unhealthy."""
-        stage = self.stages[self.stage]
-        return [seen for name, seen in self.sick.items() if isinstance(stage, Deploy) and name in set(stage.among)]
 
     def _begin_bake(self, stage: Bake, event: Event) -> None:
         self.status = DeploymentStatus.BAKING
@@ -205,6 +155,7 @@ class StageWalk(HostWalk):
 
     def _terminate(self, stage: Terminate, event: Event) -> None:
         self.waits_to_terminate = self.stage_over = False
+        self._look_at_the_new(stage)
         for name in stage.hosts:
             self._await(TerminateHost(self._next_id(), self.deployment_id, str(stage), name, stage.keep), name)
         self._await_until(event, str(stage))

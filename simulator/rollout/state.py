@@ -72,6 +72,8 @@ class RolloutState:
         """Commands of the stage that are under way and concern no lifecycle event: id, and host."""
         self.share: int | None = None
         """The percentage of the traffic that was shifted to the new hosts; None where none was."""
+        self.forsaken: list[str] = []
+        """The stages in which the old hosts began to leave while none of the new ones was healthy."""
         self.sick: dict[str, HealthCheckReported] = {}
         """Hosts that succeeded, and that the balancer has found unhealthy since; with its last word."""
         self.failures: list[messages.Failure] = []
@@ -122,6 +124,7 @@ class RolloutState:
         twin.spoken = self.spoken.copy()
         twin.unjudged = self.unjudged.copy()
         twin.sick = self.sick.copy()
+        twin.forsaken = self.forsaken.copy()
         twin.failures = self.failures.copy()
         twin._recent = self._recent.copy()
         twin._commands = []

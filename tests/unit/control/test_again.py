@@ -196,3 +196,18 @@ def test_what_touched_nobody_is_not_undone(strategy: str) -> None:
     assert (back.deployment.rollback_of, back.deployment.revision) == (stopped.deployment_id, "v2")
     assert (back.status, broken(result)) == (DeploymentStatus.SUCCEEDED, [])
     assert set(back.hosts) == {target.name for target in first.aftermath}
+
+
+def test_old_hosts_that_leave_while_no_new_one_is_well_are_flagged() -> None:
+    """All new hosts turn bad in the termination wait. CodeDeploy does not look, so the old ones are ended."""
+    strategy = {"blue-green": {"terminate_blue": {"wait_time": "2m"}}}
+    bad = {"when": {"at": "60s"}, "where": {"revision": "v2"}, "do": {"health": {"status": 500}}}
+    result = run(asked("blue-green", group={"strategy": strategy, "deployment_config": "AllAtOnce"}, faults=[bad]))
+    (rollout,) = result.rollouts
+    assert rollout.status is DeploymentStatus.SUCCEEDED
+    assert broken(result) == []
+    flag = (
+        f"{rollout.deployment_id}: none of the new hosts was healthy when “terminate” began, and the old ones left all"
+    )
+    assert [told for told in result.flags if told.startswith(flag)]
+    assert not [told for told in run(asked("blue-green")).flags if "none of the new hosts" in told]
