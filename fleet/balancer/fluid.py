@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from fractions import Fraction
+from math import ceil
 from typing import NamedTuple
 
 _WHOLE = 100
@@ -18,13 +19,15 @@ _WHOLE = 100
 class Kind(NamedTuple):
     """What makes hosts alike to the traffic: whether it is shifted to them, what they serve, how well and how fast.
 
-    `answers_ms`: about how long an answer takes, in milliseconds.
+    `answers_ms`: about how long an answer takes, in milliseconds. `held`: whether it is to get no requests, as far as
+    the balancer was told.
     """
 
     shifted: bool
     serves: str | None
     well: bool
     answers_ms: int = 0
+    held: bool = False
 
 
 class Share(NamedTuple):
@@ -45,6 +48,11 @@ class Fluid:
         self.percent: int | None = None
         """The share of the shifted side; None while nothing is shifted, and there is one side."""
         self._answered: dict[tuple[int, Share], int] = defaultdict(int)
+        """Of what is not settled yet: by how many shared a side, and the fate, the hosts' percent and milliseconds."""
+        self._settled: dict[Share, Fraction] = defaultdict(Fraction)
+        """Requests by their fate, up to when somebody last asked."""
+        self._stray: dict[int, int] = defaultdict(int)
+        """As `_answered`, without the fates: what held hosts were sent, or a side without a share."""
         self._unanswered: dict[int, int] = defaultdict(int)
         self._since_ms = 0
 
@@ -72,7 +80,9 @@ class Fluid:
         for kind, hosts in self._hosts.items():
             share = shares[kind.shifted]
             if hosts and share:
-                self._answered[self._side[kind.shifted], Share(*kind[1:])] += passed_ms * hosts * share
+                self._answered[self._side[kind.shifted], Share(*kind[1:4])] += passed_ms * hosts * share
+                if kind.held or self.percent == (0 if kind.shifted else _WHOLE):
+                    self._stray[self._side[kind.shifted]] += passed_ms * hosts * share
         answered = sum(share for side, share in shares.items() if self._side[side])
         if answered < _WHOLE:
             self._unanswered[_WHOLE - answered] += passed_ms
@@ -90,25 +100,35 @@ class Fluid:
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
         """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
         self.settle(now_ms)
-        failed = self._unanswered_ms()
+        failed = self._unanswered_ms() * self._rate / 1000
         by_revision: dict[str, Fraction] = defaultdict(Fraction)
-        for (hosts, fate), host_ms in self._answered.items():
-            share = Fraction(host_ms, hosts * _WHOLE)
+        for fate, share in self._fates().items():
             if fate.serves is not None:
                 by_revision[fate.serves] += share
             if not fate.well:
                 failed += share
         total = round(Fraction(now_ms * self._rate, 1000))
-        shares = {name: by_revision[name] * self._rate / 1000 for name in sorted(by_revision)}
-        return total, round(failed * self._rate / 1000), tuple(whole(shares).items())
+        shares = {name: by_revision[name] for name in sorted(by_revision)}
+        return total, round(failed), tuple(whole(shares).items())
+
+    @property
+    def strays(self) -> int:
+        """Requests that reached a host which was to get none, up to the last change: any part of one counts."""
+        host_ms = sum((Fraction(ms, hosts * _WHOLE) for hosts, ms in self._stray.items()), Fraction())
+        return ceil(host_ms * self._rate / 1000)
 
     def shares(self, now_ms: int) -> tuple[dict[Share, int], int]:
         """Requests since the run began by their fate, and those that nobody was there to answer: whole ones only."""
         self.settle(now_ms)
-        found: dict[Share, Fraction] = defaultdict(Fraction)
+        fates = {fate: int(share) for fate, share in self._fates().items()}
+        return fates, int(self._unanswered_ms() * self._rate / 1000)
+
+    def _fates(self) -> dict[Share, Fraction]:
+        """Requests by their fate. What was added up once is not added up again: an alarm asks every period."""
         for (hosts, fate), host_ms in self._answered.items():
-            found[fate] += Fraction(host_ms * self._rate, hosts * _WHOLE * 1000)
-        return {fate: int(share) for fate, share in found.items()}, int(self._unanswered_ms() * self._rate / 1000)
+            self._settled[fate] += Fraction(host_ms * self._rate, hosts * _WHOLE * 1000)
+        self._answered.clear()
+        return self._settled
 
     def _unanswered_ms(self) -> Fraction:
         return Fraction(sum(share * ms for share, ms in self._unanswered.items()), _WHOLE)

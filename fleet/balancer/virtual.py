@@ -39,13 +39,26 @@ SILENT = Answer("connection refused", False, None, False)
 class _Server:
     """One host as the balancer knows it."""
 
-    __slots__ = ("answer", "cause", "generation", "healthy", "name", "origin_ms", "registered", "streak_ms", "told")
+    __slots__ = (
+        "answer",
+        "cause",
+        "generation",
+        "healthy",
+        "held",
+        "name",
+        "origin_ms",
+        "registered",
+        "streak_ms",
+        "told",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.answer = SILENT
         self.registered = False
         self.healthy = False
+        self.held = False
+        """Whether whoever speaks to the balancer wants the host out of traffic."""
         self.origin_ms = 0
         self.streak_ms = 0
         """Since when every check has passed, or every check has failed."""
@@ -71,7 +84,7 @@ class VirtualBalancer:
         """A host that the balancer may be asked about. One that is not `in_group` stands by, or replaces another."""
         self._group += in_group
         server = self._servers[name] = _Server(name)
-        server.answer = answer
+        server.answer, server.held = answer, not in_group
         if in_service:
             server.registered = server.healthy = True
             server.told = (True, answer.seen)
@@ -111,8 +124,20 @@ class VirtualBalancer:
         server = self._servers[name]
         self._leave(server, now_ms)
         server.registered, server.healthy, server.origin_ms, server.streak_ms = True, False, now_ms, now_ms
+        server.held = False
         server.cause, server.told = cause, None
         self._reconsider(server, now_ms)
+
+    def hold(self, name: str, now_ms: int) -> None:
+        """From now on a host is to get no request: one that reaches it all the same is a stray."""
+        server = self._servers[name]
+        in_service = server.registered and server.healthy
+        if in_service:
+            self._fluid.settle(now_ms)
+            self._count(server, -1)
+        server.held = True
+        if in_service:
+            self._count(server, +1)
 
     def deregister(self, name: str, now_ms: int) -> None:
         """Take a host out: from now on it gets no new request."""
@@ -198,7 +223,7 @@ class VirtualBalancer:
 
     def _count(self, server: _Server, change: int) -> None:
         answer = server.answer
-        self._fluid.count(Kind(server.name in self._shifted, *answer[2:]), change)
+        self._fluid.count(Kind(server.name in self._shifted, *answer[2:], server.held), change)
 
     def _note_minimum(self) -> None:
         if self.in_service_min is not None:
@@ -209,6 +234,11 @@ class VirtualBalancer:
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
         """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
         return self._fluid.measure(now_ms)
+
+    @property
+    def strays(self) -> int:
+        """Requests that reached a host which was to get none."""
+        return self._fluid.strays
 
     def shares(self, now_ms: int) -> tuple[dict[Share, int], int]:
         """Requests since the run began by their fate, and those that nobody was there to answer."""

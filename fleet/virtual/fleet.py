@@ -166,6 +166,7 @@ class VirtualFleet(Fleet):
 
     def _block(self, command: BlockTraffic) -> None:
         began_ms = self._now_ms
+        self._the_balancer().hold(command.host, began_ms)
         self._the_balancer().deregister(command.host, began_ms)
         low, high = _DRAINING_MS
         draw = mix(self.hosts[command.host].draws, stream(self._seed, command.id))
@@ -207,16 +208,18 @@ class VirtualFleet(Fleet):
         if host.generation != generation:
             return None
         if host.paused:
-            host.frozen = (began_ms, now_ms - host.paused_ms, outcome)
+            host.frozen.append((command, began_ms, now_ms - host.paused_ms, outcome))
             return None
         if host.command is command:
             host.command = None
-        name, (diagnostics, disk) = command.name, outcome
+        name, (diagnostics, disk, leaves) = command.name, outcome
         status = _SUCCEEDED if diagnostics is None else EventStatus.FAILED
         if diagnostics is None and name in _CHANGES_A_HOST:
             self._succeeded(host, command)
         if disk is not None:
             host.disk = disk
+        if leaves:
+            host.disk = self._disks.leave(host.disk, leaves)
         return _lifecycle_event_completed(
             event_id, now_ms, command.id, command.deployment_id, host.name, name, status, began_ms, diagnostics
         )
@@ -344,10 +347,10 @@ class VirtualFleet(Fleet):
     def _resume(self, host: VirtualHost) -> None:
         host.paused = False
         self._answers_changed(host)
-        if host.frozen is not None:
-            (began_ms, left_ms, outcome), host.frozen = host.frozen, None
-            self._complete_at(self._now_ms + left_ms, host, cast(RunLifecycleEvent, host.command), outcome, began_ms)
-        elif host.command is not None and not host.taken_up and host.works:
+        frozen, host.frozen = host.frozen, []
+        for command, began_ms, left_ms, outcome in frozen:
+            self._complete_at(self._now_ms + left_ms, host, command, outcome, began_ms)
+        if host.command is not None and not host.taken_up and host.works:
             self._take_up(host, host.command)
 
     def _report(self, host: VirtualHost, diagnostics: Diagnostics) -> None:
@@ -366,10 +369,8 @@ class VirtualFleet(Fleet):
         if self._balancer is None:
             return None
         total, failed, by_revision = self._balancer.measure(self._now_ms)
-        in_service_min = self._balancer.in_service_min
-        return lambda event_id, at_ms: TrafficMeasured(
-            event_id, at_ms, "", total, failed, by_revision, in_service_min, 0
-        )
+        seen = (total, failed, by_revision, self._balancer.in_service_min, self._balancer.strays)
+        return lambda event_id, at_ms: TrafficMeasured(event_id, at_ms, "", *seen)
 
     @override
     def figures(self) -> Figures | None:

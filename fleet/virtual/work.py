@@ -53,19 +53,20 @@ class Workshop:
         return self._kinds[name](self, host, name, mix(host.draws, self._draws[name]))
 
     def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
-        return self._leaving(host, name, self.revision, _run(host, name, self.revision, draw))
+        return self._leaving(name, self.revision, _run(host, name, self.revision, draw))
 
     def _scripts_of_previous(self, host: VirtualHost, name: str, draw: int) -> Work:
         previous = host.installed.get(self.group)
-        return self._leaving(host, name, previous, _run(host, name, previous, draw))
+        return self._leaving(name, previous, _run(host, name, previous, draw))
 
-    def _leaving(self, host: VirtualHost, name: str, revision: VirtualRevision | None, work: Work) -> Work:
+    @staticmethod
+    def _leaving(name: str, revision: VirtualRevision | None, work: Work) -> Work:
         """The same work, and the files that the scripts leave on the disk."""
         leaves = revision.leaves.get(name) if revision else None
         if not leaves:
             return work
         lasts_ms, outcome = work
-        return lasts_ms, outcome._replace(disk=self._disks.leave(host.disk, leaves))
+        return lasts_ms, outcome._replace(leaves=leaves)
 
     def _download(self, host: VirtualHost, name: str, draw: int) -> Work:
         lasts_ms = _between(_AGENT_MS, draw) + _between(_LASTS_MS[name], draw >> 16)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from simulator.control.late import LateEnds
 from simulator.control.result import Finding
 from simulator.control.sides import Sides, adds_up, fleet_of
 from simulator.control.turns import Turns
@@ -102,6 +103,7 @@ class Invariants:
         """Of the deployments that are under way, and of those that have ended since the last one began."""
         self._over: set[str] = set()
         self._rollbacks: set[str] = set()
+        self.late = LateEnds()
         self._names: set[str] = set()
         """Every host that the run's deployments have had."""
 
@@ -134,6 +136,7 @@ class Invariants:
             if book is not None and book.busy.get(event.host) == event.cause:
                 del book.busy[event.host]
             self._heard_of(event.host, event, rollout, book)
+            self.late.hear(event, rollout)
         elif type(event) is HealthCheckReported:
             if book is not None:
                 book.sides.hear(event)

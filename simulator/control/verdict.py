@@ -113,6 +113,7 @@ def result(
         expectations += tuple(residue.judge(scenario.expect.residue, rehearsal.disks))
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
+    late = tuple(rehearsal.invariants.late.told(rollouts))
     missed = (*rehearsal.happened.missed(), *rehearsal.never_asked()) if status is RunStatus.COMPLETED else ()
     return RunResult(
         scenario=scenario,
@@ -130,7 +131,7 @@ def result(
         duration_ms=ended_ms,
         expectations=expectations,
         invariants=rehearsal.invariants.findings(),
-        flags=(*flags(rollouts), *residue.told(rehearsal.disks, rollouts), *missed),
+        flags=(*flags(rollouts), *late, *residue.told(rehearsal.disks, rollouts), *missed),
         events=events,
         journal_sha256=sha256,
         replay=header.replay,

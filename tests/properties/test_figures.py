@@ -85,7 +85,7 @@ def test_requests_are_counted_by_their_fate(moves: list[tuple[int, int, int]]) -
         serving = sum(hosts.values())
         for kind, count in hosts.items():
             if count:
-                fate = Share(*kind[1:])
+                fate = Share(*kind[1:4])
                 exact[fate] = exact.get(fate, Fraction(0)) + Fraction(passed_ms * 20 * count, 1000 * serving)
         unanswered += 0 if serving else Fraction(passed_ms * 20, 1000)
         now_ms += passed_ms
