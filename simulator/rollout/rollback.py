@@ -79,8 +79,6 @@ def side_that_stays(deployment: Deployment, hosts: Iterable[Host], share: int | 
 
 def _has_traffic(host: Host, at_first: bool) -> bool:
     """Whether the balancer sends a host requests, as far as what it was told goes."""
-    if host.event == lifecycle.BLOCK_TRAFFIC:
-        return False
     for record in reversed(host.records):
         if record.name == lifecycle.ALLOW_TRAFFIC and record.status is EventStatus.SUCCEEDED:
             return True

@@ -213,7 +213,9 @@ class StageWalk(FleetWalk):
             self.hosts[host].gone = True
         elif isinstance(event, HostProvisioned):
             self.hosts[host].unborn = False
-        elif isinstance(stage := self.stages[self.stage], Shift):
+        else:
+            stage = self.stages[self.stage]
+            assert isinstance(stage, Shift), "nothing else shifts traffic"
             self.share = stage.percent
         if not self.awaited:
             if self.phase is Phase.STOPPING:

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.rollout.deployment import Success
+from simulator.rollout.deployment import Success, Target
 from simulator.rollout.rollback import deployment_id, refusal, rollback
 from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, RollbackEvent
-from tests.support.rollouts import LAST_SUCCESS, Hand, deployment
+from strategies.options import BlueGreen, Options
+from tests.support.rollouts import LAST_SUCCESS, Hand, deployment, targets
 
 FAILED, STOPPED, SUCCEEDED = DeploymentStatus.FAILED, DeploymentStatus.STOPPED, DeploymentStatus.SUCCEEDED
 ON_FAILURE, ON_STOP = RollbackEvent.DEPLOYMENT_FAILURE, RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST
@@ -85,3 +86,21 @@ def test_the_rollback_is_the_last_success_again_on_the_hosts_as_they_are_now() -
         ("h3", True, "v1"),
     ]
     assert undo.deployment_id not in (before.deployment_id, LAST_SUCCESS.deployment_id)
+
+
+def test_a_way_back_that_broke_off_is_undone_by_the_rest_of_it() -> None:
+    told = Options(blue_green=BlueGreen(held_out=("h1",), let_in=("g1", "g2"), doomed=("g1", "g2")))
+    hosts = [*targets(1), Target("g1"), Target("g2")]
+    hand = Hand(deployment(hosts, "AllAtOnce", strategy="back-to-blue", options=told, balancer=True))
+    hand.create()
+    while hand.busy:
+        hand.walk(hand.busy[0])
+    hand.answer("g1")
+    hand.stop()
+    hand.fire("stage")
+    assert hand.rollout.status is STOPPED
+    rest = rollback(hand.rollout.deployment, hand.rollout.hosts, ())
+    assert [target.name for target in rest.targets] == ["h1", "g2"]
+    left = rest.options.blue_green
+    assert left is not None
+    assert (left.held_out, left.let_in, left.doomed) == ((), (), ("g2",))
