@@ -127,7 +127,11 @@ class Rollout(StageWalk):
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
         members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
-        self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
+        impossible: str | None = None
+        try:
+            self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
+        except ValueError as error:  # the group is not the one any more for which the scenario was checked
+            impossible = f"{deployment.strategy} cannot be carried out on these hosts: {error}"
         self._label_hosts()
         hosts = f"{len(deployment.targets)} host{'s' * (len(deployment.targets) != 1)}"
         why = f"deploy {deployment.revision} to {hosts}, {deployment.strategy}, {deployment.config.name}"
@@ -138,11 +142,13 @@ class Rollout(StageWalk):
             "a deployment may not last longer",
         )
         unfit = (stage.unfit(deployment.config.name) for stage in self.stages if isinstance(stage, Deploy))
-        if (impossible := next(filter(None, unfit), None)) is not None:
-            message = messages.minimum_impossible(impossible)
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, message)
-        else:
+        if impossible is None and (no_room := next(filter(None, unfit), None)) is not None:
+            impossible = f"{no_room}. Lower the minimum, or add hosts"
+        if impossible is None:
             self._begin_stage(event)
+        else:
+            message = f"{impossible}. No host was touched"
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, message)
 
     def _event_started(self, event: LifecycleEventStarted) -> None:
         host = self._host(event.host)

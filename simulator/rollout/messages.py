@@ -123,10 +123,5 @@ def _seen(health: HealthCheckReported) -> str:
     return f"GET {health.path}{seen}, wanted {health.wanted}"
 
 
-def minimum_impossible(why: str) -> str:
-    """The message of HEALTH_CONSTRAINTS_INVALID."""
-    return f"{why}. No host was touched. Lower the minimum, or add hosts"
-
-
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
