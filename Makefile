@@ -13,11 +13,12 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("drydeploy needs Python 3.11 or later; found %d.%d. Try: make PYTHON=python3.11" % v[:2])'
 	@echo 'installing, about a minute: a virtual environment, and what pip gets from the package index'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $@
 
 demo: $(STAMP)  ## Install, then rehearse a deployment that meets a 404, on the virtual fleet
 	@$(BIN)/drydeploy run health-check-404 --seed 7
+	@echo && echo 'To run drydeploy yourself: . $(BIN)/activate'
 
 test: $(STAMP)  ## All tests (Docker tests run where an engine answers)
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)

@@ -31,7 +31,7 @@ def _section(name: str, model: dict[str, Any]) -> str:
     required = model.get("required", [])
     lines = [f"## {name}", "", *([about, ""] if about else [])]
     if "oneOf" in model:
-        keys = ", ".join(f"`{entry['required'][0]}`" for entry in model["oneOf"])
+        keys = ", ".join(" with ".join(f"`{key}`" for key in entry["required"]) for entry in model["oneOf"])
         lines += [f"Exactly one of {keys}.", ""]
     lines += ["| Key | Value | Left out | Meaning |", "| --- | --- | --- | --- |"]
     for key, value in model.get("properties", {}).items():

@@ -26,6 +26,10 @@ WAY_BACK = "back-to-blue"
 """The strategy in which nothing is downloaded: to an agent it is a rollback, whoever asks for it."""
 
 
+INVALID_SIGNATURE = "InvalidSignatureException"
+"""What AWS calls a request that was signed wrongly, or by a clock that is wrong."""
+
+
 def bundle_location(revision: str, kind: str) -> str:
     """Where the archive of a revision lies on every host; `kind` is zip, tar or tgz."""
     return f"/opt/drydeploy/revisions/{revision}.{kind}"
@@ -80,11 +84,18 @@ class Fleet(ABC):
 
     @abstractmethod
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
-        """Make a fault real at these hosts. `event` is the lifecycle event whose scripts a script fault strikes."""
+        """Make a fault real at these hosts; at none, where the effect strikes no host in particular.
+
+        `event` is the lifecycle event whose scripts a script fault strikes.
+        """
 
     @abstractmethod
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
         """Undo `inject`: a stopped agent runs again, a crashed host boots, a health check sees the application."""
+
+    def at_request(self, number: int, call: Callable[[], None]) -> None:
+        """Call this once the users have made so many requests since the run began; never where there are no users."""
+        del number, call
 
     @abstractmethod
     def measure(self) -> MakeEvent | None:

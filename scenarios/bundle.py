@@ -18,7 +18,9 @@ APPSPEC_BYTES_MAX = 1 << 20
 
 
 SCENARIO_KEYS = frozenset({"fleet", "deploy", "revisions", "group", "balancer", "faults", "expect", "name"})
-APPSPEC_KEYS = frozenset({"os", "version", "files", "hooks", "permissions", "permission", "file_exists_behavior"})
+APPSPEC_KEYS = frozenset(
+    {"os", "version", "files", "hooks", "permissions", "permission", "file_exists_behavior", "Resources", "Hooks"}
+)
 _TOP_KEY = re.compile(r"""^["']?([A-Za-z_]\w*)["']?\s*:""", re.MULTILINE)
 
 

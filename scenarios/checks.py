@@ -11,11 +11,18 @@ from typing import get_args
 from scenarios.bundle import ARCHIVES, is_bundle, script_events, script_locations
 from scenarios.checks_environments import check_environments
 from scenarios.checks_expect import check_expectations
+from scenarios.checks_faults import check_service_faults
 from scenarios.checks_groups import check_groups
+from scenarios.checks_host_faults import check_host_fault
+from scenarios.checks_notifications import check_notifications
 from scenarios.checks_people import check_people
 from scenarios.checks_plans import check_plans
+from scenarios.checks_platforms import check_platform
+from scenarios.checks_pools import check_pools
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
+from scenarios.checks_waits import check_waits
+from scenarios.commits import FULL_ID, CommitError, archive_of
 from scenarios.facts import (
     ADD_BALANCER,
     Facts,
@@ -27,7 +34,9 @@ from scenarios.facts import (
     traffic_event,
 )
 from scenarios.faults import EFFECTS, HEALTH_EFFECTS, TRIGGERS
+from scenarios.platforms import SERVER
 from scenarios.problems import either, nearest, suggest
+from scenarios.told import ALL_AT_ONCE
 from scenarios.tree import Report, Tree
 from scenarios.words import FLEET_PERCENT_MAX, NO_REVISION, LifecycleEvent
 
@@ -43,10 +52,14 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     checker.revisions()
     checker.deployments()
     checker.faults()
+    check_service_faults(facts, report)
     checker.operator()
     check_groups(facts, report, warn)
     check_environments(facts, report, warn)
+    check_platform(facts, directory, report)
+    check_pools(facts, directory, report, warn)
     check_signals(facts, report, warn)
+    check_notifications(facts, report)
     check_expectations(facts, report)
 
 
@@ -57,6 +70,7 @@ class _Checker:
         self._directory = directory
         self._report = report
         self._warn = warn
+        self._bundles: dict[str, Path | None] = {}
 
     def fleet(self) -> None:
         first: dict[str, int] = {}
@@ -79,14 +93,43 @@ class _Checker:
             if name == NO_REVISION and revisions is not None:
                 message = f"no revision may be called {NO_REVISION}: that word stands for a host without one"
                 self._report(revisions.keys[name], message, "give it another name")
-            bundle = revision if revision.word is not None else revision.get("bundle")
-            if bundle is None or bundle.word is None:
-                continue
-            path = self._directory / bundle.word
-            if not is_bundle(path):
-                self._missing_bundle(bundle, path)
-            elif scripts := revision.get("behaves", "scripts"):
+            self._bundles[name] = path = self._bundle(name, revision)
+            if path is not None and (scripts := revision.get("behaves", "scripts")):
                 self._scripts(name, scripts, path)
+
+    def _bundle(self, name: str, revision: Tree) -> Path | None:
+        """Where a revision's bundle is; None where there is none, which has been told then."""
+        bundle = revision if revision.word is not None else revision.get("bundle")
+        repository, commit = revision.get("repository"), revision.get("commit")
+        if revision.word is None:
+            exactly_one(self._report, revision, ("bundle", "repository"), f"revision {name}")
+            for there, missing, node in (("repository", "commit", commit), ("commit", "repository", repository)):
+                if revision.get(there) is not None and node is None:
+                    message = f"{there} goes with {missing}, which is not written"
+                    self._report(revision.keys[there], message, f"add {missing}: …")
+        if repository is not None and commit is not None and bundle is None:
+            return self._commit(repository, commit)
+        if bundle is None or bundle.word is None:
+            return None
+        path = self._directory / bundle.word
+        if is_bundle(path):
+            return path
+        self._missing_bundle(bundle, path)
+        return None
+
+    def _commit(self, repository: Tree, commit: Tree) -> Path | None:
+        """The archive of a revision that is a commit."""
+        directory = self._directory / repository.text
+        try:
+            path = archive_of(directory, commit.text)
+        except CommitError as error:
+            place = commit.place if (directory / ".").is_dir() else repository.place
+            self._report(place, error.message, error.remedy)
+            return None
+        if not FULL_ID.match(commit.text):
+            message = f"{commit.text} is a name, and may mean another commit tomorrow"
+            self._warn(commit.place, message, f"write {path.name.removesuffix('.tgz')}")
+        return path
 
     def _missing_bundle(self, bundle: Tree, path: Path) -> None:
         if path.is_file():
@@ -120,6 +163,8 @@ class _Checker:
     def _config(self, config: Tree) -> None:
         from strategies.configuration import PREDEFINED, PREDEFINED_ELSEWHERE, PREFIX, elsewhere, named
 
+        if self._facts.platform != SERVER or config.word == ALL_AT_ONCE:
+            return  # scenarios.checks_platforms finds the words for it
         if config.word is not None and (other := elsewhere(config.word)) is not None:
             self._report(config.place, *other.refusal())
         elif config.word is not None and named(config.word) is None:
@@ -141,8 +186,6 @@ class _Checker:
     def faults(self) -> None:
         names: dict[str, int] = {}
         for fault in self._tree.each("faults"):
-            if "lasts" in fault.keys:
-                self._report(fault.keys["lasts"], "unknown key lasts in faults", "did you mean for?")
             if (name := fault.get("name")) is not None and name.text:
                 if name.text in names:
                     message = f"a second fault named {name.text}; the first is at line {names[name.text]}"
@@ -161,7 +204,8 @@ class _Checker:
                 self._when(when)
         planned = check_strategies(self._facts, self._report, self._warn)
         check_plans(self._facts, planned, self._report, self._warn)
-        check_people(self._facts, planned, self._report, self._warn)
+        check_people(self._facts, planned, self._report)
+        check_waits(self._facts, planned, self._report, self._warn)
 
     def _when(self, when: Tree) -> None:
         exactly_one(self._report, when, TRIGGERS, "when")
@@ -170,14 +214,17 @@ class _Checker:
         for key in ("host", "nth"):
             if when.get(key) is not None and event is None:
                 self._report(when.keys[key], f"when.{key} says nothing without event", "add event: …")
-        for key in ("at", "gate"):
+        for key in ("at", "gate", "request"):
             if when.get("deployment") is not None and when.get(key) is not None:
                 message = f"when.deployment does not go with {key}"
                 self._report(when.keys["deployment"], message, "take one of the two away")
+        if when.get("request") is not None and not facts.balancer:
+            self._report(when.keys["request"], "nobody makes requests: there is no balancer", ADD_BALANCER)
         known_host(facts, self._report, when.get("host"))
         deployment_exists(facts, self._report, when.get("deployment"))
         nth = when.get("nth")
-        if nth is not None and nth.number is not None and facts.hosts and nth.number > len(facts.hosts):
+        hosts = len(facts.hosts) if facts.platform == SERVER else 0  # of a service, the n-th is the n-th shift
+        if nth is not None and nth.number is not None and hosts and nth.number > hosts:
             message = f"when.nth: {nth.number} can never be: there are {len(facts.hosts)} hosts"
             self._report(nth.place, message, f"write at most {len(facts.hosts)}")
         traffic_event(facts, self._report, event)
@@ -202,16 +249,17 @@ class _Checker:
         wanted = {host.text for host in where.each("hosts")} if where.get("hosts") is not None else None
         selected = [
             host
-            for host in facts.hosts
+            for host in (*facts.hosts, *facts.new_hosts)
             if (wanted is None or host.name in wanted)
             and (zone is None or host.zone == zone.text)
             and tags.items() <= host.tags.items()
         ]
         random = where.get("random")
+        there = [host for host in selected if host in facts.hosts] or selected
         if not selected:
             self._report(where.place, "where selects no host: no host is all of that", "take a condition away")
-        elif random is not None and random.number is not None and random.number > len(selected):
-            message = f"random: {random.number} is more than the {len(selected)} hosts that it can draw from"
+        elif random is not None and random.number is not None and random.number > len(there):
+            message = f"random: {random.number} is more than the {len(there)} hosts that it can draw from"
             self._report(random.place, message, f"write at most {len(selected)}")
 
     def _tag(self, where: Tree, key: str, value: str) -> bool:
@@ -232,9 +280,7 @@ class _Checker:
         exactly_one(self._report, effect, EFFECTS, "do")
         if (health := effect.get("health")) is not None:
             exactly_one(self._report, health, HEALTH_EFFECTS, "health")
-            if not self._facts.balancer:
-                message = "a health fault strikes the balancer's health check, and there is no balancer"
-                self._report(effect.keys["health"], message, ADD_BALANCER)
+        check_host_fault(self._facts, fault, effect, self._report, self._warn)
         if effect.get("script") is None:
             return
         event = fault.get("when", "event")
@@ -261,13 +307,11 @@ class _Checker:
         only = fault.get("where", "revision")
         revisions = self._tree.get("revisions")
         found: frozenset[str] = frozenset()
-        for name, revision in revisions.entries.items() if revisions is not None else ():
-            bundle = revision if revision.word is not None else revision.get("bundle")
+        for name in revisions.entries if revisions is not None else ():
             if only is not None and only.text != name:
                 continue
-            if bundle is None or bundle.word is None:
-                return None
-            if (events := script_events(self._directory / bundle.word)) is None:
+            path = self._bundles.get(name)
+            if path is None or (events := script_events(path)) is None:
                 return None
             found |= events
         return found if only is None or only.text in self._facts.revisions else None

@@ -11,6 +11,7 @@ from scenarios.facts import (
     known_revision,
     traffic_event,
 )
+from scenarios.platforms import SERVER
 from scenarios.tree import Report, Tree
 
 
@@ -34,9 +35,11 @@ def _service(facts: Facts, report: Report, expect: Tree) -> None:
             message = f"expect.{key} is measured at the balancer, and there is none"
             report(expect.keys[key], message, ADD_BALANCER)
     least = expect.get("in_service_min")
-    if least is not None and least.number is not None and facts.hosts and least.number > len(facts.hosts):
-        message = f"in_service_min: {least.number} is more than the {len(facts.hosts)} hosts"
-        report(least.place, message, f"write at most {len(facts.hosts)}")
+    most = facts.in_service_max
+    if least is not None and least.number is not None and most and least.number > most:
+        what = "hosts" if facts.platform == SERVER else "tasks"
+        message = f"in_service_min: {least.number} is more than the {most} {what}"
+        report(least.place, message, f"write at most {most}")
 
 
 def _revisions(facts: Facts, report: Report, expect: Tree) -> None:
@@ -76,6 +79,6 @@ def _counts(facts: Facts, report: Report, counts: Tree, what: str) -> None:
         (node for node in counts.entries.values() if node.number is not None and node.number < 0), None
     ):
         report(negative.place, f"{what}: expected 0 or more, found {negative.text}", "write 0 or more")
-    elif facts.hosts and sum(numbers) > (most := max(facts.places, len(facts.hosts))):
+    elif facts.hosts and sum(numbers) > (most := max(facts.places, len(facts.hosts)) + facts.launched_max):
         message = f"{what}: these are {sum(numbers)} hosts, and there are {most}"
         report(counts.place, message, f"let them add up to at most {most}")

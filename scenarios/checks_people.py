@@ -1,19 +1,15 @@
-"""Rules of what people do meanwhile: that it can be said at all, and that somebody answers where one is asked."""
+"""Rules of what people do meanwhile: that it can be said at all, and that its moment comes."""
 
 from __future__ import annotations
 
 from scenarios.checks_strategy import Planned
 from scenarios.facts import Facts
-from scenarios.tree import Place, Report, Tree
-from scenarios.words import duration_text
+from scenarios.tree import Report, Tree
 from strategies.plan import Terminate
 
-ANSWERS = frozenset({"continue", "promote", "promote-full", "stop", "abort"})
-"""What ends a wait for a person."""
 
-
-def check_people(facts: Facts, planned: tuple[Planned, ...] | None, report: Report, warn: Report) -> None:
-    """Report words that can never be said and moments that never come; warn of a question that nobody answers.
+def check_people(facts: Facts, planned: tuple[Planned, ...] | None, report: Report) -> None:
+    """Report words that can never be said, and moments that never come.
 
     `planned` None: some deployment's plan is unknown, so only the words themselves are looked at.
     """
@@ -32,8 +28,6 @@ def check_people(facts: Facts, planned: tuple[Planned, ...] | None, report: Repo
         return
     for when in _moments(facts):
         _moment(when, planned, report)
-    if not ANSWERS & set(verbs):
-        _unanswered(facts, planned, warn)
 
 
 def _rollback(action: Tree, verb: Tree, report: Report) -> None:
@@ -74,7 +68,11 @@ def _moments(facts: Facts) -> list[Tree]:
 
 
 def _moment(when: Tree, planned: tuple[Planned, ...], report: Report) -> None:
-    """A status that no deployment reaches."""
+    """A status, or a share of the traffic, that no deployment reaches."""
+    weight = when.get("weight")
+    if weight is not None and weight.number in range(1, 101) and not any(plan.shifts for plan in planned):
+        message = f"the weight {weight.text} never comes: no deployment shifts traffic from hosts to others"
+        report(weight.place, message, "name a status or an event, or deploy blue/green")
     status = when.get("status")
     if status is None:
         return
@@ -84,26 +82,3 @@ def _moment(when: Tree, planned: tuple[Planned, ...], report: Report) -> None:
     elif status.text == "Baking" and not any(plan.bakes or plan.analyses for plan in planned):
         message = "Baking never comes: no deployment has a bake"
         report(status.place, message, "give the strategy a bake, or name another status")
-
-
-def _unanswered(facts: Facts, planned: tuple[Planned, ...], warn: Report) -> None:
-    """A wait for a person without an end of its own, and without anybody to answer."""
-    limits = facts.tree.get("limits", "deployment")
-    limit = limits.text if limits is not None else duration_text(8 * 3_600_000)
-    for plan in planned:
-        if any(approval.waits_ms is None for approval in plan.approvals):
-            message = (
-                "nobody answers: without continue or abort in `operator`, or from a terminal, the deployment waits "
-                f"until its own limit ({limit}) ends it"
-            )
-            warn(_pause_place(plan), message, "add operator: [{when: {status: Ready}, do: continue}]")
-
-
-def _pause_place(plan: Planned) -> Place:
-    written = plan.written
-    pauses = [
-        step.keys["pause"]
-        for step in (written.each("steps") if written is not None else ())
-        if step.get("pause") is not None and step.get("pause", "duration") is None
-    ]
-    return pauses[0] if pauses else plan.place

@@ -22,7 +22,7 @@ def check_plans(facts: Facts, planned: tuple[Planned, ...] | None, report: Repor
     for plan in {id(each): each for each in planned or ()}.values():
         if not expected:
             _without_room(plan, warn)
-        _whole_fleet(facts, plan, warn)
+        _whole_fleet(plan, warn)
 
 
 def _replacements(facts: Facts, report: Report) -> None:
@@ -64,9 +64,9 @@ def _without_room(planned: Planned, warn: Report) -> None:
             return
 
 
-def _whole_fleet(facts: Facts, planned: Planned, warn: Report) -> None:
-    """Steps that mean a part of the fleet, and come to all of it."""
-    hosts = len(facts.hosts)
+def _whole_fleet(planned: Planned, warn: Report) -> None:
+    """Steps that mean a part of the group, and come to all of it."""
+    hosts = len({host for stage in planned.plan if isinstance(stage, Deploy) for host in stage.hosts})
     nodes = list(planned.written.each("steps")) if planned.written is not None else []
     for node, step in zip(nodes, planned.options.steps, strict=False):
         share = step.share

@@ -8,21 +8,27 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import get_args
 
 from pydantic import ValidationError
 
+from scenarios.checks_platforms import sound
+from scenarios.checks_steps import falling
 from scenarios.facts import Facts, exactly_one, known_host
-from scenarios.model import HealthCheck, Limits
+from scenarios.model import Group, HealthCheck
+from scenarios.platforms import SERVER
+from scenarios.platforms import STRATEGIES as PLATFORM_STRATEGIES
 from scenarios.strategies import (
     NEEDS_OPTIONS,
     STRATEGIES_WITH_OPTIONS,
     TRAFFIC,
     MinimumHealthyHosts,
     Step,
+    StrategyName,
     StrategyOptions,
     key_of,
 )
-from scenarios.told import minimum, told
+from scenarios.told import minimum, told, told_of_traffic
 from scenarios.tree import Place, Report, Tree
 from scenarios.words import duration_ms, duration_text
 from strategies import DEFAULT_CONFIGS, STRATEGIES, DeploymentConfig, Member, Options, Plan
@@ -34,6 +40,8 @@ _REMEDIES = {
     "zonal": "give zones under fleet.zones, or a zone to every host",
     "steps": "write a larger share, or take the step away",
 }
+_WRITTEN = frozenset((*get_args(StrategyName), *STRATEGIES_WITH_OPTIONS))
+"""The strategies that a scenario can name; the others come of these, or of a platform."""
 _SHARES = ("hosts", "percent")
 _STEPS = tuple(field.alias or name for name, field in Step.model_fields.items())
 
@@ -58,6 +66,11 @@ class Planned:
     def analyses(self) -> bool:
         """Whether an analysis judges the new version."""
         return any(isinstance(stage, Analyse) for stage in self.plan)
+
+    @property
+    def shifts(self) -> bool:
+        """Whether traffic is shifted from some hosts to others."""
+        return any(isinstance(stage, Shift) for stage in self.plan)
 
     @property
     def judged(self) -> bool:
@@ -135,7 +148,7 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
         message = "target_instances are for hosts that exist already, and here new ones are provisioned"
         report(node.keys["target_instances"], message, "add green_fleet_provisioning: DISCOVER_EXISTING")
     for host in node.each("target_instances"):
-        known_host(facts, report, host)
+        known_host(facts, report, host, new=False)
 
 
 # -- the plan -------------------------------------------------------------------------------------------------------
@@ -143,8 +156,10 @@ def _blue_green(facts: Facts, node: Tree, report: Report) -> None:
 
 def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, report: Report) -> Planned | None:
     """What a deployment is going to do; None where that cannot be said."""
+    if facts.platform != SERVER:
+        return _of_platform(facts, deploy, group)
     name, options = _told(written)
-    if name not in STRATEGIES or options is None or not facts.hosts:
+    if name not in _WRITTEN or options is None or not facts.hosts:
         return None
     config_node = _config_node(deploy, group)
     config = _config(config_node) if config_node is not None else DEFAULT_CONFIGS[name]
@@ -154,6 +169,9 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
         report(written.place if written is not None else deploy.place, *refused)
         return None
     members = [Member(host.name, host.zone) for host in facts.members(group)]
+    if written is not None and (fallen := falling(written, options, len(members))) is not None:
+        report(*fallen)
+        return None
     try:
         plan = STRATEGIES[name](members, config, options)
     except ValueError as error:
@@ -164,6 +182,27 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
         report(place, message, remedy)
         return None
     return Planned(name, config, options, plan, written, written.place if written is not None else deploy.place)
+
+
+def _of_platform(facts: Facts, deploy: Tree, group: Tree | None) -> Planned | None:
+    """The same on ECS and Lambda, where the configuration says how the traffic goes."""
+    if not sound(facts, deploy):
+        return None
+    written = {
+        key: node.plain()
+        for key in ("strategy", "deployment_config")
+        if (node := deploy.get(key) or (group.get(key) if group is not None else None)) is not None
+    }
+    try:
+        read = Group.model_validate_json(json.dumps(written), strict=True)
+    except (ValidationError, ValueError):
+        return None
+    config = read.deployment_config
+    assert not isinstance(config, MinimumHealthyHosts), "that is not sound"
+    options = told_of_traffic(facts.platform, config, read.strategy)[0]
+    name = PLATFORM_STRATEGIES[facts.platform]
+    plan = STRATEGIES[name]([Member(facts.hosts[0].name)], DEFAULT_CONFIGS[name], options)
+    return Planned(name, DEFAULT_CONFIGS[name], options, plan, None, deploy.place)
 
 
 def _no_blue_green(facts: Facts, group: Tree | None) -> tuple[str, str] | None:
@@ -244,11 +283,12 @@ def _place_of(
 
 def _watched(facts: Facts, planned: Planned, warn: Report) -> None:
     _idle_steps(facts, planned, warn)
-    _long_waits(facts, planned, warn)
+    if facts.platform != SERVER:
+        return
     if not facts.balancer:
         if planned.bakes:
             message = "a bake listens to the balancer's health check, and there is no balancer: nothing is watched"
-            warn(_bake_place(planned), message, "add balancer: {port: …}")
+            warn(bake_place(planned), message, "add balancer: {port: …}")
         return
     noticed_ms, numbers = noticing(facts)
     enough = duration_text(noticed_ms)
@@ -259,13 +299,13 @@ def _watched(facts: Facts, planned: Planned, warn: Report) -> None:
                 f"a bake of {duration_text(shortest)} ends before the health check could notice a host that turns bad "
                 f"({numbers})"
             )
-            warn(_bake_place(planned), message, f"let it last at least {enough}")
+            warn(bake_place(planned), message, f"let it last at least {enough}")
     elif _is_staged(planned.plan) and not planned.judged:
         message = (
             f"{planned.strategy} without a bake: nothing would notice a host that turns bad after its checks "
             f"({numbers})"
         )
-        warn(_bake_place(planned), message, _HOW_TO_BAKE[planned.strategy].format(enough))
+        warn(bake_place(planned), message, _HOW_TO_BAKE[planned.strategy].format(enough))
     elif not planned.judged:
         for place in _late_faults(facts):
             message = f"nothing would notice a host that turns bad after its checks: {planned.strategy} has no bake"
@@ -294,14 +334,15 @@ def noticing(facts: Facts) -> tuple[int, str]:
     """How long the balancer needs to notice that a host has turned bad, and why, in its own numbers."""
     default = HealthCheck()
     check = facts.tree.get("balancer", "health_check")
-    interval = _duration(check, "interval", default.interval)
+    interval = duration_of(check, "interval", default.interval)
     written = check.get("fall") if check is not None else None
     fall = written.number if written is not None and written.number is not None else default.fall
     total = interval * max(fall, 1)
     return total, f"fall {fall} × interval {duration_text(interval)} = {duration_text(total)}"
 
 
-def _duration(node: Tree | None, key: str, default: int) -> int:
+def duration_of(node: Tree | None, key: str, default: int) -> int:
+    """The milliseconds that are written under a key; the default where nothing is, or no duration."""
     written = node.get(key) if node is not None else None
     if written is None:
         return default
@@ -312,7 +353,7 @@ def _duration(node: Tree | None, key: str, default: int) -> int:
     return value if isinstance(value, int) else default
 
 
-def _bake_place(planned: Planned) -> Place:
+def bake_place(planned: Planned) -> Place:
     """Where the bake is written, or would be."""
     written = planned.written
     if written is None:
@@ -323,7 +364,7 @@ def _bake_place(planned: Planned) -> Place:
             return found.place
     pauses = [pause for step in written.each("steps") if (pause := step.get("pause")) is not None]
     if bakes := [pause for pause in pauses if pause.get("duration") is not None]:
-        shortest = min(bakes, key=lambda pause: _duration(pause, "duration", 0))
+        shortest = min(bakes, key=lambda pause: duration_of(pause, "duration", 0))
         return shortest.entries["duration"].place
     return written.keys.get(key, written.place)
 
@@ -352,12 +393,3 @@ def _idle_steps(facts: Facts, planned: Planned, warn: Report) -> None:
         if (done := other.of(hosts)) == one.of(hosts):
             message = f"step {number} changes nothing: of {hosts} hosts it means {done}, and so did the step before it"
             warn(nodes[number - 1].place, message, "ask for more, or take the step away")
-
-
-def _long_waits(facts: Facts, planned: Planned, warn: Report) -> None:
-    """Bakes that the deployment's own limit does not leave time for."""
-    total = sum(bake.lasts_ms for bake in planned.bakes)
-    limit = _duration(facts.tree.get("limits"), "deployment", Limits().deployment)
-    if total >= limit:
-        message = f"the bakes add up to {duration_text(total)}, and a deployment may last {duration_text(limit)}"
-        warn(_bake_place(planned), message, "shorten them, or raise limits.deployment")

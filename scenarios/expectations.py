@@ -17,7 +17,9 @@ class ExpectDeployment(Model):
     revision: str | None = None
     group: str | None = Field(None, description="The group's name, where there are several.")
     status: DeploymentStatus | None = None
-    creator: Literal["user", "codeDeployRollback"] | None = None
+    creator: (
+        Literal["user", "codeDeployRollback", "CodeDeployAutoUpdate", "autoscaling", "autoscalingTermination"] | None
+    ) = None
     error: ErrorCode | None = Field(None, description="The error code, such as HEALTH_CONSTRAINTS.")
     message: str | None = Field(None, description="Words that the error's message contains.")
     hosts: dict[Literal["Succeeded", "Failed", "Skipped", "Pending"], int] = Field(
@@ -69,6 +71,20 @@ class Expect(Model):
     in_service_min: int | None = Field(None, ge=0, description="At least so many hosts in service at any time.")
     availability: float | None = Field(None, ge=0, le=1, description="At least this share of requests answered.")
     notifications: tuple[Trigger, ...] = Field((), description="Triggers in this order, others may come between.")
+    launch_loops: tuple[str, ...] | None = Field(
+        None, description="The pools, and no others, whose launches fail alike again and again."
+    )
+    mixed_versions: tuple[str, ...] | None = Field(
+        None, description="The groups, and no others, that end with hosts which missed a deployment."
+    )
+    stranded: tuple[str, ...] | None = Field(
+        None, description="The hosts, and no others, that end in a pool without anybody deploying to them."
+    )
+    notifications_delivered: bool = Field(
+        False,
+        description="Every message of the groups' triggers reached its target. Asked by `drydeploy run`, which alone "
+        "delivers.",
+    )
     every_host_succeeds: bool = Field(
         False, description="Stricter than CodeDeploy: no host of any deployment may fail."
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel
 
 from scenarios.model import Scenario
+from scenarios.notifications import REGION, TOPIC_ARN, VARIABLE_NAME
 from scenarios.problems import either, nearest, suggest
 from scenarios.strategies import NEEDS_OPTIONS, StrategyName
 from scenarios.tree import Place, Tree
@@ -26,6 +27,9 @@ _PATTERNS = {
     RESOURCE_NAME: "1 to 100 letters, digits and any of + = , . @ _ -",
     r"^[a-z0-9][a-z0-9-]{0,62}$": "lower-case letters, digits and hyphens (at most 63)",
     r"^/\S*$": "a path that begins with / and has no spaces",
+    TOPIC_ARN: "a topic's ARN, such as arn:aws:sns:us-east-1:123456789012:deployments",
+    REGION: "a region, such as us-east-1",
+    VARIABLE_NAME: "the name of an environment variable (letters, digits and _)",
     r"^/.+": "an absolute path, such as /home/ec2-user/file",
 }
 
@@ -37,7 +41,7 @@ def explain(error: ErrorDetails, tree: Tree) -> Explained | None:
     location: Location = error["loc"]
     kind = error["type"]
     context = error.get("ctx", {})
-    if isinstance(context.get("error"), RuleError) or (location[:1] == ("faults",) and location[-1] == "lasts"):
+    if isinstance(context.get("error"), RuleError):
         return None
     if kind == "missing":
         return _missing(tree, location)
@@ -71,8 +75,17 @@ def explain(error: ErrorDetails, tree: Tree) -> Explained | None:
     for kinds, phrase in _PHRASES:
         if kind in kinds:
             message, remedy = phrase(node, context)
+            if phrase is _mapping and (only := _only_key(location)) and node.word:
+                remedy = f"write {name.rpartition('.')[2]}: {{{only}: {node.word}}}"
             return place, f"{name}: {message}", remedy
     return place, f"{name}: {error['msg'][:1].lower()}{error['msg'][1:]}", "see `drydeploy schema`"
+
+
+def _only_key(location: Location) -> str | None:
+    """The key of a mapping that has a single one: what is written in its place can only be that."""
+    model = model_at(location)
+    keys = keys_of(model) if model is not None else []
+    return keys[0] if len(keys) == 1 else None
 
 
 def find(tree: Tree, location: Location) -> tuple[Tree, Place]:
@@ -150,7 +163,9 @@ def _unknown_key(tree: Tree, location: Location) -> Explained:
     known = keys_of(model) if model is not None else []
     parent = _name(location[:-1])
     message = f"unknown key {key}" + (f" in {parent}" if parent else "")
-    return node.keys.get(key, node.place), message, suggest_key(key, known)
+    field = model.model_fields.get(key) if model is not None else None  # by the name that it has in here
+    remedy = f"did you mean {field.alias}?" if field is not None and field.alias else suggest_key(key, known)
+    return node.keys.get(key, node.place), message, remedy
 
 
 def _meant(key: str, known: list[str]) -> str | None:

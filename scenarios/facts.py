@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from pydantic import ValidationError
 
 from scenarios.groups import EC2_FILTERS, ON_PREMISES_FILTERS, Group
+from scenarios.model import Scenario
+from scenarios.platforms import EVENTS, SERVER
+from scenarios.pools import GROUP_NAME_TAG, POOL_HOSTS_MAX, pool_of
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX, NO_REVISION
+from strategies.blue_green import successors
 
 TRAFFIC_EVENTS = frozenset(f"{when}{what}Traffic" for when in ("Before", "", "After") for what in ("Block", "Allow"))
 ADD_BALANCER = "add balancer: {port: …}, or take this away"
@@ -19,6 +25,8 @@ DEFAULT_GROUP = str(Group.model_fields["name"].default)
 FILTERS = (*EC2_FILTERS, *ON_PREMISES_FILTERS)
 HOSTS_COMPARED_MAX = 1000
 """Among more hosts the nearest name is not looked for."""
+
+_OF_A_GENERATION = re.compile(r"-g\d*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,7 @@ class HostFacts:
     zone: str
     tags: dict[str, str]
     on_premises: bool = False
+    pool: str = ""
 
 
 class Facts:
@@ -37,12 +46,34 @@ class Facts:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.revisions = list(revisions.entries) if (revisions := tree.get("revisions")) else []
+        self.pools: dict[str, Tree] = pools.entries if (pools := tree.get("pools")) else {}
         self.balancer = tree.get("balancer") is not None
         self.deploys = len(list(tree.each("deploy")))
 
     @cached_property
     def hosts(self) -> tuple[HostFacts, ...]:
-        """The hosts; empty where the file does not say which."""
+        """The hosts, those of the pools last, or the one service or function that is deployed to.
+
+        Empty where the file does not say which.
+        """
+        if self.platform != SERVER:
+            own = self.groups[0].get("application")
+            application = own if own is not None else self.tree.get("application")
+            name = application.text if application is not None else Scenario.model_fields["application"].default
+            return (HostFacts(name, "", {}),)
+        return (*self._fleet_hosts(), *self._pool_hosts())
+
+    def _pool_hosts(self) -> Iterator[HostFacts]:
+        for name, pool in self.pools.items():
+            desired = pool.get("desired")
+            if desired is None or desired.number is None or not 0 <= desired.number <= POOL_HOSTS_MAX:
+                continue
+            zones = [zone.text for zone in pool.each("zones")] or [""]
+            tags = {**texts(self.tree.get("fleet", "tags")), **texts(pool.get("tags")), GROUP_NAME_TAG: name}
+            for i in range(desired.number):
+                yield HostFacts(f"{name}-{i + 1}", zones[i % len(zones)], tags, pool=name)
+
+    def _fleet_hosts(self) -> tuple[HostFacts, ...]:
         written = self.tree.get("fleet", "hosts")
         if written is None:
             return ()
@@ -61,10 +92,49 @@ class Facts:
             if (name := host.get("name")) is not None
         )
 
+    @property
+    def platform(self) -> str:
+        """The compute platform: the first group's, as every group has to have the same."""
+        return self.platform_of(self.groups[0]) if self.groups else SERVER
+
+    @staticmethod
+    def platform_of(group: Tree) -> str:
+        """A group's compute platform."""
+        written = group.get("compute_platform")
+        return written.word if written is not None and written.word in EVENTS else SERVER
+
+    @property
+    def in_service_max(self) -> int:
+        """How many hosts, tasks or versions there are to be in service; 0 where the file does not say."""
+        written = self.tree.get("fleet", "hosts")
+        return (written.number or 0) if self.platform != SERVER and written is not None else len(self.hosts)
+
+    @cached_property
+    def new_hosts(self) -> tuple[HostFacts, ...]:
+        """The hosts that blue/green deployments may provision: a generation for each deployment, `h1-g2` and so on."""
+        provisions = any(
+            strategy.text == "blue-green" or strategy.get("blue-green") is not None
+            for node in (*self.groups, *self.tree.each("deploy"))
+            if (strategy := node.get("strategy")) is not None
+        )
+        if not provisions or self.platform != SERVER or len(self.hosts) > HOSTS_COMPARED_MAX:
+            return ()
+        shared, names = texts(self.tree.get("fleet", "tags")), [host.name for host in self.hosts]
+        return tuple(
+            HostFacts(name, host.zone, host.tags if host.pool else shared, pool=host.pool)
+            for generation in range(2, 2 + self._asked_max)
+            for host, name in zip(self.hosts, successors(names, generation), strict=True)
+        )
+
     @cached_property
     def host_names(self) -> dict[str, None]:
         """The hosts' names, in order."""
         return dict.fromkeys(host.name for host in self.hosts)
+
+    @cached_property
+    def new_host_names(self) -> dict[str, None]:
+        """The names that hosts can have which are provisioned in the run."""
+        return dict.fromkeys(host.name for host in self.new_hosts)
 
     @cached_property
     def groups(self) -> tuple[Tree, ...]:
@@ -105,20 +175,31 @@ class Facts:
         )
 
     def members(self, group: Tree | None) -> tuple[HostFacts, ...]:
-        """The hosts that a group's filters select; all of them where it has none, or one with a mistake."""
-        if group is None or not any(group.get(key) is not None for key in FILTERS):
+        """The hosts of a group's pools and filters; all of them where one has a mistake."""
+        if not self.pools and (group is None or not any(group.get(key) is not None for key in FILTERS)):
             return self.hosts
         try:
-            written = {key: node.plain() for key in FILTERS if (node := group.get(key)) is not None}
-            filters = Group.model_validate_json(json.dumps(written), strict=True)
+            keys = (*FILTERS, "pools") if group is not None else ()
+            written = {key: node.plain() for key in keys if group and (node := group.get(key)) is not None}
+            found = Group.model_validate_json(json.dumps(written), strict=True)
         except (ValidationError, ValueError):
             return self.hosts
-        return tuple(host for host in self.hosts if filters.selects(host.tags, on_premises=host.on_premises))
+        return tuple(host for host in self.hosts if found.has(host.pool, host.tags, on_premises=host.on_premises))
 
     @cached_property
     def places(self) -> int:
         """How many hosts all groups have together: one that belongs to two of them has two revisions."""
         return sum(len(self.members(group)) for group in self.groups) if self.groups else len(self.hosts)
+
+    @property
+    def launched_max(self) -> int:
+        """How many more hosts there can be at the end than at the beginning: pools may grow to their maximum."""
+        sizes = ([pool.get(key) for key in ("desired", "max")] for pool in self.pools.values())
+        return sum(
+            max(most.number - desired.number, 0)
+            for desired, most in sizes
+            if desired is not None and most is not None and desired.number is not None and most.number is not None
+        )
 
     @property
     def rolls_back(self) -> bool:
@@ -133,7 +214,14 @@ class Facts:
 
     @property
     def deployments_max(self) -> int:
-        """How many deployments the run can have: each that is asked for, in every environment, and a rollback each."""
+        """How many deployments the run can have: each that is asked for, in every environment, and a rollback each.
+
+        0: nobody knows. What pools have deployed depends on how many hosts they come to launch and to terminate.
+        """
+        return 0 if self.pools else self._asked_max
+
+    @property
+    def _asked_max(self) -> int:
         asked = sum(len(self.groups_of(deploy)) for deploy in self.tree.each("deploy"))
         return asked * (2 if self.rolls_back else 1)
 
@@ -158,11 +246,15 @@ def known_group(facts: Facts, report: Report, node: Tree | None) -> None:
         report(node.place, f"no group is called {node.word}", suggest(node.word, names))
 
 
-def known_host(facts: Facts, report: Report, node: Tree | None) -> bool:
-    """Report a host that does not exist; whether it does."""
+def known_host(facts: Facts, report: Report, node: Tree | None, *, new: bool = True) -> bool:
+    """Report a host that does not exist; whether it does. `new`: one that is provisioned in the run is one, too."""
     if node is None or node.word is None or not facts.hosts or node.word in facts.host_names:
         return True
-    names = facts.host_names
+    if pool_of(node.word, facts.pools) is not None:
+        return True  # it may be launched
+    if new and node.word in facts.new_host_names:
+        return True
+    names = facts.host_names | (facts.new_host_names if new and _OF_A_GENERATION.search(node.word) else {})
     if len(names) > HOSTS_COMPARED_MAX:
         remedy = f"the hosts are {facts.hosts[0].name} to {facts.hosts[-1].name}"
     else:

@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 from pydantic import ValidationError
 
 from scenarios.bundle import ARCHIVES, is_bundle
+from scenarios.commits import is_kept, short
 from scenarios.model import HealthCheck, Scenario
 from scenarios.problems import Problem, ScenarioError, either, suggest
 from scenarios.strategies import NEEDS_OPTIONS, StrategyName
@@ -74,6 +75,8 @@ def _health_check(path: str, interval: str) -> dict[str, Any]:
 
 
 def _revision_name(bundle: Path, otherwise: str) -> str:
+    if is_kept(bundle):
+        return short(bundle)
     name = bundle.resolve().name
     for suffix in ARCHIVES:
         name = name.removesuffix(suffix)

@@ -8,8 +8,11 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from scenarios.faults import When
+from scenarios.notifications import TRIGGERS_MAX, TriggerConfig
+from scenarios.platforms import SERVER, ComputePlatform
+from scenarios.pools import POOLS_MAX, PROCESSES_TO_SUSPEND_MAX, ProcessToSuspend
 from scenarios.signals import ALARMS_MAX
-from scenarios.strategies import MinimumHealthyHosts, Strategy
+from scenarios.strategies import TRAFFIC, MinimumHealthyHosts, ShiftedTraffic, Strategy
 from scenarios.words import RESOURCE_NAME, Model, RuleError
 
 TAG_FILTERS_MAX = 10
@@ -20,10 +23,20 @@ EC2_FILTERS = ("ec2_tag_filters", "ec2_tag_set")
 ON_PREMISES_FILTERS = ("on_premises_tag_filters", "on_premises_tag_set")
 
 DeploymentConfig = Annotated[
-    Annotated[str, Tag("<name>")] | Annotated[MinimumHealthyHosts, Tag("<minimum>")],
-    Discriminator(lambda value: "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"),
+    Annotated[str, Tag("<name>")]
+    | Annotated[MinimumHealthyHosts, Tag("<minimum>")]
+    | Annotated[ShiftedTraffic, Tag("<traffic>")],
+    Discriminator(lambda value: _kind_of_config(value)),
 ]
-"""The name of a predefined configuration, or a minimum of one's own."""
+"""The name of a predefined configuration, or a minimum of one's own; for ECS and Lambda, how the traffic goes."""
+
+
+def _kind_of_config(value: object) -> str:
+    if isinstance(value, ShiftedTraffic) or (isinstance(value, dict) and not value.keys().isdisjoint(TRAFFIC)):
+        return "<traffic>"
+    return "<minimum>" if isinstance(value, dict | MinimumHealthyHosts) else "<name>"
+
+
 RollbackEvent = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 FileExistsBehavior = Literal["DISALLOW", "OVERWRITE", "RETAIN"]
 
@@ -75,16 +88,33 @@ class Group(Model):
     """The deployment group: which hosts belong to it, and what its deployments have in common.
 
     Filters in a list are alternatives; the lists of a set must all match; a list and a set exclude each other (user
-    guide, "Tagging instances for deployment groups in CodeDeploy"). A group without any filter has every host.
+    guide, "Tagging instances for deployment groups in CodeDeploy"). A group with neither filters nor pools has every
+    host that is in no pool.
     """
 
     name: str = Field("production", pattern=RESOURCE_NAME)
     application: str | None = Field(None, pattern=RESOURCE_NAME, description="Left out: the scenario's application.")
+    compute_platform: ComputePlatform = Field(
+        SERVER, description="What is deployed to: hosts, a service of ECS, or a function of Lambda."
+    )
     ec2_tag_filters: TagList | None = Field(None, description="EC2 hosts that match any of these.")
     ec2_tag_set: TagSet | None = Field(None, description="EC2 hosts that match every one of these lists.")
     on_premises_tag_filters: TagList | None = Field(None, description="On-premises hosts that match any of these.")
     on_premises_tag_set: TagSet | None = Field(
         None, description="On-premises hosts that match every one of these lists."
+    )
+    pools: tuple[str, ...] = Field(
+        (),
+        max_length=POOLS_MAX,
+        description="The scenario's pools whose hosts belong to it (autoScalingGroups), beside what its filters match.",
+    )
+    outdated_instances_strategy: Literal["UPDATE", "IGNORE"] = Field(
+        "UPDATE", description="Whether hosts that were launched during a deployment get a follow-on deployment."
+    )
+    auto_scaling_group_processes_to_suspend: tuple[ProcessToSuspend, ...] = Field(
+        (),
+        max_length=PROCESSES_TO_SUSPEND_MAX,
+        description="What its pools do not do while a deployment is under way; not of a blue/green one.",
     )
     running: str | None = Field(
         None, description="The revision that its hosts were deployed to before. Left out: as `fleet.running` says."
@@ -96,14 +126,17 @@ class Group(Model):
     strategy: Strategy = Field("rolling", description="A strategy's name, or its name and what it is told.")
     deployment_config: DeploymentConfig | None = Field(
         None,
-        description="How much of the fleet must stay healthy meanwhile. Left out: CodeDeployDefault.OneAtATime, "
-        "or CodeDeployDefault.AllAtOnce in place.",
+        description="How much of the fleet must stay healthy meanwhile; on ECS and Lambda, how the traffic goes. Left "
+        "out: CodeDeployDefault.OneAtATime, or …AllAtOnce in place, …ECSAllAtOnce, …LambdaAllAtOnce.",
     )
     auto_rollback: tuple[RollbackEvent, ...] = Field((), description="What makes the group roll back by itself.")
     alarms: tuple[str, ...] = Field(
         (), max_length=ALARMS_MAX, description="The scenario's alarms that stop a deployment of this group."
     )
     ignore_poll_alarm_failure: bool = Field(False, description="Whether to go on where an alarm cannot be asked.")
+    triggers: tuple[TriggerConfig, ...] = Field(
+        (), max_length=TRIGGERS_MAX, description="Who is told of this group's deployments."
+    )
 
     @model_validator(mode="after")
     def _list_or_set(self) -> Self:
@@ -120,6 +153,14 @@ class Group(Model):
             for name in (*EC2_FILTERS, *ON_PREMISES_FILTERS)
             if (written := getattr(self, name)) is not None
         )
+
+    def has(self, pool: str, tags: Mapping[str, str], *, on_premises: bool) -> bool:
+        """Whether a host with these tags, of this pool or of none (`""`), belongs to the group."""
+        if pool and pool in self.pools:
+            return True
+        if not self.filters:
+            return not pool and not self.pools
+        return self.selects(tags, on_premises=on_premises)
 
     def selects(self, tags: Mapping[str, str], *, on_premises: bool) -> bool:
         """Whether a host with these tags belongs to the group."""

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from scenarios.bundle import APPSPEC_NAMES, ARCHIVES, is_appspec_by_keys
 from scenarios.checks import check
+from scenarios.commits import archive_of
 from scenarios.explain import explain
-from scenarios.model import Scenario
+from scenarios.model import Revision, Scenario
 from scenarios.problems import Problem, ScenarioError, either
 from scenarios.tree import Place, parse
 
@@ -113,7 +114,21 @@ def _loads(text: str, name: str, directory: Path) -> tuple[Scenario, tuple[Probl
 def _with_absolute_bundles(scenario: Scenario, directory: Path) -> Scenario:
     here = directory.resolve()
     revisions = {
-        name: revision.model_copy(update={"bundle": (here / revision.bundle).resolve()})
+        name: revision.model_copy(update={"bundle": _bundle(here, revision)})
         for name, revision in scenario.revisions.items()
     }
-    return scenario.model_copy(update={"revisions": revisions})
+    pools = {name: pool.with_user_data(here) for name, pool in scenario.pools.items()}
+    functions = {
+        name: function.model_copy(update={"handler": (here / function.handler).resolve()})
+        if function.handler is not None
+        else function
+        for name, function in scenario.functions.items()
+    }
+    beside = {"functions": functions, **({"pools": pools} if pools else {})}
+    return scenario.model_copy(update={"revisions": revisions, **beside})
+
+
+def _bundle(here: Path, revision: Revision) -> Path:
+    if revision.repository is None or revision.commit is None:
+        return (here / revision.bundle).resolve()
+    return archive_of(here / revision.repository, revision.commit)

@@ -6,12 +6,12 @@ means; `scenarios.loader` reads a file into them and tells mistakes at their lin
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from scenarios.environments import Environment
 from scenarios.expectations import Expect, ExpectDeployment, ExpectEvent, Outcome
@@ -27,6 +27,11 @@ from scenarios.faults import (
     Where,
 )
 from scenarios.groups import Deploy, DeploymentConfig, FileExistsBehavior, Group, RollbackEvent, TagFilter
+from scenarios.hosts import Fleet, Host, NamedHost
+from scenarios.notifications import TriggerConfig
+from scenarios.platforms import FUNCTIONS_MAX, SERVER, ComputePlatform, Function, Task
+from scenarios.pools import GROUP_NAME_TAG, POOL_NAME, POOLS_MAX, Image, Pool, PoolChange, pool_of
+from scenarios.service_faults import MemoryLeak, SlowToDrain
 from scenarios.signals import SIGNALS_MAX, Alarm, Analysis
 from scenarios.strategies import MinimumHealthyHosts, StrategyOptions
 from scenarios.words import (
@@ -46,6 +51,7 @@ from scenarios.words import (
     SomeTime,
     Trigger,
     duration_ms,
+    exactly_one,
 )
 
 __all__ = [
@@ -77,84 +83,33 @@ __all__ = [
     "HealthCheck",
     "HealthFault",
     "Host",
+    "Image",
     "LifecycleEvent",
     "Limits",
+    "MemoryLeak",
     "MinimumHealthyHosts",
     "Model",
     "NamedHost",
     "OperatorAction",
     "Outcome",
+    "Pool",
+    "PoolChange",
     "Revision",
     "RollbackEvent",
     "RuleError",
     "Scenario",
     "ScriptBehaves",
     "ScriptExit",
+    "SlowToDrain",
     "StrangersFile",
     "TagFilter",
     "Traffic",
     "Trigger",
+    "TriggerConfig",
     "When",
     "Where",
     "duration_ms",
 ]
-
-
-class Host(Model):
-    """One host by name."""
-
-    name: str = Field(pattern=HOST_NAME)
-    zone: str = Field("", description="The availability zone that it stands in.")
-    tags: dict[str, str] = Field({}, description="Its tags, beside the fleet's.")
-    files: dict[str, str] = Field({}, description="Files on this host's disk before the run, beside the fleet's.")
-    on_premises: bool = Field(False, description="Not an EC2 instance: a server of your own, registered by name.")
-
-
-class NamedHost(NamedTuple):
-    """One host as the run has it: complete, and small, because there may be a hundred thousand."""
-
-    name: str
-    zone: str
-    tags: Mapping[str, str]
-    files: Mapping[str, str]
-    on_premises: bool = False
-
-
-class Fleet(Model):
-    """The hosts, and what they are before the run."""
-
-    hosts: Annotated[
-        Annotated[int, Field(ge=1, le=HOSTS_MAX), Tag("<number>")]
-        | Annotated[tuple[Host, ...], Field(min_length=1, max_length=HOSTS_MAX), Tag("<list>")],
-        Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>"),
-    ] = Field(description="How many hosts (named h1, h2, …), or the hosts one by one.")
-    zones: tuple[str, ...] = Field((), description="Hosts given as a number are spread over these in turn.")
-    tags: dict[str, str] = Field({}, description="Tags that every host has.")
-    running: str | None = Field(
-        None,
-        description="The revision that every host was deployed to with success before. None: new hosts.",
-    )
-    files: dict[str, str] = Field({}, description="Files (path: content) that a stranger put on every host's disk.")
-    users: tuple[str, ...] = Field(("ec2-user",), description="Users that exist on the hosts beside the system's own.")
-
-    def named_hosts(self) -> tuple[NamedHost, ...]:
-        """Every host, whichever way the fleet was written, with its zone, tags and files complete."""
-        hosts = self.hosts
-        if isinstance(hosts, int):
-            zones = self.zones or ("",)
-            return tuple(NamedHost(f"h{i + 1}", zones[i % len(zones)], self.tags, self.files) for i in range(hosts))
-        return tuple(
-            NamedHost(host.name, host.zone, {**self.tags, **host.tags}, {**self.files, **host.files}, host.on_premises)
-            for host in hosts
-        )
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        if not isinstance(self.hosts, int):
-            names = Counter(host.name for host in self.hosts)
-            if twice := sorted(name for name, count in names.items() if count > 1):
-                raise RuleError(f"every host needs a name of its own; found more than one {', '.join(twice)}")
-        return self
 
 
 class HealthCheck(Model):
@@ -210,15 +165,36 @@ class Behaves(Model):
     answers: dict[str, Annotated[int, Field(ge=100, le=599)]] = Field(
         {}, description="Status code by path; a path that is not named answers 200."
     )
+    needs: dict[str, Annotated[str, Field(pattern=r"^/.+")]] = Field(
+        {}, description="By path, a file on the host's disk without which it answers 404: of a machine image, say."
+    )
     scripts: dict[str, ScriptBehaves] = Field({}, description="By the script's location in the AppSpec.")
     latency: SomeTime = Field(5, description="How long an answer takes, about: most do, a few take twice as long.")
 
 
 class Revision(Model):
-    """A revision of the application: a bundle, as a directory or an archive (zip, tar, tgz)."""
+    """A revision of the application: a bundle, as a directory or an archive (zip, tar, tgz), or a commit."""
 
-    bundle: Path = Field(description="Relative to the scenario file.")
+    model_config = ConfigDict(json_schema_extra=exactly_one(("bundle", "repository")))
+
+    bundle: Path = Field(Path(), description="Relative to the scenario file.")
+    repository: Path | None = Field(
+        None, description="A git repository on this machine, relative to the scenario file, in place of a bundle."
+    )
+    commit: str | None = Field(None, description="With `repository`: which commit is the bundle, best by its whole id.")
     behaves: Behaves = Behaves()
+    task: Task | None = Field(None, description="On ECS: what its tasks run.")
+    handler: str = Field(
+        "handler.py",
+        pattern=r"^[^/].*\.py$",
+        description="On Lambda: its file with `handler(event, context)`.",
+    )
+
+    @model_validator(mode="after")
+    def _bundle_or_commit(self) -> Self:
+        if "bundle" not in self.model_fields_set and (self.repository is None or self.commit is None):
+            raise RuleError("a revision needs a bundle, or a repository and a commit")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -232,17 +208,30 @@ class Limits(Model):
     start: SomeTime = Field(300_000, description="Until a host begins a lifecycle event.")
     event: SomeTime = Field(3_600_000, description="From the beginning of a lifecycle event to its end.")
     deployment: SomeTime = Field(8 * 3_600_000, description="A whole in-place deployment.")
+    launch: SomeTime = Field(3_600_000, description="From a host's launch until its launch deployment has ended.")
+
+
+_HOSTS: JsonDict = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "minItems": 1}]}
+_WITHOUT_POOLS: JsonDict = {
+    "required": ["fleet", "deploy"],
+    "properties": {"fleet": {"required": ["hosts"], "properties": {"hosts": _HOSTS}}, "deploy": {"minItems": 1}},
+}
 
 
 class Scenario(Model):
     """One rehearsal."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["pools"]}, _WITHOUT_POOLS]})
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lower-case letters, digits and hyphens.")
     title: str = Field("", description="One line: what happens.")
     about: str = Field("", description="A paragraph: what is to be learned from it.")
     source: tuple[str, ...] = Field((), description="Where this happened to somebody.")
     application: str = Field("web", pattern=RESOURCE_NAME)
-    fleet: Fleet
+    fleet: Fleet = Field(Fleet(), description="The hosts; left out: those of the pools.")
+    pools: dict[Annotated[str, Field(pattern=POOL_NAME)], Pool] = Field(
+        {}, max_length=POOLS_MAX, description="Scaling groups by name; `group.pools` says which groups have them."
+    )
     balancer: Balancer | None = Field(None, description="Left out: no load balancer, and no traffic events.")
     revisions: dict[str, Revision] = Field(
         min_length=1, description="The application's revisions, by a name of your choice."
@@ -257,7 +246,7 @@ class Scenario(Model):
         description="The way of a revision, as a graph of groups; a deployment that names no group goes all of it.",
     )
     deploy: tuple[Deploy, ...] = Field(
-        min_length=1, max_length=DEPLOYMENTS_MAX, description="The deployments; one after the other, but for `when`."
+        (), max_length=DEPLOYMENTS_MAX, description="The deployments; one after the other, but for `when`."
     )
     limits: Limits = Limits()
     alarms: dict[str, Alarm] = Field(
@@ -265,6 +254,9 @@ class Scenario(Model):
     )
     analyses: dict[str, Analysis] = Field(
         {}, max_length=SIGNALS_MAX, description="Analyses by name; a strategy says which of them judges it, and when."
+    )
+    functions: dict[str, Function] = Field(
+        {}, max_length=FUNCTIONS_MAX, description="On ECS and Lambda: the functions that AppSpecs name as hooks."
     )
     faults: tuple[Fault, ...] = Field((), max_length=FAULTS_MAX, description="What goes wrong.")
     operator: tuple[OperatorAction, ...] = Field((), description="What a person does meanwhile.")
@@ -276,10 +268,57 @@ class Scenario(Model):
             raise RuleError("group and groups exclude each other")
         return self
 
+    @model_validator(mode="after")
+    def _hosts_and_deployments(self) -> Self:
+        if not self.pools and not (self.fleet.hosts and self.deploy):
+            raise RuleError("a scenario has hosts and deployments, or pools")
+        return self
+
+    def named_hosts(self) -> tuple[NamedHost, ...]:
+        """Every host as the run finds it: the fleet's, and those of the pools."""
+        hosts = self.fleet.named_hosts()
+        return hosts if not self.pools else (*hosts, *self._pool_hosts())
+
+    def _pool_hosts(self) -> Iterator[NamedHost]:
+        for name, pool in self.pools.items():
+            zones = pool.all_zones
+            for number in range(pool.desired):
+                yield self.pool_host(f"{name}-{number + 1}", zones[number % len(zones)])
+
+    def pool_host(self, host: str, zone: str) -> NamedHost:
+        """A host as its pool launches it, or a blue/green deployment in its place; one of no pool is as the fleet's."""
+        name = pool_of(host, self.pools)
+        if name is None:
+            return NamedHost(host, zone, self.fleet.tags, self.fleet.files)
+        pool = self.pools[name]
+        tags = {**self.fleet.tags, **pool.tags, GROUP_NAME_TAG: name}
+        return NamedHost(host, zone, tags, {**self.fleet.files, **pool.image.files}, pool=name)
+
+    def image_of(self, host: str) -> Image:
+        """The machine image of a host's pool; an empty one for a host of no pool."""
+        name = pool_of(host, self.pools)
+        return Image() if name is None else self.pools[name].image
+
     @property
     def all_groups(self) -> tuple[Group, ...]:
         """Every group, whichever way they were written."""
         return self.groups or (self.group,)
+
+    @property
+    def compute_platform(self) -> ComputePlatform:
+        """What is deployed to: every group's is the same."""
+        return self.all_groups[0].compute_platform
+
+    def targets(self) -> tuple[NamedHost, ...]:
+        """What is deployed to: the hosts, or the one service or function, which is called as its application is."""
+        if self.compute_platform == SERVER:
+            return self.named_hosts()
+        return (NamedHost(self.service, "", self.fleet.tags, {}),)
+
+    @property
+    def service(self) -> str:
+        """What the service or the function is called that is deployed to, where there are no hosts."""
+        return self.all_groups[0].application or self.application
 
     def group_of(self, deploy: Deploy) -> Group:
         """The group of a deployment: the one that it names, or the first."""
@@ -301,6 +340,10 @@ class Scenario(Model):
         """Whether a group's hosts are behind the balancer."""
         return self.balancer is not None and group.deployment_option != "WITHOUT_TRAFFIC_CONTROL"
 
+    def subscribed(self) -> dict[str, tuple[TriggerConfig, ...]]:
+        """The triggers of every group that has some, by the group's name."""
+        return {group.name: group.triggers for group in self.all_groups if group.triggers}
+
     def standing_by(self) -> frozenset[str]:
         """Hosts that are outside every group, to replace one's own some day (DISCOVER_EXISTING)."""
         strategies = [group.strategy for group in self.all_groups]
@@ -313,6 +356,6 @@ class Scenario(Model):
         standing_by = self.standing_by()
         return tuple(
             host
-            for host in (self.fleet.named_hosts() if hosts is None else hosts)
-            if host.name not in standing_by and group.selects(host.tags, on_premises=host.on_premises)
+            for host in (self.targets() if hosts is None else hosts)
+            if host.name not in standing_by and group.has(host.pool, host.tags, on_premises=host.on_premises)
         )

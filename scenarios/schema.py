@@ -15,17 +15,21 @@ from scenarios.words import DURATION_PATTERN, duration_text
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 COPY = Path(__file__).with_name("scenario.schema.json")
 
+_SHORT_FORMS = {"Revision": "The bundle", "UserData": "The script"}
+"""What may be written as a path alone, and what the path leads to."""
+
 
 def json_schema() -> dict[str, Any]:
     """The schema, draft 2020-12, with descriptions, defaults and examples as a scenario writes them."""
     schema = _as_written(Scenario.model_json_schema(by_alias=True, mode="validation"))
-    revision = schema["$defs"]["Revision"]
-    short = {"type": "string", "format": "path", "description": "The bundle, relative to the scenario file."}
-    schema["$defs"]["Revision"] = {
-        "title": revision.pop("title"),
-        "description": revision.pop("description"),
-        "anyOf": [short, revision],
-    }
+    for name, what in _SHORT_FORMS.items():
+        whole = schema["$defs"][name]
+        short = {"type": "string", "format": "path", "description": f"{what}, relative to the scenario file."}
+        schema["$defs"][name] = {
+            "title": whole.pop("title"),
+            "description": whole.pop("description"),
+            "anyOf": [short, whole],
+        }
     return {"$schema": DIALECT, "title": "drydeploy scenario", **{k: v for k, v in schema.items() if k != "title"}}
 
 

@@ -196,8 +196,27 @@ class Analysis(Model):
         return self
 
 
+class AlarmFlapping(Model):
+    """In ALARM for `alarm`, OK for `ok`, and again."""
+
+    alarm: SomeTime = Field(description="How long it is in ALARM.")
+    ok: SomeTime = Field(description="How long it is OK.")
+
+
 class AlarmFault(Model):
     """An alarm says this while the fault lasts, whatever its metric says."""
 
     name: str = Field(description="One of the scenario's alarms.")
     state: AlarmState = Field("ALARM", description="UNKNOWN: it cannot be asked.")
+    flapping: AlarmFlapping | None = Field(None, description="ALARM and OK in turn, in place of a state.")
+
+    @property
+    def words(self) -> str | None:
+        """How a fault without a name of its own is called; None: by its fields."""
+        return f"{self.name} flapping" if self.flapping is not None else None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.flapping is not None and "state" in self.model_fields_set:
+            raise RuleError("an alarm that flaps has no state of its own")
+        return self

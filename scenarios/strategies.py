@@ -135,7 +135,9 @@ class ReadyOption(Model):
     action_on_timeout: Literal["CONTINUE_DEPLOYMENT", "STOP_DEPLOYMENT"] = Field(
         "CONTINUE_DEPLOYMENT", description="Reroute at once; or wait for somebody to continue, and stop without."
     )
-    wait_time: Duration | None = Field(None, le=48 * 3_600_000, description="With STOP_DEPLOYMENT; at most 48h.")
+    wait_time: Duration | None = Field(
+        None, le=48 * 3_600_000, description="With STOP_DEPLOYMENT; at most 48h, and so long if left out."
+    )
 
 
 class TerminateOption(Model):

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from scenarios.strategies import BlueGreen, Canary, Linear, MinimumHealthyHosts, Step, StrategyOptions
+from scenarios.strategies import (
+    BlueGreen,
+    Canary,
+    Linear,
+    MinimumHealthyHosts,
+    ShiftedTraffic,
+    Step,
+    StrategyOptions,
+)
+from scenarios.words import duration_text
 from strategies import options as core
+from strategies.configuration import DeploymentConfig, MinimumHealthyHostsType, elsewhere
 from strategies.configuration import MinimumHealthyHosts as Minimum
-from strategies.configuration import MinimumHealthyHostsType
+from strategies.plan import NO_MINIMUM
 
+ALL_AT_ONCE = "all-at-once"
+"""All of the traffic at once, whichever the platform."""
 NO_ANALYSES: Mapping[str, int] = MappingProxyType({})
+
+
+READY_WAIT_MAX_MS = 48 * 3_600_000
+"""How long a deployment stands Ready that is told no time: the longest that CodeDeploy takes (2,880 minutes)."""
 
 
 def told(written: StrategyOptions, analyses: Mapping[str, int] = NO_ANALYSES) -> core.Options:
@@ -45,11 +62,41 @@ def _blue_green(written: BlueGreen, analyses: Mapping[str, int]) -> core.Options
         blue_green=core.BlueGreen(
             green=written.target_instances,
             waits=ready.action_on_timeout == "STOP_DEPLOYMENT",
-            ready_wait_ms=ready.wait_time,
+            ready_wait_ms=READY_WAIT_MAX_MS if ready.wait_time is None else ready.wait_time,
             shift=shift,
             terminate_after_ms=terminate.wait_time if terminate.action == "TERMINATE" else None,
         ),
     )
+
+
+def told_of_traffic(
+    platform: str,
+    config: str | ShiftedTraffic | None,
+    strategy: str | StrategyOptions,
+    analyses: Mapping[str, int] = NO_ANALYSES,
+) -> tuple[core.Options, DeploymentConfig]:
+    """How the traffic goes on ECS or Lambda, and the configuration's name. `strategy`: the waits of a blue/green one.
+
+    Raises ValueError, in words for a user, for a configuration that does not fit the platform; the loader tells it.
+    """
+    waits = strategy.blue_green if isinstance(strategy, StrategyOptions) else None
+    options = _blue_green(waits or BlueGreen(), analyses)
+    assert options.blue_green is not None, "these are its options"
+    if isinstance(config, ShiftedTraffic):
+        shifted = _blue_green(BlueGreen(traffic=config), analyses)
+        assert shifted.blue_green is not None, "these are its options"
+        way = replace(options.blue_green, shift=shifted.blue_green.shift)
+        kind, rate = ("TimeBasedCanary", config.canary) if config.canary else ("TimeBasedLinear", config.linear)
+        assert rate is not None, "one of the two is there"
+        named = DeploymentConfig(f"{kind} {rate.percent} % {duration_text(rate.every)}", NO_MINIMUM)
+        return replace(shifted, blue_green=way), named
+    word = f"{platform}AllAtOnce" if config in (None, ALL_AT_ONCE) else config
+    found = elsewhere(word)
+    if found is None or found.platform != platform:
+        raise ValueError(f"{platform} has no deployment configuration {word}")
+    way = replace(options.blue_green, shift=found.routing.shift)
+    bake_ms = found.routing.interval_minutes * 60_000
+    return replace(options, blue_green=way, bake_ms=bake_ms), found.as_deployment_config
 
 
 def _share(written: Canary | Linear) -> core.Share:

@@ -33,14 +33,22 @@ LifecycleEvent = Literal[
     "BeforeAllowTraffic",
     "AllowTraffic",
     "AfterAllowTraffic",
+    "AllowTestTraffic",
+    "AfterAllowTestTraffic",
 ]
 DeploymentStatus = Literal["InProgress", "Ready", "Baking", "Succeeded", "Failed", "Stopped"]
 ErrorCode = Literal[
     "ALARM_ACTIVE",
     "CUSTOMER_APPLICATION_UNHEALTHY",
+    "ECS_UPDATE_ERROR",
     "HEALTH_CONSTRAINTS",
     "HEALTH_CONSTRAINTS_INVALID",
+    "HOOK_EXECUTION_FAILURE",
     "INTERNAL_ERROR",
+    "INVALID_ECS_SERVICE",
+    "INVALID_LAMBDA_CONFIGURATION",
+    "INVALID_LAMBDA_FUNCTION",
+    "INVALID_REVISION",
     "MANUAL_STOP",
     "NO_INSTANCES",
     "TIMEOUT",
@@ -143,4 +151,4 @@ def exactly_one(names: Iterable[str]) -> dict[str, Any]:
 class Model(BaseModel):
     """What every part of a scenario has in common: it is immutable, and an unknown key is a mistake."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")

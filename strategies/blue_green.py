@@ -78,7 +78,7 @@ def blue_green(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TI
     if blue:
         stages.append(Deploy("take out", blue, NO_MINIMUM, blue, part=Part.BLOCK, must_succeed=len(blue)))
     keep = told.terminate_after_ms is None
-    stages.append(Terminate("terminate", blue, told.terminate_after_ms or 0, keep))
+    stages.append(Terminate("keep alive" if keep else "terminate", blue, told.terminate_after_ms or 0, keep))
     return Plan.chain(*stages)
 
 

@@ -20,7 +20,8 @@ def canary(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, 
     first = share.of(len(members))
     if first >= len(members):
         raise ValueError(
-            f"a canary of {first} of {len(members)} hosts leaves nobody to compare it with; take a smaller share"
+            f"a canary of {share} is the whole fleet of {len(members)}, and leaves nobody to compare it with; take a "
+            "smaller share"
         )
     return Plan.chain(*_waves(members, config, [first, len(members)], options))
 

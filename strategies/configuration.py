@@ -122,6 +122,17 @@ class TrafficRouting:
                 return "all of the traffic at once"
 
     @property
+    def shift(self) -> tuple[int, ...]:
+        """The shares before all of the traffic, in percent, rising."""
+        match self.type:
+            case TrafficRoutingType.TIME_BASED_CANARY:
+                return (self.percent,)
+            case TrafficRoutingType.TIME_BASED_LINEAR:
+                return tuple(range(self.percent, 100, self.percent))
+            case _:
+                return ()
+
+    @property
     def strategy(self) -> str:
         """What comes nearest to it on servers, as a scenario writes it."""
         match self.type:
@@ -140,6 +151,11 @@ class TrafficConfig:
     name: str
     platform: ComputePlatform
     routing: TrafficRouting
+
+    @property
+    def as_deployment_config(self) -> DeploymentConfig:
+        """The same as a deployment has it: a name, and no minimum of hosts, because there are none."""
+        return DeploymentConfig(self.name, ALL_AT_ONCE.minimum_healthy_hosts)
 
     def refusal(self) -> tuple[str, str]:
         """Why no group of servers can have it, and what can be had instead."""

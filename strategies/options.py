@@ -14,6 +14,10 @@ class Share:
     hosts: int | None = None
     percent: int | None = None
 
+    def __str__(self) -> str:
+        """As it is written: `2 hosts`, `10 %`."""
+        return f"{self.percent} %" if self.hosts is None else f"{self.hosts} host{'s' * (self.hosts != 1)}"
+
     def of(self, fleet: int) -> int:
         """How many of `fleet` hosts; a percentage is never exceeded, but by the one host that takes part at least."""
         if self.hosts is not None:

@@ -18,6 +18,10 @@ import networkx as nx
 from strategies.configuration import DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType
 from strategies.options import Options
 
+WHOLE = 100
+"""All of the traffic, in percent."""
+HOST = "a host"
+"""What a bake watches, unless it is told otherwise."""
 NO_MINIMUM = MinimumHealthyHosts(MinimumHealthyHostsType.HOST_COUNT, 0)
 
 
@@ -39,9 +43,33 @@ class Part(StrEnum):
     """Into traffic."""
     BLOCK = "block"
     """Out of traffic."""
+    LAUNCH = "launch"
+    """All of a host that a pool has just launched: there is nothing to block."""
+    TERMINATION = "termination"
+    """What is left to a host that its pool is about to terminate: out of traffic, and ApplicationStop."""
+    REPLACE = "replace"
+    """Of a service of ECS: a replacement task set, from BeforeInstall to AfterAllowTestTraffic. The service is Ready
+    then."""
+    BEFORE = "before"
+    """Of a service or a function: BeforeAllowTraffic. What follows is the traffic, stage by stage."""
+    AFTER = "after"
+    """Of a service or a function: AfterAllowTraffic, once all of the traffic has been shifted."""
 
 
-_PART_WORDS = {Part.WHOLE: "deploy to", Part.INSTALL: "install on", Part.ALLOW: "let in", Part.BLOCK: "take out"}
+_PART_WORDS = {
+    Part.WHOLE: "deploy to",
+    Part.INSTALL: "install on",
+    Part.ALLOW: "let in",
+    Part.BLOCK: "take out",
+    Part.LAUNCH: "deploy to new",
+    Part.TERMINATION: "take leave of",
+}
+_TARGET_WORDS = {
+    Part.REPLACE: "bring up a replacement task set for",
+    Part.BEFORE: "before traffic is shifted, ask the function of",
+    Part.AFTER: "after all of the traffic was shifted, ask the function of",
+}
+"""Parts of the lifecycle of what is no host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +121,33 @@ class Deploy:
         return max(min(self.fleet - self.required, len(self.hosts) - self.own_required), 0)
 
     def __str__(self) -> str:
-        hosts = len(self.hosts)
-        required = self.required
-        words = (
-            f"{_PART_WORDS[self.part]} {hosts} host{'s' * (hosts != 1)}, {self.at_once} at once, "
-            f"{required} stay{'s' * (required == 1)} healthy ({self.minimum_healthy_hosts})"
-        )
+        if (target := _TARGET_WORDS.get(self.part)) is not None:
+            return f"{target} {', '.join(self.hosts)}"
+        hosts, required = len(self.hosts), self.required
+        pace = "all at once" if hosts == self.at_once > 1 else f"{self.at_once} at once"
+        words = f"{_PART_WORDS[self.part]} {hosts} host{'s' * (hosts != 1)}, {pace}"
+        if required:
+            # Of hosts that are out of traffic none is healthy; the minimum says how many of them have to succeed.
+            stay = "must stay healthy" if self.part is Part.WHOLE else "must succeed"
+            share = self.minimum_healthy_hosts.type is MinimumHealthyHostsType.FLEET_PERCENT
+            words += f", {required} {stay}" + (f" ({self.minimum_healthy_hosts})" if share else "")
         return words + (f", {self.own_required} of these {hosts}" if self.own_required else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Bake:
-    """Wait, and watch what was deployed to so far: a host that turns unhealthy meanwhile fails the deployment."""
+    """Wait, and watch what was deployed to so far: a host that turns unhealthy meanwhile fails the deployment.
+
+    `watched`: what is, in words, where it is no host; empty where only alarms could tell.
+    """
 
     name: str
     lasts_ms: int
+    watched: str = HOST
 
     def __str__(self) -> str:
-        return f"bake for {seconds(self.lasts_ms)}: a host that turns unhealthy fails the deployment"
+        what = f"{self.watched} that turns unhealthy fails" if self.watched else "an alarm stops"
+        return f"bake for {duration(self.lasts_ms)}: {what} the deployment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +158,7 @@ class Approve:
     waits_ms: int | None
 
     def __str__(self) -> str:
-        limit = "" if self.waits_ms is None else f"; without an answer within {seconds(self.waits_ms)} it stops"
+        limit = "" if self.waits_ms is None else f"; without an answer within {duration(self.waits_ms)} it stops"
         return f"wait until somebody says continue{limit}"
 
 
@@ -138,29 +175,43 @@ class Provision:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Let these hosts together have this share of the traffic, and the others the rest."""
+    """Let these hosts together have this share of the traffic, and the others the rest.
+
+    With a `target`, a service or a function, the share is that of the version which the deployment brings to it, and
+    the shift is a part of the target's lifecycle event AllowTraffic: that begins with the first shift, and ends with
+    the one to `WHOLE`.
+    """
 
     name: str
     hosts: tuple[str, ...]
     percent: int
+    target: str = ""
+    to: str = "the new hosts"
 
     def __str__(self) -> str:
-        return f"shift traffic: {self.percent} % to the new hosts, {100 - self.percent} % to the old"
+        other = "the other version" if self.target else "the old"
+        return f"shift traffic: {self.percent} % to {self.to}, {WHOLE - self.percent} % to {other}"
 
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """After a wait, end these hosts; with `keep` they only leave the group, and run on."""
+    """After a wait, end these hosts; with `keep` they only leave the group, and run on.
+
+    `what` names what ends of a service: the task set that traffic was taken from, and not the service.
+    """
 
     name: str
     hosts: tuple[str, ...]
     after_ms: int = 0
     keep: bool = False
+    what: str = ""
 
     def __str__(self) -> str:
-        wait = f"after {seconds(self.after_ms)}, " if self.after_ms else ""
-        what = "leave running" if self.keep else "terminate"
-        return f"{wait}{what} {len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        wait = f"after {duration(self.after_ms)}, " if self.after_ms else ""
+        hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        if self.what:
+            return f"{wait}{'leave' if self.keep else 'terminate'} {self.what}{' running' * self.keep}"
+        return f"{wait}let {hosts} leave the group, and run on" if self.keep else f"{wait}terminate {hosts}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +223,7 @@ class Analyse:
     lasts_ms: int
 
     def __str__(self) -> str:
-        return f"analyse by {self.analysis} for {seconds(self.lasts_ms)}"
+        return f"analyse by {self.analysis} for {duration(self.lasts_ms)}"
 
 
 Stage = Deploy | Bake | Approve | Provision | Shift | Terminate | Analyse
@@ -213,6 +264,12 @@ class Strategy(Protocol):
         ...
 
 
-def seconds(ms: int) -> str:
-    """A duration in a stage's description: `90s`, `1.5s`."""
-    return f"{ms / 1000:g}s"
+def duration(ms: int) -> str:
+    """Milliseconds as a person writes them: `800ms`, `12s`, `1.5s`, `5m`, `1h 10m`."""
+    if ms < 1000:
+        return f"{ms}ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f}s".replace(".0s", "s")
+    hours, rest = divmod(round(ms / 1000), 3600)
+    minutes, seconds = divmod(rest, 60)
+    return " ".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)

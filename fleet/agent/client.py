@@ -20,13 +20,15 @@ _SERVICE = "codedeploycommands"
 _CONNECT_TIMEOUT_S = 5
 _ATTEMPTS = 3
 _SERVER_ERROR = 500
+_INVALID_SIGNATURE = "InvalidSignatureException"
 
 
 class Client:
     """A :class:`fleet.agent.protocol.Service`. May be used from several threads.
 
-    Every call raises ServiceAway where there is no answer or one of the kind 5xx, botocore's ClientError for
-    a refusal, and ProtocolError for a reply that makes no sense.
+    Every call raises ServiceAway where there is no answer, one of the kind 5xx, or one that finds fault with the
+    signature, as it does where the host's clock is wrong; botocore's ClientError for any other refusal, and
+    ProtocolError for a reply that makes no sense.
     """
 
     def __init__(self, config: Config, version: str) -> None:
@@ -79,12 +81,15 @@ def _call(operation: Callable[..., dict[str, Any]], **arguments: object) -> dict
     errors: Any = importlib.import_module("botocore.exceptions")
     try:
         return operation(**arguments)
-    except errors.HTTPClientError as error:
+    except (errors.HTTPClientError, errors.EndpointConnectionError, errors.ConnectTimeoutError) as error:
         raise ServiceAway(f"the service does not answer: {error}") from error
     except errors.ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status >= _SERVER_ERROR:
             raise ServiceAway(f"the service failed: {error}") from error
+        if error.response.get("Error", {}).get("Code") == _INVALID_SIGNATURE:
+            # What the clock is blamed for may be believed once it is right.
+            raise ServiceAway(f"the service does not believe this host; is its clock right? {error}") from error
         raise
 
 

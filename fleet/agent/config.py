@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from fleet.agent.errors import AgentError
+from fleet.agent.layout import ROOT_DIR
 
 _FOREIGN_KEYS = frozenset(
     (
@@ -118,7 +119,7 @@ def _build(reader: _Reader, premises: Mapping[str, str], env: Mapping[str, str])
         endpoint=endpoint or "",
         host_identifier=host or "",
         region=region or "",
-        root_dir=Path(reader.text("root_dir") or "/opt/codedeploy-agent/deployment-root").absolute(),
+        root_dir=Path(reader.text("root_dir") or ROOT_DIR).absolute(),
         log_dir=Path(reader.text("log_dir") or "/var/log/aws/codedeploy-agent").absolute(),
         signer_certificate=Path(certificate).absolute() if certificate else None,
         access_key_id=env.get("AWS_ACCESS_KEY_ID") or premises.get("aws_access_key_id") or key_id,

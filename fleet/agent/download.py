@@ -17,6 +17,7 @@ from threading import Lock
 from typing import IO, Any, Protocol
 from urllib.parse import quote
 
+from fleet.agent import messages
 from fleet.agent.aws import make_client
 from fleet.agent.config import Config
 from fleet.agent.errors import AgentError
@@ -57,7 +58,8 @@ class NetworkSources:
             _pour(reply["Body"], target, where)
         except errors.ClientError as error:
             detail = error.response.get("Error", {})
-            raise AgentError(f"fetching {where} was refused: {detail.get('Code')}: {detail.get('Message')}") from error
+            refused = messages.fetch_refused(where, detail.get("Code", ""), detail.get("Message", ""))
+            raise AgentError(refused) from error
         except (errors.BotoCoreError, errors.HTTPClientError) as error:
             raise AgentError(f"fetching {where} failed: {error}; is s3_endpoint_override right?") from error
         found = str(reply.get("ETag", "")).strip('"')

@@ -15,6 +15,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet.agent import messages
+from fleet.agent.errors import AgentError
+
+ROOT_DIR = "/opt/codedeploy-agent/deployment-root"
 TRACKING_STALE_S = 24 * 60 * 60
 VERSION_UNKNOWN = "UNKNOWN_VERSION"
 
@@ -104,9 +108,12 @@ class Layout:
         return self.root / "ongoing-deployment"
 
     def track(self, deployment: str, command: str) -> None:
-        """Remember that ``command`` is in hand, so that a restarted agent can tell."""
-        self.ongoing.mkdir(parents=True, exist_ok=True)
-        _replace(self.ongoing / deployment, command)
+        """Remember that ``command`` is in hand, so that a restarted agent can tell. Raises AgentError."""
+        try:
+            self.ongoing.mkdir(parents=True, exist_ok=True)
+            _replace(self.ongoing / deployment, command)
+        except OSError as error:
+            raise AgentError(messages.not_noted(error.strerror or str(error), str(self.root))) from error
 
     def untrack(self, deployment: str) -> None:
         """Forget the command in hand."""

@@ -8,6 +8,7 @@ from fleet.agent.instructions import Chmod, Chown, Copy, Mkdir, SetAcl, SetConte
 
 IS_A_DIRECTORY = "it is a directory"
 NO_SUCH_FILE = "No such file or directory"
+DISK_FULL = "No space left on device"
 _NAMED_MAX = 3
 _LISTED_MAX = 10
 
@@ -64,9 +65,19 @@ def bundle_missing(location: str, found: str = "is not there") -> str:
     return f"the revision is the file {location}, which {found} on this host"
 
 
+def fetch_refused(where: str, code: str, reason: str) -> str:
+    """The store of a bundle knows it, and does not hand it out."""
+    return f"fetching {where} was refused: {code}: {reason}"
+
+
 def step_failed(step: Step, reason: str, path: str) -> str:
     """A step of an install that the system refused."""
     return f"{_in_words(step)} failed: {reason} ({path})"
+
+
+def not_noted(reason: str, root: str) -> str:
+    """The agent could not note the command that it has in hand, as it does before it begins one."""
+    return f"the agent cannot write to {root}, where it notes what it has in hand: {reason}"
 
 
 def no_such_user(name: str, file: str) -> str:

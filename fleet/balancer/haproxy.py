@@ -17,20 +17,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet.balancer.haproxy_config import (
     BACKEND,
-    CONTROL_PORT,
     UNCHECKED,
-    USERS_PORT,
     ServerState,
     parse_stat,
     render,
     server_arguments,
 )
+from fleet.balancer.haproxy_container import HaproxyContainer
+from fleet.balancer.members import Member, Membership
 from fleet.balancer.weights import ALONE, Shift, weights
 from fleet.base import FleetError
 from scenarios.model import Balancer
@@ -46,44 +44,8 @@ ANSWER_S: Final = 5
 COMMANDS_MAX: Final = 50
 """So many commands at once are shorter than the line that HAProxy reads (16 KiB)."""
 STALE_MARGIN_MS: Final = 200
-CONFIG: Final = "/opt/drydeploy/haproxy.cfg"
 
 _logger = logging.getLogger(__name__)
-
-
-class Membership(Enum):
-    """Where a host stands with the balancer."""
-
-    GONE = "gone"
-    OUT = "out"
-    INITIAL = "initial"
-    IN_SERVICE = "in service"
-    DRAINING = "draining"
-
-
-@dataclass(slots=True)
-class Member:
-    """A host as the balancer has it.
-
-    `before`: the last check before it was registered, `since_s`: when it was.
-    """
-
-    membership: Membership = Membership.OUT
-    before: tuple[str, str, str, str] | None = None
-    since_s: float = 0.0
-    reported: tuple[bool, str] | None = None
-    up: bool = False
-    cause: str = ""
-    out_since_s: float | None = None
-    """Since when it may get no new request, by the event loop's clock; None while it may."""
-    weight: int = ALONE
-    weightless_since_s: float | None = None
-    """Since when its share is nothing, by the event loop's clock; None while it has one."""
-
-    @property
-    def registered(self) -> bool:
-        """Whether it is checked, and has requests or will."""
-        return self.membership in (Membership.INITIAL, Membership.IN_SERVICE)
 
 
 class HaproxyBalancer:
@@ -105,8 +67,14 @@ class HaproxyBalancer:
         self._told = told
         self._changed = changed
         self._members = {host: Member() for host in hosts}
+        self._later: dict[str, str] = {}
+        """The addresses of hosts that came while it ran: its file does not know them."""
         self._shift: Shift | None = None
-        self._ports: dict[int, int] = {}
+        self._container = HaproxyContainer()
+        self.refuses = False
+        """Whether whoever registers hosts has lost the right to; HAProxy itself refuses then."""
+        self.draining_ms: int | None = None
+        """How long it takes to let go of a host; None: as long as requests are under way, within the draining time."""
         self._lock = asyncio.Lock()
 
     def boot(self, client: DockerClient, create: Mapping[str, Any]) -> None:
@@ -114,40 +82,16 @@ class HaproxyBalancer:
 
         `create` is what the fleet adds to the container: image, name, labels, network.
         """
-        from fleet.docker.engine import telling
-        from fleet.docker.sources import tar_of
+        self._container.boot(client, create, self._config())
 
-        api = client.api
-        arguments = dict(create)
-        host_config = api.create_host_config(
-            init=True,
-            cap_drop=["ALL"],
-            network_mode=arguments.pop("network_mode"),
-            port_bindings={USERS_PORT: ("127.0.0.1", None), CONTROL_PORT: ("127.0.0.1", None)},
-        )
-        with telling("starting the balancer"):
-            container = api.create_container(
-                command=["sh", "-c", f"haproxy -q -c -f {CONFIG} && exec haproxy -db -f {CONFIG}"],
-                detach=True,
-                ports=[USERS_PORT, CONTROL_PORT],
-                host_config=host_config,
-                **arguments,
-            )["Id"]
-            files = {CONFIG: render(self._spec, self._hosts).encode()}
-            api.put_archive(container, "/", tar_of(files).getvalue())
-            api.start(container)
-            found = api.inspect_container(container)
-        ports = found["NetworkSettings"]["Ports"]
-        if not found["State"]["Running"] or not ports.get(f"{CONTROL_PORT}/tcp"):
-            said = api.logs(container).decode("utf-8", "replace").strip()
-            raise FleetError(f"the balancer does not start; HAProxy says: {said[-2000:] or 'nothing'}")
-        for port in (USERS_PORT, CONTROL_PORT):
-            self._ports[port] = int(ports[f"{port}/tcp"][0]["HostPort"])
+    def _config(self) -> str:
+        """HAProxy's configuration."""
+        return render(self._spec, self._hosts)
 
     @property
     def url(self) -> str:
-        """Where the service's users knock."""
-        return f"http://127.0.0.1:{self._ports[USERS_PORT]}"
+        """Where the service's users knock; another place after a restart."""
+        return self._container.url
 
     @property
     def in_service(self) -> frozenset[str]:
@@ -189,28 +133,62 @@ class HaproxyBalancer:
                     raise FleetError(f"the balancer was lost: {error}") from error
             await asyncio.sleep(WATCH_MS / 1000)
 
-    async def register(self, host: str, cause: str = "") -> None:
+    async def register(self, host: str, cause: str = "") -> str | None:
         """Take a host in: it is checked from now on, and gets requests once it is healthy.
 
-        `cause` is told with what is seen of it.
+        `cause` is told with what is seen of it. Answers what HAProxy says where it refuses; None where it does not.
         """
         member = self._members[host]
         async with self._lock:
+            if self.refuses:
+                return (await self._command(f"operator; set server {BACKEND}/{host} state drain")).strip()
             member.cause = cause
             if member.registered:
                 # Already registered: what is seen of it is told again.
                 member.reported = None
-                return
-            server = f"{BACKEND}/{host}"
-            # One that was added later is not checked before this; for the others it changes nothing.
-            checks = f"enable health {server}"
-            await self._say(f"{checks}; set server {server} state drain; set server {server} health down")
-            # Only now: of a server in maintenance HAProxy does not tell the last check.
-            member.before = (await self._ask_states())[host].check
-            member.membership = Membership.INITIAL
-            member.since_s = asyncio.get_running_loop().time()
-            member.reported = None
-            member.up = False
+                return None
+            await self._take_in(host)
+        return None
+
+    async def _take_in(self, host: str) -> None:
+        """Have a host checked, from nothing."""
+        member, server = self._members[host], f"{BACKEND}/{host}"
+        # One that was added later is not checked before this; for the others it changes nothing.
+        checks = f"enable health {server}"
+        await self._say(f"{checks}; set server {server} state drain; set server {server} health down")
+        # Only now: of a server in maintenance HAProxy does not tell the last check.
+        member.before = (await self._ask_states())[host].check
+        member.membership = Membership.INITIAL
+        member.since_s = asyncio.get_running_loop().time()
+        member.reported = None
+        member.up = False
+
+    async def restart(self) -> None:
+        """HAProxy goes and comes back, and is told who was registered, and the shares; it knows of nobody's health."""
+        async with self._lock:
+            await asyncio.to_thread(self._container.restart)
+            end_s = asyncio.get_running_loop().time() + UP_S
+            while not await self._answers():
+                if asyncio.get_running_loop().time() > end_s:
+                    raise FleetError(f"the balancer does not answer {UP_S} s after it was restarted")
+                await asyncio.sleep(WATCH_MS / 1000)
+            for host, member in self._members.items():
+                if host not in self._hosts and member.membership is not Membership.GONE:
+                    await self._add(host, self._later[host])
+                member.weight = ALONE
+                if member.registered:
+                    await self._take_in(host)
+                elif member.membership is Membership.DRAINING:
+                    member.membership = Membership.OUT
+            await self._weigh(self.in_service)
+        self._changed()
+
+    async def _answers(self) -> bool:
+        try:
+            await self._ask_states()
+        except (OSError, ValueError, TimeoutError):
+            return False
+        return True
 
     async def deregister(self, host: str) -> None:
         """Take a host out: no new request, then wait for those under way, at most the draining time."""
@@ -222,11 +200,12 @@ class HaproxyBalancer:
             await self._say(f"set server {server} state drain")
             await self._leaves(host, Membership.DRAINING)
         self._changed()
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + self._spec.draining / 1000
+        loop, slow_ms = asyncio.get_running_loop(), self.draining_ms
+        end_s = loop.time() + (self._spec.draining if slow_ms is None else slow_ms) / 1000
         while member.membership is Membership.DRAINING and (left_s := end_s - loop.time()) > 0:
-            state = (await self._ask_states()).get(host)
-            if state is None or not state.sessions:
+            async with self._lock:
+                state = (await self._ask_states()).get(host)
+            if slow_ms is None and (state is None or not state.sessions):
                 break
             await asyncio.sleep(min(WATCH_MS / 1000, left_s))
         async with self._lock:
@@ -240,10 +219,14 @@ class HaproxyBalancer:
     async def add(self, host: str, address: str) -> None:
         """A host that did not exist before: it is out of traffic, and unchecked, until it is registered."""
         async with self._lock:
-            answer = await self._command(f"add server {BACKEND}/{host} {server_arguments(self._spec, address)}")
-            if "New server registered" not in answer:
-                raise FleetError(f"the balancer does not take {host} in: {answer.strip() or 'no answer'}")
+            await self._add(host, address)
+            self._later[host] = address
             self._members[host] = Member(out_since_s=asyncio.get_running_loop().time())
+
+    async def _add(self, host: str, address: str) -> None:
+        answer = await self._command(f"add server {BACKEND}/{host} {server_arguments(self._spec, address)}")
+        if "New server registered" not in answer:
+            raise FleetError(f"the balancer does not take {host} in: {answer.strip() or 'no answer'}")
 
     async def remove(self, host: str) -> None:
         """A host goes for good, with the requests that it still had. One that is not there is as good."""
@@ -256,11 +239,16 @@ class HaproxyBalancer:
             await self._leaves(host, Membership.GONE)
         self._changed()
         end_s = asyncio.get_running_loop().time() + ANSWER_S
-        # HAProxy refuses as long as one of the sessions has not seen that it was shut down.
-        while "Server deleted" not in (answer := await self._command(f"del server {server}")):
+        # HAProxy refuses as long as one of the sessions has not seen that it was shut down. One that was restarted
+        # meanwhile has never heard of a host that came later.
+        while not (answer := await self._delete(server)).startswith(("Server deleted", "No such server")):
             if asyncio.get_running_loop().time() > end_s:
                 raise FleetError(f"the balancer does not let go of {host}: {answer.strip() or 'no answer'}")
             await asyncio.sleep(WATCH_MS / 1000)
+
+    async def _delete(self, server: str) -> str:
+        async with self._lock:
+            return (await self._command(f"del server {server}")).strip()
 
     async def _leaves(self, host: str, membership: Membership) -> None:
         member = self._members[host]
@@ -360,7 +348,8 @@ class HaproxyBalancer:
         return False
 
     async def _ask_states(self) -> dict[str, ServerState]:
-        return parse_stat(await self._command(f"show stat {BACKEND} 4 -1"))
+        nobody = all(member.membership is Membership.GONE for member in self._members.values())
+        return parse_stat(await self._command(f"show stat {BACKEND} 4 -1"), empty=nobody)
 
     async def _say_all(self, commands: list[str]) -> None:
         for begin in range(0, len(commands), COMMANDS_MAX):
@@ -374,7 +363,7 @@ class HaproxyBalancer:
 
     async def _command(self, command: str) -> str:
         async with asyncio.timeout(ANSWER_S):
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[CONTROL_PORT])
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._container.control_port)
             try:
                 writer.write(command.encode() + b"\n")
                 await writer.drain()

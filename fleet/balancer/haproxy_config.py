@@ -122,8 +122,11 @@ def duration(ms: int) -> str:
     return f"{ms}ms" if ms % 1000 else f"{ms // 1000}s"
 
 
-def parse_stat(text: str) -> dict[str, ServerState]:
-    """The answer to `show stat hosts 4 -1`, by server. Raises ValueError where it is none."""
+def parse_stat(text: str, *, empty: bool = False) -> dict[str, ServerState]:
+    """The answer to `show stat hosts 4 -1`, by server. Raises ValueError where it is none.
+
+    `empty`: there may be no server, as before a pool's first launch.
+    """
     rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
     states: dict[str, ServerState] = {}
     for row in rows:
@@ -137,6 +140,6 @@ def parse_stat(text: str) -> dict[str, ServerState]:
             )
         except (KeyError, AttributeError) as error:
             raise ValueError(f"HAProxy's statistics are not as expected: {text[:200]!r}") from error
-    if not states:
+    if not states and not (empty and "svname" in text):
         raise ValueError("HAProxy's statistics name no server")
     return states

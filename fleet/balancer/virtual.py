@@ -7,13 +7,17 @@ answers, the moment at which the balancer will change its mind is known, and onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
-from fleet.balancer.fluid import Fluid, Kind, Share
+from fleet.balancer.fluid import Fluid, Kind, Share, tries
+from fleet.balancer.meters import Meters
+from fleet.virtual.draws import mix, stream
 from scenarios.model import Balancer
 from simulator.rollout.events import Event, HealthCheckReported
+from simulator.rollout.messages import duration
 
+_TIMED_OUT = "timed out"
 Action = Callable[[int, int], Event | None]
 Schedule = Callable[[int, Action], None]
 """Do this at that time: `schedule(at_ms, lambda id, at_ms: event or None)`."""
@@ -22,7 +26,8 @@ Schedule = Callable[[int, Action], None]
 class Answer(NamedTuple):
     """What a host answers: to the health check (words, pass or fail) and to a user (which revision, well or not).
 
-    `answers_ms`: about how long an answer to a user takes, in milliseconds.
+    `answers_ms`: about how long an answer to a user takes, in milliseconds. `lost`: so many percent of the packets on
+    the way there are lost.
     """
 
     seen: str
@@ -30,10 +35,22 @@ class Answer(NamedTuple):
     serves: str | None
     serves_well: bool
     answers_ms: int = 0
+    lost: int = 0
 
 
 SILENT = Answer("connection refused", False, None, False)
 """Nothing listens."""
+
+
+def timed_out(timeout_ms: int) -> str:
+    """What a health check sees that gets no answer."""
+    return f"{_TIMED_OUT} after {duration(timeout_ms)}"
+
+
+def is_lost(seed: int, host: str, now_ms: int, percent: int, tries: int) -> bool:
+    """Whether a check of this host at this time never gets there, where so many percent of the packets are lost."""
+    draws = stream(seed, "loss", host, now_ms)
+    return all(mix(draws, number) % 100 < percent for number in range(tries))
 
 
 class _Server:
@@ -48,6 +65,7 @@ class _Server:
         "name",
         "origin_ms",
         "registered",
+        "row",
         "streak_ms",
         "told",
     )
@@ -62,20 +80,28 @@ class _Server:
         self.origin_ms = 0
         self.streak_ms = 0
         """Since when every check has passed, or every check has failed."""
+        self.row = 0
+        """Where packets are lost: so many checks have passed in a row, or, where it is negative, have failed."""
         self.generation = 0
         self.cause = ""
         self.told: tuple[bool, str] | None = None
 
 
 class VirtualBalancer:
-    """Hosts behind one address. `schedule` puts an action on the virtual loop."""
+    """Hosts behind one address. `schedule` puts an action on the virtual loop; `seed` says which packets are lost."""
 
-    def __init__(self, config: Balancer, schedule: Schedule) -> None:
+    def __init__(self, config: Balancer, schedule: Schedule, seed: int = 0) -> None:
         self._config = config
+        self._seed = seed
+        self._tries = tries(config.health_check.timeout)
         self._schedule = schedule
         self._servers: dict[str, _Server] = {}
-        self._fluid = Fluid(config.traffic.rate)
+        self._fluid = Fluid(config.traffic.rate, self._tries)
         self._shifted: frozenset[str] = frozenset()
+        self._away = 0
+        """How many restarts are under way: meanwhile nobody is checked, and nobody has requests."""
+        self._looks = 0
+        """Counts what makes a look at the meters void: a later one."""
         self._group = 0
         """How many hosts the group had when the run began."""
         self.in_service_min: int | None = None
@@ -89,7 +115,7 @@ class VirtualBalancer:
             server.registered = server.healthy = True
             server.told = (True, answer.seen)
             self._count(server, +1)
-        if self.in_service == self._group:
+        if in_group and 0 < self.in_service == self._group:
             self.in_service_min = self.in_service
 
     def remove(self, name: str, now_ms: int) -> None:
@@ -124,7 +150,7 @@ class VirtualBalancer:
         server = self._servers[name]
         self._leave(server, now_ms)
         server.registered, server.healthy, server.origin_ms, server.streak_ms = True, False, now_ms, now_ms
-        server.held = False
+        server.held, server.row = False, 0
         server.cause, server.told = cause, None
         self._reconsider(server, now_ms)
 
@@ -161,7 +187,12 @@ class VirtualBalancer:
         if in_service:
             self._fluid.settle(now_ms)
             self._count(server, -1)
-        if server.answer.passes != answer.passes:
+        if server.answer.lost:
+            self._leave_loss(server, answer, now_ms)
+        elif answer.lost:
+            server.row = self._checks(server, now_ms) - self._checks(server, server.streak_ms)
+            server.row *= 1 if server.answer.passes else -1
+        elif server.answer.passes != answer.passes:
             server.streak_ms = now_ms
         server.answer = answer
         if in_service:
@@ -169,28 +200,89 @@ class VirtualBalancer:
         if server.registered:
             self._reconsider(server, now_ms)
 
+    def restart(self, now_ms: int, lasts_ms: int) -> None:
+        """It goes and comes back, and knows then who is registered and the shares, but nothing of anybody's health."""
+        self._away += 1
+        for server in self._servers.values():
+            self._leave(server, now_ms)
+            server.healthy = False
+            server.generation += 1
+
+        def back(_: int, back_ms: int) -> None:
+            self._away -= 1
+            for server in self._servers.values():
+                if server.registered and not self._away:
+                    self.register(server.name, back_ms, server.cause)
+
+        self._schedule(now_ms + lasts_ms, back)
+
+    def request_ms(self, number: int) -> int:
+        """When the users have made so many requests since the run began."""
+        return -(-number * 1000 // self._fluid.rate)
+
+    # -- meters -------------------------------------------------------------------------------------------------
+
+    def meter(self, key: Hashable, name: str, requests: int, now_ms: int, call: Callable[[], None]) -> None:
+        """Call once this host has been given so many of the users' requests from now on."""
+        self._fluid.settle(now_ms)
+        if self._fluid.meters is None:
+            self._fluid.meters = Meters(self._fluid.rate)
+        server = self._servers[name]
+        in_service = server.registered and server.healthy
+        self._fluid.meters.add(key, name, name in self._shifted if in_service else None, requests, call)
+        self._look_later(now_ms)
+
+    def unmeter(self, key: Hashable, name: str) -> None:
+        """Measure no more."""
+        if self._fluid.meters is not None:
+            self._fluid.meters.remove(key, name)
+
+    def _look_later(self, at_ms: int) -> None:
+        """Look at the meters then. What changes meanwhile brings another look, and this one is void."""
+        self._looks += 1
+        number = self._looks
+
+        def look(_: int, now_ms: int) -> None:
+            meters = self._fluid.meters
+            if self._looks != number or meters is None:
+                return
+            self._fluid.settle(now_ms)
+            for call in meters.reached():
+                call()
+            if self._looks == number and (wait_ms := self._fluid.next_meter_ms()) is not None:
+                self._look_later(now_ms + wait_ms)
+
+        self._schedule(at_ms, look)
+
     # -- health checks ------------------------------------------------------------------------------------------
 
     def _reconsider(self, server: _Server, now_ms: int) -> None:
         """Something changed: what the balancer is going to think of this server, and when."""
         server.generation += 1
+        if self._away:
+            return
         generation, check, answer = server.generation, self._config.health_check, server.answer
-        late_ms = check.timeout if answer.seen.startswith("timed out") else 0
+        if answer.lost:
+            self._check_at(self._next_check(server, now_ms), server)
+            return
+        late_ms = check.timeout if answer.seen.startswith(_TIMED_OUT) else 0
         first_ms = self._next_check(server, now_ms) + late_ms
         if not server.healthy and not answer.passes and server.told != (False, answer.seen):
-            self._tell_at(first_ms, server, generation, healthy=False)
+            self._tell_at(first_ms, server, generation, answer.seen, healthy=False)
         if answer.passes != server.healthy:
             needed = check.rise if answer.passes else check.fall
             turns_ms = self._next_check(server, server.streak_ms) + (needed - 1) * check.interval + late_ms
-            self._tell_at(max(turns_ms, now_ms), server, generation, healthy=answer.passes)
+            self._tell_at(max(turns_ms, now_ms), server, generation, answer.seen, healthy=answer.passes)
+
+    def _checks(self, server: _Server, now_ms: int) -> int:
+        """How many checks there have been of a server by now."""
+        return (now_ms - server.origin_ms) // self._config.health_check.interval
 
     def _next_check(self, server: _Server, now_ms: int) -> int:
-        interval = self._config.health_check.interval
-        return server.origin_ms + ((now_ms - server.origin_ms) // interval + 1) * interval
+        return server.origin_ms + (self._checks(server, now_ms) + 1) * self._config.health_check.interval
 
-    def _tell_at(self, at_ms: int, server: _Server, generation: int, *, healthy: bool) -> None:
+    def _tell_at(self, at_ms: int, server: _Server, generation: int, seen: str, *, healthy: bool) -> None:
         def tell(event_id: int, now_ms: int) -> Event | None:
-            answer = server.answer
             if server.generation != generation:
                 return None
             if healthy != server.healthy:
@@ -198,7 +290,7 @@ class VirtualBalancer:
                 server.healthy = healthy
                 self._count(server, +1 if healthy else -1)
                 self._note_minimum()
-            server.told = (healthy, answer.seen)
+            server.told = (healthy, seen)
             check = self._config.health_check
             return HealthCheckReported(
                 event_id,
@@ -208,10 +300,40 @@ class VirtualBalancer:
                 healthy,
                 check.path,
                 str(check.status),
-                answer.seen,
+                seen,
             )
 
         self._schedule(at_ms, tell)
+
+    # -- where packets are lost, each check is played ------------------------------------------------------------
+
+    def _check_at(self, at_ms: int, server: _Server) -> None:
+        generation = server.generation
+
+        def check(_: int, now_ms: int) -> None:
+            if server.generation == generation:
+                self._check(server, now_ms)
+                self._check_at(self._next_check(server, now_ms), server)
+
+        self._schedule(at_ms, check)
+
+    def _check(self, server: _Server, now_ms: int) -> None:
+        """One health check, whose first packet may be lost; TCP sends it again."""
+        config, answer = self._config.health_check, server.answer
+        lost = is_lost(self._seed, server.name, now_ms, answer.lost, self._tries)
+        passes, seen = answer.passes and not lost, timed_out(config.timeout) if lost else answer.seen
+        late_ms = config.timeout if seen.startswith(_TIMED_OUT) else 0
+        server.row = max(server.row, 0) + 1 if passes else min(server.row, 0) - 1
+        turns = passes != server.healthy and abs(server.row) == (config.rise if passes else config.fall)
+        if turns or (not server.healthy and not passes and server.told != (False, seen)):
+            self._tell_at(now_ms + late_ms, server, server.generation, seen, healthy=passes)
+
+    def _leave_loss(self, server: _Server, answer: Answer, now_ms: int) -> None:
+        """The next answers are not a matter of luck: the checks in a row so far count on."""
+        counts_on = answer.lost or (server.row != 0 and (server.row > 0) == answer.passes)
+        last = self._checks(server, now_ms)
+        interval = self._config.health_check.interval
+        server.streak_ms = server.origin_ms + (last - abs(server.row)) * interval if counts_on else now_ms
 
     # -- traffic ------------------------------------------------------------------------------------------------
 
@@ -223,12 +345,19 @@ class VirtualBalancer:
 
     def _count(self, server: _Server, change: int) -> None:
         answer = server.answer
-        self._fluid.count(Kind(server.name in self._shifted, *answer[2:], server.held), change)
+        shifted = server.name in self._shifted
+        self._fluid.count(Kind(shifted, *answer[2:], server.held), change)
+        if (meters := self._fluid.meters) is not None:
+            if change > 0:
+                meters.comes(server.name, shifted)
+            else:
+                meters.leaves(server.name)
+            self._look_later(self._fluid.settled_ms)
 
     def _note_minimum(self) -> None:
         if self.in_service_min is not None:
             self.in_service_min = min(self.in_service_min, self.in_service)
-        elif self.in_service >= self._group:
+        elif self.in_service and self.in_service >= self._group:
             self.in_service_min = self.in_service
 
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:

@@ -1,4 +1,4 @@
-"""Bundles as hosts get them: archives on their own disks, so that no server for revisions is needed."""
+"""Bundles as hosts get them: archives on their own disks, or in a bucket that they have to be let into."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.base import FleetError, bundle_location
+from fleet.bundle_store import BUCKET, key
+from scenarios.model import Scenario
 
 BUNDLE_MAX_BYTES: Final = 1024**3
 _TYPES: Final = {".zip": "zip", ".tar": "tar", ".tgz": "tgz", ".tar.gz": "tgz"}
@@ -18,13 +20,20 @@ _TYPES: Final = {".zip": "zip", ".tar": "tar", ".tgz": "tgz", ".tar.gz": "tgz"}
 class Bundle:
     """A revision, packed.
 
-    `bundle_type` is zip, tar or tgz; `starts`: whether its AppSpec has ApplicationStart.
+    `bundle_type` is zip, tar or tgz; `starts`: whether its AppSpec has ApplicationStart; `stored`: whether hosts fetch
+    it from the run's bucket, and not from their own disks.
     """
 
     revision: str
     bundle_type: str
     content: bytes
     starts: bool
+    stored: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its key in the run's bucket."""
+        return key(self.revision, self.bundle_type)
 
     @property
     def location(self) -> str:
@@ -34,21 +43,26 @@ class Bundle:
     @property
     def revision_location(self) -> dict[str, Any]:
         """The `Revision` of a deployment specification."""
+        if self.stored:
+            place = {"Bucket": BUCKET, "Key": self.key, "BundleType": self.bundle_type}
+            return {"RevisionType": "S3", "S3Revision": place}
         return {
             "RevisionType": "Local File",
             "LocalRevision": {"Location": self.location, "BundleType": self.bundle_type},
         }
 
 
-def pack(revision: str, path: Path) -> Bundle:
-    """A bundle from a directory or an archive. Raises FleetError where it cannot be read or is too large.
+def pack(revision: str, path: Path, *, stored: bool = False) -> Bundle:
+    """A bundle from a directory or an archive, for the hosts' disks or `stored` in the bucket.
+
+    Raises FleetError where it cannot be read or is too large.
 
     A directory becomes a tgz, because a revision is an archive wherever it comes from: an agent unpacks it,
     and it can be found corrupt. What is within is the agent's to judge.
     """
     try:
         if path.is_dir():
-            return Bundle(revision, "tgz", _tgz(path), _starts(path / "appspec.yml"))
+            return Bundle(revision, "tgz", _tgz(path), _starts(path / "appspec.yml"), stored)
         kind = next((kind for suffix, kind in _TYPES.items() if path.name.lower().endswith(suffix)), None)
         if kind is None:
             raise FleetError(
@@ -59,7 +73,18 @@ def pack(revision: str, path: Path) -> Bundle:
         content = path.read_bytes()
     except OSError as error:
         raise FleetError(f"revision {revision}: {error.filename or path} cannot be read: {error.strerror}") from error
-    return Bundle(revision, kind, content, _starts_archive(kind, content))
+    return Bundle(revision, kind, content, _starts_archive(kind, content), stored)
+
+
+def pack_all(scenario: Scenario) -> dict[str, Bundle]:
+    """Every revision's bundle, by the revision. Raises FleetError as `pack` does."""
+    stored = from_bucket(scenario)
+    return {name: pack(name, part.bundle, stored=stored) for name, part in scenario.revisions.items()}
+
+
+def from_bucket(scenario: Scenario) -> bool:
+    """Whether the hosts of a scenario fetch their bundles from a bucket: some of them are not let into it."""
+    return any(fault.do.bundle == "access-denied" for fault in scenario.faults)
 
 
 def _tgz(path: Path) -> bytes:

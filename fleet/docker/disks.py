@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable
 from functools import partial
 
+from fleet.agent.layout import ROOT_DIR
 from fleet.base import Emit, FleetError
 from fleet.docker.faults import Machines
-from fleet.docker.hosts import ROOT_DIR
 from fleet.docker.lanes import Lanes
 from fleet.residue import Listing, differences, directories, gather
 from fleet.virtual.accounts import Accounts

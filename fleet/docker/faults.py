@@ -11,17 +11,21 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+from fleet.agent.layout import ROOT_DIR
+from fleet.docker import outages
 from fleet.docker.bundles import Bundle
-from fleet.docker.hosts import ROOT_DIR, USER_NAME
-from fleet.docker.roster import HOSTS_MAX
-from scenarios.model import Balancer, Effect, HealthFault, Scenario, ScriptExit
-from scenarios.strategies import strategy_name
+from fleet.docker.mailbox import Bundles
+from scenarios.host_faults import NetworkFault
+from scenarios.model import Balancer, Effect, HealthFault, ScriptExit
 from simulator.rollout import lifecycle
 
 STOPPED: Final = "/run/drydeploy/agent.stopped"
 PID: Final = "/run/drydeploy/agent.pid"
+WARMING: Final = 503
+"""What an application answers that has not started yet."""
+OUT_OF_MEMORY: Final = 500
 
 
 class Machines(Protocol):
@@ -42,23 +46,46 @@ class Machines(Protocol):
     def unpause(self, host: str) -> None:
         """The host goes on."""
 
+    def remove(self, host: str) -> None:
+        """The host is no more, with its disk."""
+
 
 @dataclass(slots=True)
 class Ills:
     """What is wrong with one host."""
 
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
+    network: dict[str, NetworkFault] = field(default_factory=dict)
+    clock: dict[str, int] = field(default_factory=dict)
+    """How far each fault sets the clock ahead, in milliseconds; 0 once it is healed."""
     scripts: dict[str, str] = field(default_factory=dict)
     bundle: str | None = None
+    slow: dict[str, int] = field(default_factory=dict)
+    """How long the application answers nobody after a start, milliseconds, by the fault's name."""
+    leaks: dict[str, int] = field(default_factory=dict)
+    """How many requests the application can answer from its start on, by the fault's name."""
     crashed: bool = False
     paused: bool = False
     tampered: bool = False
     """Whether something lies aside that must be put back."""
 
     @property
+    def of_the_start(self) -> bool:
+        """Whether something begins with the application's start."""
+        return bool(self.slow or self.leaks)
+
+    @property
     def reachable(self) -> bool:
         """Whether a program can be run on the host."""
         return not (self.crashed or self.paused)
+
+
+class Strike(NamedTuple):
+    """One fault that strikes: its name, what it does, and the lifecycle event whose scripts a script fault strikes."""
+
+    name: str
+    effect: Effect
+    event: str | None
 
 
 class DockerFaults:
@@ -68,9 +95,14 @@ class DockerFaults:
     fault may outlive its host: at a host that is not there nothing is done.
     """
 
-    def __init__(self, hosts: list[str], machines: Machines, balancer: Balancer | None) -> None:
+    def __init__(
+        self, hosts: list[str], machines: Machines, bundles: Bundles, balancer: Balancer | None, balancer_address: str
+    ) -> None:
         self._machines = machines
+        self._bundles = bundles
         self._balancer = balancer
+        self.balancer_address = balancer_address
+        """Where the balancer's checks and its users' requests come from."""
         self._ills = {host: Ills() for host in hosts}
 
     def arrived(self, host: str) -> None:
@@ -86,77 +118,63 @@ class DockerFaults:
         ills = self._ills.get(host)
         if ills is None:
             return
-        if effect.health is not None:
-            ills.health[name] = _health(effect.health)
-            self._apply_health(host)
-        elif effect.script is not None:
-            assert event is not None, "a script fault strikes at a lifecycle event"
-            script = effect.script
-            ills.scripts[event] = f"exit:{script.exit}" if isinstance(script, ScriptExit) else script
-        elif effect.agent is not None:
-            self._agent(host, restart=effect.agent == "restart")
-        elif effect.host == "crash":
-            self._machines.crash(host)
-            ills.crashed, ills.paused = True, False
-        elif effect.host == "pause" and ills.reachable:
-            self._machines.pause(host)
-            ills.paused = True
-        elif effect.bundle is not None:
-            ills.bundle = effect.bundle
-        elif effect.file is not None and ills.reachable:
-            self._machines.run(host, ["sh", "-c", _WRITE, effect.file.path, effect.file.content])
+        _KINDS[effect.case].strikes(self, host, ills, Strike(name, effect, event))
 
     def heal(self, host: str, name: str, effect: Effect) -> None:
         """Undo `inject`. Raises FleetError where the engine or the host refuses."""
         ills = self._ills.get(host)
         if ills is None:
             return
-        if effect.health is not None:
-            ills.health.pop(name, None)
-            self._apply_health(host)
-        elif effect.agent is not None and ills.reachable:
-            self._machines.run(host, ["rm", "-f", STOPPED])
-        elif effect.host == "crash" and ills.crashed:
-            self._machines.restart(host)
-            ills.crashed = False
-            self._back(host)
-        elif effect.host == "pause" and ills.paused:
-            self._machines.unpause(host)
-            ills.paused = False
-            self._back(host)
-        elif effect.bundle is not None:
-            ills.bundle = None
-        elif effect.file is not None and ills.reachable:
-            self._machines.run(host, ["sh", "-c", _UNWRITE, effect.file.path, effect.file.content])
+        _KINDS[effect.case].heals(self, host, ills, Strike(name, effect, None))
 
-    def needs_preparation(self, host: str, event: str) -> bool:
+    def run(self, host: str, command: list[str]) -> None:
+        """Run a program on a host that can run one; what it would change is not there on another."""
+        if self._ills[host].reachable:
+            self._machines.run(host, command)
+
+    def remove(self, host: str) -> None:
+        """A host is terminated by a fault."""
+        self._machines.remove(host)
+        self.left(host)
+
+    def needs_preparation(self, host: str, event: str, bundle: Bundle) -> bool:
         """Whether something must be done at a host before it is given this lifecycle event."""
         ills = self._ills.get(host)
         if ills is None:
             return False
         strikes = event in ills.scripts or (event == lifecycle.DOWNLOAD_BUNDLE and ills.bundle is not None)
-        return ills.tampered or strikes
+        return ills.tampered or strikes or (event == _starts(bundle) and bool(ills.of_the_start))
 
     def prepare(self, host: str, event: str, specification: Mapping[str, Any], bundle: Bundle) -> None:
-        """Before a host is given a lifecycle event: change what it is going to meet on its disk."""
+        """Before a host is given a lifecycle event: change what it will meet on its disk, and what it answers."""
         ills = self._ills[host]
         if not ills.reachable:
             return
-        self.restore(host)
+        self._put_back(host, ills)
         if fault := ills.scripts.pop(event, None):
             text = json.dumps(dict(specification))
             self._tamper(host, "script", event, text, fault, ROOT_DIR)
         if event == lifecycle.DOWNLOAD_BUNDLE and ills.bundle is not None:
             self._tamper(host, "bundle", bundle.location, ills.bundle)
+        if event == _starts(bundle) and ills.of_the_start:
+            self._starts(host, ills, since=None)
 
-    def is_tampered(self, host: str) -> bool:
-        """Whether something must be put back once the lifecycle event is over."""
-        return host in self._ills and self._ills[host].tampered
-
-    def restore(self, host: str) -> None:
-        """After the lifecycle event: put the disk right."""
+    def needs_restoring(self, host: str, event: str, bundle: Bundle) -> bool:
+        """Whether something must be done at a host now that this lifecycle event is over."""
         ills = self._ills.get(host)
-        if ills is not None and ills.tampered and ills.reachable:
+        return ills is not None and (ills.tampered or (event == _starts(bundle) and bool(ills.of_the_start)))
+
+    def restore(self, host: str, event: str, bundle: Bundle) -> None:
+        """After the lifecycle event: put the disk right, and note whether the application has started with it."""
+        ills = self._ills.get(host)
+        if ills is None or not ills.reachable:
+            return
+        self._put_back(host, ills)
+        if event == _starts(bundle) and ills.of_the_start:
+            self._starts(host, ills, since=time.time())
+
+    def _put_back(self, host: str, ills: Ills) -> None:
+        if ills.tampered:
             self._machines.run(host, [*_TAMPER, "restore"])
             ills.tampered = False
 
@@ -164,27 +182,167 @@ class DockerFaults:
         self._ills[host].tampered = True
         self._machines.run(host, [*_TAMPER, *words])
 
-    def _agent(self, host: str, *, restart: bool) -> None:
-        """A stopped agent ends what it has in hand and takes up no more.
+    # -- health -------------------------------------------------------------------------------------------------
 
-        A restarted one drops what it had.
-        """
-        if not self._ills[host].reachable:
-            return
-        self._machines.run(host, ["sh", "-c", _RESTART if restart else _STOP])
+    def _health(self, host: str, ills: Ills, strike: Strike) -> None:
+        assert strike.effect.health is not None
+        ills.health[strike.name] = _health(strike.effect.health)
+        self.apply_health(host)
+
+    def _health_again(self, host: str, ills: Ills, strike: Strike) -> None:
+        ills.health.pop(strike.name, None)
+        self.apply_health(host)
+
+    # -- the application as a whole -----------------------------------------------------------------------------
+
+    def _slow_start(self, _host: str, ills: Ills, strike: Strike) -> None:
+        assert strike.effect.slow_start is not None
+        ills.slow[strike.name] = strike.effect.slow_start
+
+    def _start_again(self, host: str, ills: Ills, strike: Strike) -> None:
+        ills.slow.pop(strike.name, None)
+        self._health_again(host, ills, strike)
+
+    def _leak(self, host: str, ills: Ills, strike: Strike) -> None:
+        assert strike.effect.memory is not None
+        ills.leaks[strike.name] = strike.effect.memory.leak_after
+        ills.health[strike.name] = _leaking(strike.effect.memory.leak_after, time.time())
+        self.apply_health(host)
+
+    def _leak_no_more(self, host: str, ills: Ills, strike: Strike) -> None:
+        ills.leaks.pop(strike.name, None)
+        self._health_again(host, ills, strike)
+
+    def _starts(self, host: str, ills: Ills, *, since: float | None) -> None:
+        """The application starts now; None: it is about to, and answers nobody before it has."""
+        for name, lasts_ms in ills.slow.items():
+            warm = {} if since is None else {"until": since + lasts_ms / 1000}
+            ills.health[name] = {"status": WARMING, "everywhere": True, **warm}
+        if since is not None:
+            ills.health |= {name: _leaking(after, since) for name, after in ills.leaks.items()}
+        self.apply_health(host)
 
     def _back(self, host: str) -> None:
         """A host came back: netfilter forgets its rules when a container stops."""
-        if self._ills[host].health:
-            self._apply_health(host)
+        ills = self._ills[host]
+        if ills.health:
+            self.apply_health(host)
+        if ills.network:
+            outages.apply_network(self, host, ills)
+        if ills.clock:
+            outages.apply_clock(self, host, ills)
 
-    def _apply_health(self, host: str) -> None:
+    def apply_health(self, host: str) -> None:
+        """Have the proxy before the host's application agree with its faults."""
         if not self._ills[host].reachable:
             return
-        assert self._balancer is not None, "a scenario with a health fault and no balancer is refused"
+        assert self._balancer is not None, "what a balancer meets needs one: such a scenario is refused without"
         state = {"path": self._balancer.health_check.path, "faults": self._ills[host].health}
         port = str(self._balancer.port)
         self._machines.run(host, ["python3", "-m", "hostside.health_fault", port, json.dumps(state)])
+
+    # -- the agent and the host ---------------------------------------------------------------------------------
+
+    def _stop_agent(self, host: str, ills: Ills, _: Strike) -> None:
+        """It ends what it has in hand and takes up no more."""
+        if ills.reachable:
+            self._machines.run(host, ["sh", "-c", _STOP])
+
+    def _restart_agent(self, host: str, ills: Ills, _: Strike) -> None:
+        """It drops what it had."""
+        if ills.reachable:
+            self._machines.run(host, ["sh", "-c", _RESTART])
+
+    def _start_agent(self, host: str, ills: Ills, _: Strike) -> None:
+        if ills.reachable:
+            self._machines.run(host, ["rm", "-f", STOPPED])
+
+    def _crash(self, host: str, ills: Ills, _: Strike) -> None:
+        self._machines.crash(host)
+        ills.crashed, ills.paused = True, False
+
+    def _boot(self, host: str, ills: Ills, _: Strike) -> None:
+        if ills.crashed:
+            self._machines.restart(host)
+            ills.crashed = False
+            self._back(host)
+
+    def _pause(self, host: str, ills: Ills, _: Strike) -> None:
+        if ills.reachable:
+            self._machines.pause(host)
+            ills.paused = True
+
+    def _resume(self, host: str, ills: Ills, _: Strike) -> None:
+        if ills.paused:
+            self._machines.unpause(host)
+            ills.paused = False
+            self._back(host)
+
+    # -- what a host meets on its disk --------------------------------------------------------------------------
+
+    def _script(self, _host: str, ills: Ills, strike: Strike) -> None:
+        assert strike.event is not None, "a script fault strikes at a lifecycle event"
+        script = strike.effect.script
+        ills.scripts[strike.event] = f"exit:{script.exit}" if isinstance(script, ScriptExit) else str(script)
+
+    def _bundle(self, _host: str, ills: Ills, strike: Strike) -> None:
+        ills.bundle = strike.effect.bundle
+
+    def _bundle_again(self, _host: str, ills: Ills, _: Strike) -> None:
+        ills.bundle = None
+
+    def _deny(self, host: str, _: Ills, strike: Strike) -> None:
+        self._bundles.deny(host, strike.name)
+
+    def _allow(self, host: str, _: Ills, strike: Strike) -> None:
+        self._bundles.allow(host, strike.name)
+
+    def _file(self, host: str, ills: Ills, strike: Strike) -> None:
+        file = strike.effect.file
+        if file is not None and ills.reachable:
+            self._machines.run(host, ["sh", "-c", _WRITE, file.path, file.content])
+
+    def _no_file(self, host: str, ills: Ills, strike: Strike) -> None:
+        file = strike.effect.file
+        if file is not None and ills.reachable:
+            self._machines.run(host, ["sh", "-c", _UNWRITE, file.path, file.content])
+
+
+_Act = Callable[[DockerFaults, str, Ills, Strike], None]
+
+
+class _Kind(NamedTuple):
+    """What a kind of fault does to a host, and how it is undone."""
+
+    strikes: _Act
+    heals: _Act
+
+
+def _over(_faults: DockerFaults, _host: str, _ills: Ills, _strike: Strike) -> None:
+    """Nothing is left to undo: it strikes once."""
+
+
+_KINDS: Final[dict[str, _Kind]] = {
+    "health": _Kind(DockerFaults._health, DockerFaults._health_again),
+    "script": _Kind(DockerFaults._script, _over),
+    "agent stop": _Kind(DockerFaults._stop_agent, DockerFaults._start_agent),
+    "agent restart": _Kind(DockerFaults._restart_agent, DockerFaults._start_agent),
+    "host crash": _Kind(DockerFaults._crash, DockerFaults._boot),
+    "host pause": _Kind(DockerFaults._pause, DockerFaults._resume),
+    "bundle missing": _Kind(DockerFaults._bundle, DockerFaults._bundle_again),
+    "bundle corrupt": _Kind(DockerFaults._bundle, DockerFaults._bundle_again),
+    "bundle access-denied": _Kind(DockerFaults._deny, DockerFaults._allow),
+    "slow_start": _Kind(DockerFaults._slow_start, DockerFaults._start_again),
+    "memory": _Kind(DockerFaults._leak, DockerFaults._leak_no_more),
+    "host terminate": _Kind(outages.terminate, _over),
+    "network cut": _Kind(outages.network, outages.network_again),
+    "network loss": _Kind(outages.network, outages.network_again),
+    "network latency": _Kind(outages.latency, outages.latency_again),
+    "disk": _Kind(outages.disk, outages.disk_again),
+    "clock": _Kind(outages.clock, outages.clock_again),
+    "file": _Kind(DockerFaults._file, DockerFaults._no_file),
+}
+"""By `Effect.case`."""
 
 
 _TAMPER: Final = ("python3", "-m", "hostside.tamper")
@@ -193,6 +351,15 @@ _UNWRITE: Final = '[ "$(cat "$0" 2>/dev/null; echo .)" != "$1." ] || rm -f "$0"'
 """Removes a stranger's file, unless a deployment has put something else there meanwhile."""
 _STOP: Final = f'touch {STOPPED}; kill -TERM "$(cat {PID})" 2>/dev/null; true'
 _RESTART: Final = f'kill -KILL "$(cat {PID})" 2>/dev/null; true'
+
+
+def _starts(bundle: Bundle) -> str:
+    """The lifecycle event with which the application of a revision starts."""
+    return lifecycle.APPLICATION_START if bundle.starts else lifecycle.INSTALL
+
+
+def _leaking(after: int, since: float) -> dict[str, Any]:
+    return {"status": OUT_OF_MEMORY, "everywhere": True, "after": after, "since": since}
 
 
 def _health(fault: HealthFault) -> dict[str, Any]:
@@ -210,71 +377,6 @@ def _health(fault: HealthFault) -> dict[str, Any]:
     return {"status": fault.status}
 
 
-def refuse(scenario: Scenario) -> list[str]:
-    """What the Docker fleet cannot do of this scenario, by name; empty where it can do everything."""
-    return [reason for check in _CHECKS for reason in check(scenario)]
-
-
-def _too_many_hosts(scenario: Scenario) -> list[str]:
-    count = len(scenario.fleet.named_hosts())
-    replaced = _replaced(scenario)
-    if count + replaced <= HOSTS_MAX:
-        return []
-    beside = f", and {replaced:,} new ones beside them" if replaced else ""
-    return [f"fleet.hosts: {count:,} hosts{beside}; the Docker fleet takes at most {HOSTS_MAX} (use --fleet virtual)"]
-
-
-def _replaced(scenario: Scenario) -> int:
-    """How many hosts a blue/green deployment provisions: there are as many twice, until the old ones have gone."""
-    if scenario.standing_by():
-        return 0
-    named = scenario.fleet.named_hosts()
-    asked = [(deploy, scenario.group_of(deploy)) for deploy in scenario.deploy]
-    replaced = {
-        group.name: len(scenario.members(group, named))
-        for deploy, group in asked
-        if strategy_name(deploy.strategy or group.strategy) == "blue-green"
-    }
-    return sum(replaced.values())
-
-
-def _health_without_balancer(scenario: Scenario) -> list[str]:
-    return [
-        f"faults[{number}].do.health: nobody checks the hosts' health, because the scenario has no balancer"
-        for number, fault in enumerate(scenario.faults)
-        if fault.do.health is not None and scenario.balancer is None
-    ]
-
-
-def _users(scenario: Scenario) -> list[str]:
-    return [
-        f"fleet.users: `{user}` is not a name that Linux takes for a user"
-        for user in scenario.fleet.users
-        if not USER_NAME.match(user)
-    ]
-
-
-def _files(scenario: Scenario) -> list[str]:
-    paths = {path for host in scenario.fleet.named_hosts() for path in host.files}
-    return [
-        f"fleet.files: `{path}` is not an absolute path of a file"
-        for path in sorted(paths)
-        if not path.startswith("/") or path.endswith("/") or ".." in path.split("/")
-    ]
-
-
-def _same_name(scenario: Scenario) -> list[str]:
-    names = [host.name.lower() for host in scenario.fleet.named_hosts()]
-    return [
-        f"fleet.hosts: {name} is there in more than one spelling; host names differ by more than their case"
-        for name in sorted({name for name in names if names.count(name) > 1})
-    ]
-
-
-_CHECKS: Final[tuple[Callable[[Scenario], list[str]], ...]] = (
-    _too_many_hosts,
-    _health_without_balancer,
-    _users,
-    _files,
-    _same_name,
-)
+def health_state(path: str, faults: Mapping[str, HealthFault]) -> str:
+    """What `hostside.health_fault` is told of these faults, by name, at this path."""
+    return json.dumps({"path": path, "faults": {name: _health(fault) for name, fault in faults.items()}})

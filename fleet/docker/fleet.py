@@ -15,25 +15,29 @@ faults included; `watch` raises what went wrong in the background.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from fleet.balancer.haproxy import HaproxyBalancer
 from fleet.base import Emit, Fleet, FleetError, MakeEvent
-from fleet.docker.bundles import Bundle, pack
+from fleet.docker.arrivals import Arrivals
+from fleet.docker.bundles import Bundle, from_bucket, pack_all
 from fleet.docker.cleanup import remove_dead, remove_run
 from fleet.docker.disks import DiskBook
 from fleet.docker.engine import at_once, connect
-from fleet.docker.faults import DockerFaults, refuse
+from fleet.docker.faults import DockerFaults
 from fleet.docker.hosts import Hosts, Service, bundles_tar
 from fleet.docker.images import current_image
 from fleet.docker.labels import Run
 from fleet.docker.lanes import Lanes
 from fleet.docker.mailbox import Completion, HostCommand, HostCommands
-from fleet.docker.network import Network, create_network, endpoint, listening_address
+from fleet.docker.needs import Needs
+from fleet.docker.network import Network, balancer_container, create_network, listening_address
+from fleet.docker.refusals import refuse
 from fleet.docker.reports import Reports
 from fleet.docker.roster import UP_S, Roster, nobody_asked
+from fleet.docker.service_faults import ServiceFaults
 from fleet.docker.specification import specification as specification_of
 from fleet.docker.traffic import Traffic
 from fleet.figures import Figures
@@ -42,13 +46,15 @@ from simulator.rollout.commands import (
     AllowTraffic,
     BlockTraffic,
     Command,
+    EndHost,
+    LaunchHost,
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
     TerminateHost,
 )
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import HostProvisioned, HostTerminated, TrafficShifted
+from simulator.rollout.events import TrafficShifted
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -72,9 +78,9 @@ class DockerFleet(Fleet):
         self._tasks: list[asyncio.Task[None]] = []
         self._done: set[tuple[str, str]] = set()
         self._deployments: dict[str, tuple[dict[str, Any], Bundle]] = {}
-        self._in_service_min: int | None = None
-        self._opened = False
         self._watched_starts: frozenset[str] = frozenset()
+        self._silent: set[str] = set()
+        """Hosts that their pools let go: what their agents still say is not heard, as on a machine that shuts down."""
         self._lanes: Lanes | None = None
         self._balancer: HaproxyBalancer | None = None
         self._traffic: Traffic | None = None
@@ -104,8 +110,7 @@ class DockerFleet(Fleet):
     async def _start(self, scenario: Scenario) -> None:
         names = self._roster.names
         client, image, network, bundles = await self._in_thread(partial(self._lay_ground, scenario))
-        self._network = network
-        self._bundles: dict[str, Bundle] = bundles
+        self._network, self._bundles = network, bundles
         self._reports.starts = {name: bundle.starts for name, bundle in bundles.items()}
         if len(names) > network.hosts_max:
             raise FleetError(f"the run's network {network.subnet} has no room for {len(names)} hosts")
@@ -113,21 +118,41 @@ class DockerFleet(Fleet):
         port = await self._commands.listen(listening, self)
         for name in names:
             self._commands.register(name)
-        self._hosts = hosts = Hosts(client, self.run, image, network)
-        self._faults = DockerFaults(names, hosts, scenario.balancer)
+        for bundle in bundles.values():
+            self._commands.bundles.put(bundle.key, bundle.content)
+        needs = Needs.of(scenario, (len(bundle.content) for bundle in bundles.values()))
+        self._hosts = hosts = Hosts(client, self.run, image, network, needs)
+        self._faults = DockerFaults(names, hosts, self._commands.bundles, scenario.balancer, network.balancer)
         self._lanes = Lanes(self._break)
         self._disks = DiskBook(scenario, hosts, self._lanes)
         boots: list[Callable[[], None]] = []
         if scenario.balancer is not None:
-            self._balancer = self._make_balancer(scenario, network)
-            boots.append(partial(self._balancer.boot, client, self._balancer_container(client, image, network)))
+            addresses = {plan.name: network.host(plan.index) for plan in self._roster.plans}
+            told = self._reports.health, self._in_service_changed
+            self._balancer = HaproxyBalancer(scenario.balancer, addresses, *told)
+            boots.append(partial(self._balancer.boot, client, balancer_container(client, self.run, image, network)))
         self._boot = partial(
             hosts.boot,
             users=scenario.fleet.users,
             bundles=bundles_tar(bundles.values()),
-            service=Service(listening, port, self._commands),
-            faults=any(fault.do.health is not None for fault in scenario.faults),
+            service=Service(listening, port, self._commands, from_bucket(scenario)),
         )
+        self._arrivals = Arrivals(
+            scenario=scenario,
+            network=network,
+            hosts=hosts,
+            boot=self._boot,
+            roster=self._roster,
+            reports=self._reports,
+            faults=self._faults,
+            commands=self._commands,
+            balancer=self._balancer,
+            lanes=self._lanes,
+            emit=self._emit,
+            in_thread=self._in_thread,
+            changed=self._in_service_changed,
+        )
+        self._service_faults = ServiceFaults(self._balancer, self._commands, self._lanes.beside)
         boots += [partial(self._boot, plan) for plan in self._roster.plans]
         await self._in_thread(partial(at_once, boots))
         if self._balancer is not None:
@@ -137,25 +162,11 @@ class DockerFleet(Fleet):
 
     def _lay_ground(self, scenario: Scenario) -> tuple[DockerClient, str, Network, dict[str, Bundle]]:
         """Everything that comes before the first container."""
-        bundles = {name: pack(name, revision.bundle) for name, revision in scenario.revisions.items()}
+        bundles = pack_all(scenario)
         self._client = client = connect()
         image = current_image(client)
         remove_dead(client)
         return client, image, create_network(client, self.run), bundles
-
-    def _make_balancer(self, scenario: Scenario, network: Network) -> HaproxyBalancer:
-        assert scenario.balancer is not None, "asked for only where there is one"
-        addresses = {plan.name: network.host(plan.index) for plan in self._roster.plans}
-        return HaproxyBalancer(scenario.balancer, addresses, self._reports.health, self._in_service_changed)
-
-    def _balancer_container(self, client: DockerClient, image: str, network: Network) -> Mapping[str, Any]:
-        return {
-            "image": image,
-            "name": self.run.name("balancer"),
-            "labels": self.run.labels("balancer"),
-            "network_mode": network.name,
-            "networking_config": endpoint(client, network, network.balancer),
-        }
 
     async def _all_polled(self, hosts: Hosts, address: str) -> None:
         silent = await self._roster.silent(UP_S)
@@ -166,15 +177,12 @@ class DockerFleet(Fleet):
 
     def open(self) -> None:
         """Time 0: the service's users begin, and what they see is counted from here."""
-        self._opened = True
-        self._in_service_min = None
-        self._in_service_changed()
         balancer, spec = self._balancer, self._scenario.balancer
         if balancer is None or spec is None:
             return
-        url = balancer.url + spec.traffic.path
-        self._traffic = Traffic(url, spec.traffic.rate, self._reports.serves, balancer.held_out)
+        self._traffic = Traffic(balancer, spec.traffic, self._reports.serves)
         self._tasks.append(self._background(self._traffic.run()))
+        self._in_service_changed()
 
     async def watch(self) -> NoReturn:
         """Raise what goes wrong in the background, if anything ever does."""
@@ -240,19 +248,12 @@ class DockerFleet(Fleet):
         if key in self._done:
             return
         self._done.add(key)
-        if isinstance(command, RunLifecycleEvent):
-            self._lane(command.host, partial(self._offer, command))
-        elif isinstance(command, BlockTraffic):
-            self._lane(command.host, partial(self._block, command))
-        elif isinstance(command, AllowTraffic):
-            self._roster.join(command.host)
-            self._lane(command.host, partial(self._the_balancer().register, command.host, command.id))
-        elif isinstance(command, ProvisionHost):
-            self._lane(command.host, partial(self._provision, command))
-        elif isinstance(command, TerminateHost):
-            self._lane(command.host, partial(self._terminate, command))
-        elif isinstance(command, ShiftTraffic):
+        if isinstance(command, EndHost):
+            self._silent.add(command.host)
+        if isinstance(command, ShiftTraffic):
             self._all_lanes().beside(partial(self._shift, command))
+        elif (carrier := _CARRIERS.get(type(command))) is not None:
+            self._lane(command.host, partial(carrier, self, command))  # type: ignore[attr-defined]
 
     def _lane(self, host: str, job: Callable[[], Any]) -> None:
         self._all_lanes().put(host, job)
@@ -265,10 +266,19 @@ class DockerFleet(Fleet):
         assert self._balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"
         return self._balancer
 
+    async def _allow(self, command: AllowTraffic) -> None:
+        self._roster.join(command.host)
+        said = await self._the_balancer().register(command.host, command.id)
+        if said is not None:
+            self._reports.not_registered(command, said)
+
+    async def _arrive_or_leave(self, command: Command) -> None:
+        await self._arrivals.perform(command)
+
     async def _offer(self, command: RunLifecycleEvent) -> None:
-        if self._faults.needs_preparation(command.host, command.name):
-            specification, bundle = self._deployments[command.deployment_id]
-            await self._in_a_thread(self._faults.prepare, command.host, command.name, specification, bundle)
+        specification, bundle = self._deployments[command.deployment_id]
+        if self._faults.needs_preparation(command.host, command.name, bundle):
+            await asyncio.to_thread(self._faults.prepare, command.host, command.name, specification, bundle)
         self._commands.offer(HostCommand(command.id, command.deployment_id, command.host, command.name))
 
     async def _block(self, command: BlockTraffic) -> None:
@@ -281,62 +291,30 @@ class DockerFleet(Fleet):
         # The wait for requests under way must not hold up a fault that strikes the host meanwhile.
         self._all_lanes().beside(drain)
 
-    async def _provision(self, command: ProvisionHost) -> None:
-        host = command.host
-        plan = self._roster.add(host, self._network.hosts_max)
-        self._reports.forget(host)
-        self._faults.arrived(host)
-        self._commands.register(host)
-        await self._in_thread(partial(self._boot, plan))
-        if self._balancer is not None:
-            await self._balancer.add(host, self._network.host(plan.index))
-
-        asked = self._roster.asked(host)
-
-        async def up() -> None:
-            await asked.wait()
-            self._emit(lambda id, at_ms: HostProvisioned(id, at_ms, command.id, command.deployment_id, host))
-
-        # A host whose agent never asks for work is never there; until then it can be struck, and terminated.
-        self._all_lanes().beside(up)
-
-    async def _terminate(self, command: TerminateHost) -> None:
-        host = command.host
-        if not command.keep:
-            await self._end(host)
-        elif self._balancer is not None:
-            await self._balancer.deregister(host)
-        self._roster.leave(host)
-        self._in_service_changed()
-        self._emit(lambda id, at_ms: HostTerminated(id, at_ms, command.id, command.deployment_id, host))
-
-    async def _end(self, host: str) -> None:
-        """The host goes: out of the balancer, and its container. One that is not there is as good."""
-        if self._balancer is not None:
-            await self._balancer.remove(host)
-        self._faults.left(host)
-        await self._in_thread(partial(self._hosts.remove, host))
-        self._roster.remove(host)
-
     async def _shift(self, command: ShiftTraffic) -> None:
         await self._the_balancer().shift(command.hosts, command.percent)
         self._emit(lambda id, at_ms: TrafficShifted(id, at_ms, command.id, command.deployment_id))
-
-    @staticmethod
-    async def _in_a_thread(work: Callable[..., None], *arguments: Any) -> None:
-        await asyncio.to_thread(work, *arguments)
 
     # -- faults -------------------------------------------------------------------------------------------------------
 
     def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None:
         """Make a fault real at these hosts, after what they were asked for before and before what comes next."""
+        if effect.at_no_host:
+            self._service_faults.inject(name, effect)
         for host in hosts:
-            self._lane(host, partial(self._in_a_thread, self._faults.inject, host, name, effect, event))
+            self._lane(host, partial(asyncio.to_thread, self._faults.inject, host, name, effect, event))
 
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
         """Undo `inject`."""
+        if effect.at_no_host:
+            self._service_faults.heal(name, effect)
         for host in hosts:
-            self._lane(host, partial(self._in_a_thread, self._faults.heal, host, name, effect))
+            self._lane(host, partial(asyncio.to_thread, self._faults.heal, host, name, effect))
+
+    def at_request(self, number: int, call: Callable[[], None]) -> None:
+        """Call this as users make so many requests since `open`."""
+        if self._traffic is not None:
+            self._traffic.at_request(number, call)
 
     # -- what the agents say ------------------------------------------------------------------------------------------
 
@@ -346,6 +324,8 @@ class DockerFleet(Fleet):
 
     async def acknowledged(self, command: HostCommand) -> None:
         """An agent begins a command. What is to strike it in the midst of a watched one strikes before it goes on."""
+        if command.host in self._silent:
+            return
         self._reports.started(command)
         if command.name in self._watched_starts:
             await self._handled(command.host)
@@ -362,24 +342,26 @@ class DockerFleet(Fleet):
 
     def completed(self, command: HostCommand, completion: Completion) -> None:
         """An agent ended a command. The disk is put right before the host gets its next one."""
-        if self._faults.is_tampered(command.host):
-            self._lane(command.host, partial(self._in_a_thread, self._faults.restore, command.host))
+        host, bundle = command.host, self._deployments[command.deployment_id][1]
+        if host in self._silent:
+            return
+        if self._faults.needs_restoring(host, command.name, bundle):
+            self._lane(host, partial(asyncio.to_thread, self._faults.restore, host, command.name, bundle))
         self._reports.completed(command, completion)
+
+    def refused(self, command: HostCommand, ahead_ms: int) -> None:
+        """An agent has something to do, and is not believed: its clock is wrong."""
+        self._reports.refused(command, ahead_ms)
 
     # -- measuring ----------------------------------------------------------------------------------------------------
 
     def _in_service_changed(self) -> None:
-        if not self._opened or self._balancer is None:
-            return
-        count = len(self._balancer.in_service)
-        if self._in_service_min is not None:
-            self._in_service_min = min(self._in_service_min, count)
-        elif 0 < count == self._roster.everybody:
-            self._in_service_min = count
+        if self._traffic is not None and self._balancer is not None:
+            self._roster.note_in_service(len(self._balancer.in_service))
 
     def measure(self) -> MakeEvent | None:
         """TrafficMeasured, from `open` to now; None where there is no balancer."""
-        return None if self._traffic is None else self._traffic.seen.measured(self._in_service_min)
+        return None if self._traffic is None else self._traffic.seen.measured(self._roster.in_service_min)
 
     def figures(self) -> Figures | None:
         """Requests from `open` to now, as users made and timed them; None where there is no balancer."""
@@ -396,3 +378,12 @@ class DockerFleet(Fleet):
         if known := undone.deployment_id in self._disks:
             self._disks.compare(undone.deployment_id, self._roster.__contains__, self._emit)
         return known
+
+
+_CARRIERS: dict[type[Command], Callable[[DockerFleet, Any], Awaitable[None]]] = {
+    RunLifecycleEvent: DockerFleet._offer,
+    BlockTraffic: DockerFleet._block,
+    AllowTraffic: DockerFleet._allow,
+    **dict.fromkeys((ProvisionHost, TerminateHost, LaunchHost, EndHost), DockerFleet._arrive_or_leave),
+}
+"""What is done at a host, by the command."""

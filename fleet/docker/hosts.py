@@ -6,14 +6,17 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet.agent.layout import ROOT_DIR
 from fleet.base import FleetError
 from fleet.docker.bundles import Bundle
 from fleet.docker.cleanup import remove_container
 from fleet.docker.engine import telling
 from fleet.docker.labels import Run
 from fleet.docker.mailbox import REGION, HostCommands, host_identifier
+from fleet.docker.needs import Needs
 from fleet.docker.network import CONTROLLER, Network, endpoint, extra_hosts
 from fleet.docker.sources import HOME, tar_of
 
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 BOOT: Final = f"{HOME}/boot"
-ROOT_DIR: Final = "/opt/codedeploy-agent/deployment-root"
+EXITED: Final = "/var/lib/drydeploy/user_data"
+"""Where a host keeps the exit code of its user data script."""
 PIDS_MAX: Final = 2048
 """A script that forks for ever strikes its own host, not the laptop."""
 LOG_MAX: Final = {"max-size": "4m", "max-file": "1"}
@@ -40,9 +44,9 @@ CAPABILITIES: Final = (
     "SYS_CHROOT",  # daemons that lock themselves in, as nginx and sshd do
 )
 FAULT_CAPABILITY: Final = "NET_ADMIN"
-"""Only in runs with a health fault.
+"""Only in runs with a fault of what the application answers, or of the network.
 
-To redirect the application's port, within the container's own network.
+To redirect the application's port and to drop packets, within the container's own network.
 """
 
 _PRIVATE: Final = frozenset({f"{BOOT}/agent.yml"})
@@ -52,20 +56,22 @@ USER_NAME: Final = re.compile(r"^[a-z_][a-z0-9_-]{0,31}$")
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """One host to be made. `files`: content by absolute path."""
+    """One host to be made. `files`: content by absolute path. `user_data`: a script that runs on the first boot."""
 
     name: str
     index: int
     files: Mapping[str, str]
+    user_data: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Where and how the agents reach the service."""
+    """Where and how the agents reach the service. `bucket`: whether their bundles are in its bucket."""
 
     listening: str
     port: int
     commands: HostCommands
+    bucket: bool = False
 
 
 class Hosts:
@@ -74,21 +80,22 @@ class Hosts:
     Every method but the constructor waits for the engine: call it in a thread.
     """
 
-    def __init__(self, client: DockerClient, run: Run, image: str, network: Network) -> None:
+    def __init__(self, client: DockerClient, run: Run, image: str, network: Network, needs: Needs) -> None:
         self._client = client
         self._run = run
         self._image = image
         self._network = network
+        self._needs = needs
         self._containers: dict[str, str] = {}
 
     def container(self, host: str) -> str:
         """The id of a host's container."""
         return self._containers[host]
 
-    def boot(self, plan: HostPlan, users: Iterable[str], bundles: bytes, service: Service, *, faults: bool) -> None:
+    def boot(self, plan: HostPlan, users: Iterable[str], bundles: bytes, service: Service) -> None:
         """Make a host's container and start it.
 
-        `bundles` is a tar; `faults`: whether its network may be tampered with.
+        `bundles` is a tar.
         """
         from docker.types import LogConfig
 
@@ -105,15 +112,16 @@ class Hosts:
                 host_config=api.create_host_config(
                     init=True,
                     cap_drop=["ALL"],
-                    cap_add=[*CAPABILITIES, *((FAULT_CAPABILITY,) if faults else ())],
+                    cap_add=[*CAPABILITIES, *((FAULT_CAPABILITY,) if self._needs.network else ())],
                     extra_hosts=extra_hosts(self._network, service.listening),
                     network_mode=self._network.name,
                     pids_limit=PIDS_MAX,
+                    tmpfs=self._needs.tmpfs,
                     log_config=LogConfig(type=LogConfig.types.JSON, config=dict(LOG_MAX)),
                 ),
             )["Id"]
             self._containers[plan.name] = container
-            boot = tar_of(_boot_files(plan, users, service), private=_PRIVATE, ended=False).getvalue()
+            boot = tar_of(_boot_files(plan, users, service, self._needs), private=_PRIVATE, ended=False).getvalue()
             # One upload instead of two, and no copy of the bundles for each host.
             upload: Any = iter((boot, bundles))
             api.put_archive(container, "/", upload)
@@ -179,15 +187,17 @@ def bundles_tar(bundles: Iterable[Bundle]) -> bytes:
     return tar_of({bundle.location: bundle.content for bundle in bundles}).getvalue()
 
 
-def _boot_files(plan: HostPlan, users: Iterable[str], service: Service) -> dict[str, bytes]:
+def _boot_files(plan: HostPlan, users: Iterable[str], service: Service, needs: Needs) -> dict[str, bytes]:
     """What the supervisor reads on the first boot. JSON is YAML."""
+    address = f"http://{CONTROLLER}:{service.port}"
     agent = {
-        "deploy_control_endpoint": f"http://{CONTROLLER}:{service.port}",
+        "deploy_control_endpoint": address,
+        **({"s3_endpoint_override": address} if service.bucket else {}),
         "host_identifier": host_identifier(plan.name),
         "region": REGION,
         "root_dir": ROOT_DIR,
         "signer_certificate": f"{BOOT}/signer.pem",
-        "aws_access_key_id": service.commands.access_key_id,
+        "aws_access_key_id": service.commands.register(plan.name),
         "aws_secret_access_key": service.commands.secret_access_key,
         "wait_after_error": AGENT_RETRY_S,
     }
@@ -196,5 +206,7 @@ def _boot_files(plan: HostPlan, users: Iterable[str], service: Service) -> dict[
         f"{BOOT}/signer.pem": service.commands.certificate_pem,
         f"{BOOT}/users": "".join(f"{user}\n" for user in users).encode(),
         f"{BOOT}/files/.keep": b"",
+        **({f"{BOOT}/user_data": plan.user_data.read_bytes()} if plan.user_data else {}),
+        **({f"{BOOT}/clock": b""} if needs.clock else {}),
         **{f"{BOOT}/files{path}": content.encode() for path, content in plan.files.items()},
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -113,3 +114,14 @@ def endpoint(client: DockerClient, network: Network, address: str) -> Any:
     """A container's networking configuration: in this network, at this address."""
     api: Any = client.api
     return api.create_networking_config({network.name: api.create_endpoint_config(ipv4_address=address)})
+
+
+def balancer_container(client: DockerClient, run: Run, image: str, network: Network) -> Mapping[str, Any]:
+    """What the balancer's container is made with, beside what it is: its name, its place."""
+    return {
+        "image": image,
+        "name": run.name("balancer"),
+        "labels": run.labels("balancer"),
+        "network_mode": network.name,
+        "networking_config": endpoint(client, network, network.balancer),
+    }

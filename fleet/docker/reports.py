@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from fleet.base import Emit
+from fleet.balancer.words import registration_refused
+from fleet.base import INVALID_SIGNATURE, Emit
 from fleet.docker.mailbox import Completion, HostCommand
 from scenarios.model import Balancer
 from simulator.rollout import lifecycle
-from simulator.rollout.commands import BlockTraffic
+from simulator.rollout.commands import AllowTraffic, BlockTraffic
 from simulator.rollout.events import (
     LOG_TAIL_BYTES,
+    AgentRefused,
     Diagnostics,
     Event,
     HealthCheckReported,
@@ -41,6 +43,7 @@ class Reports:
         self._emit = emit
         self._balancer = balancer
         self._started_ms: dict[HostCommand, int] = {}
+        self._refused: set[HostCommand] = set()
         self._serves: dict[str, str] = {}
         self.revisions: dict[str, str] = {}
         """The revision of each deployment whose hosts are behind the balancer."""
@@ -50,6 +53,10 @@ class Reports:
     def serves(self, host: str) -> str | None:
         """The revision whose application was started last on a host; None before the first."""
         return self._serves.get(host)
+
+    def now_serves(self, host: str, revision: str) -> None:
+        """What runs there serves this revision from its beginning: a task, or a version of a function."""
+        self._serves[host] = revision
 
     def forget(self, host: str) -> None:
         """A host of this name comes anew: nothing is installed on it."""
@@ -72,6 +79,14 @@ class Reports:
             )
 
         self._emit(make)
+
+    def refused(self, command: HostCommand, ahead_ms: int) -> None:
+        """What an agent says of a command is not believed; told once a command."""
+        if command in self._refused:
+            return
+        self._refused.add(command)
+        about = (command.command_id, command.deployment_id, command.host, INVALID_SIGNATURE, ahead_ms)
+        self._emit(lambda id, at_ms: AgentRefused(id, at_ms, *about))
 
     def completed(self, command: HostCommand, completion: Completion) -> None:
         """An agent completed a command."""
@@ -114,6 +129,16 @@ class Reports:
             lambda id, at_ms: LifecycleEventCompleted(
                 *(id, at_ms, command.id, command.deployment_id, command.host),
                 *(lifecycle.BLOCK_TRAFFIC, EventStatus.SUCCEEDED, began.get("at_ms", at_ms)),
+            )
+        )
+
+    def not_registered(self, command: AllowTraffic, said: str) -> None:
+        """AllowTraffic has failed: the balancer does not take the host in."""
+        refused = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, registration_refused(command.host, said))
+        self._emit(
+            lambda id, at_ms: LifecycleEventCompleted(
+                *(id, at_ms, command.id, command.deployment_id, command.host),
+                *(lifecycle.ALLOW_TRAFFIC, EventStatus.FAILED, at_ms, refused),
             )
         )
 

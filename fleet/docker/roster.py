@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from itertools import count
 from typing import Final
 
 from fleet.base import FleetError, stands_already
 from fleet.docker.hosts import HostPlan
-from scenarios.model import Scenario
+from scenarios.model import NamedHost, Scenario
 
 UP_S: Final = 90
 """Every agent polls within this time, or the fleet does not start."""
@@ -21,14 +20,16 @@ class Roster:
     """The hosts that are there, by name, and whose agents have asked for work."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._files: Mapping[str, str] = scenario.fleet.files
-        hosts = enumerate(scenario.fleet.named_hosts())
-        self._plans = {host.name: HostPlan(host.name, index, host.files) for index, host in hosts}
+        self._scenario = scenario
+        hosts = enumerate(scenario.named_hosts())
+        self._plans = {host.name: self._plan(host, index) for index, host in hosts}
         self._polled = {name: asyncio.Event() for name in self._plans}
         self._indexes = count(len(self._plans))
-        named = scenario.fleet.named_hosts()
+        named = scenario.named_hosts()
         balanced = [group for group in scenario.all_groups if scenario.balancer is None or scenario.balanced(group)]
         self._group = {host.name for group in balanced for host in scenario.members(group, named)}
+        self.in_service_min: int | None = None
+        """The least number of hosts in service since everybody first was; None before."""
 
     @property
     def plans(self) -> tuple[HostPlan, ...]:
@@ -64,9 +65,13 @@ class Roster:
             )
         taken = {plan.index for plan in self._plans.values()}
         index = next(index for i in self._indexes if (index := i % hosts_max) not in taken)
-        plan = self._plans[host] = HostPlan(host, index, self._files)
+        plan = self._plans[host] = self._plan(self._scenario.pool_host(host, ""), index)
         self._polled[host] = asyncio.Event()
         return plan
+
+    def _plan(self, host: NamedHost, index: int) -> HostPlan:
+        user_data = self._scenario.image_of(host.name).user_data
+        return HostPlan(host.name, index, host.files, user_data.script if user_data else None)
 
     def remove(self, host: str) -> None:
         """A host is not there any more. One that is not is as good."""
@@ -81,6 +86,13 @@ class Roster:
     def leave(self, host: str) -> None:
         """A host is there, and belongs to the group no more."""
         self._group.discard(host)
+
+    def note_in_service(self, count: int) -> None:
+        """So many hosts have requests now."""
+        if self.in_service_min is not None:
+            self.in_service_min = min(self.in_service_min, count)
+        elif 0 < count == self.everybody:
+            self.in_service_min = count
 
     # -- agents -------------------------------------------------------------------------------------------------
 
@@ -97,7 +109,8 @@ class Roster:
         """Wait until every agent has asked for work, no longer than this; those that have not."""
         waiting = [asyncio.ensure_future(event.wait()) for event in self._polled.values()]
         try:
-            await asyncio.wait(waiting, timeout=limit_s)
+            if waiting:  # a fleet of empty pools has nobody to wait for
+                await asyncio.wait(waiting, timeout=limit_s)
         finally:
             for task in waiting:
                 task.cancel()

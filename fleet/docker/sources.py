@@ -22,6 +22,7 @@ PACKAGES: Final = (
     "haproxy",
     "iproute2",
     "iptables",
+    "libfaketime",
     "openssl",
     "procps",
     "python3",

@@ -6,11 +6,12 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fleet.balancer.haproxy_config import HOST_HEADER
 from fleet.base import MakeEvent
 from fleet.figures import Figures, Histogram, Tally
+from scenarios.model import Traffic as Requests
 from simulator.rollout.events import TrafficMeasured
 
 if TYPE_CHECKING:
@@ -54,24 +55,38 @@ class Seen:
         )
 
 
-class Traffic:
-    """Makes `rate` requests a second to `url`.
+class Door(Protocol):
+    """Where users knock; see `fleet.balancer.haproxy.HaproxyBalancer`."""
 
-    `revision(host)` and `held_out(host, since_s)` attribute the answers.
+    @property
+    def url(self) -> str:
+        """Its address now."""
+
+    def held_out(self, host: str, since_s: float) -> bool:
+        """Whether a request that began then ought not to have reached this host."""
+
+
+class Traffic:
+    """Makes the users' requests at `knocks.url`, which may change.
+
+    `revision(host)` and `knocks.held_out(host, since_s)` attribute the answers.
     """
 
-    def __init__(
-        self,
-        url: str,
-        rate: int,
-        revision: Callable[[str], str | None],
-        held_out: Callable[[str, float], bool],
-    ) -> None:
-        self._url = url
-        self._interval_s = 1 / rate
+    def __init__(self, knocks: Door, spec: Requests, revision: Callable[[str], str | None]) -> None:
+        self._knocks = knocks
+        self._path = spec.path
+        self._interval_s = 1 / spec.rate
         self._revision = revision
-        self._held_out = held_out
         self.seen = Seen()
+        self._made = 0
+        self._at: defaultdict[int, list[Callable[[], None]]] = defaultdict(list)
+
+    def at_request(self, number: int, call: Callable[[], None]) -> None:
+        """Call this once so many requests have been made; at once, where they have been."""
+        if number <= self._made:
+            call()
+        else:
+            self._at[number].append(call)
 
     async def run(self) -> None:
         """Send requests until cancelled; those under way then are not counted.
@@ -90,6 +105,9 @@ class Traffic:
             try:
                 while True:
                     task = asyncio.create_task(self._request(session))
+                    self._made += 1
+                    for call in self._at.pop(self._made, ()):
+                        call()
                     under_way.add(task)
                     task.add_done_callback(under_way.discard)
                     due_s += self._interval_s
@@ -105,7 +123,7 @@ class Traffic:
         began_s = asyncio.get_running_loop().time()
         host, status = None, None
         try:
-            async with session.get(self._url, allow_redirects=False) as response:
+            async with session.get(self._knocks.url + self._path, allow_redirects=False) as response:
                 host = response.headers.get(HOST_HEADER)
                 await response.read()
                 status = response.status
@@ -128,5 +146,5 @@ class Traffic:
             return
         if revision is not None:
             seen.by_revision[revision] += 1
-        if self._held_out(host, began_s):
+        if self._knocks.held_out(host, began_s):
             self.seen.strays += 1

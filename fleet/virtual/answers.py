@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fleet.balancer.virtual import SILENT, Answer
+from fleet.balancer.virtual import SILENT, Answer, timed_out
 from fleet.virtual.host import VirtualHost
 from scenarios.model import Balancer
-from simulator.rollout.messages import duration
 
 _USER_TIMEOUT_MS = 10_000
 """A user who waits longer than this for an answer has none."""
@@ -14,27 +13,40 @@ _USER_TIMEOUT_MS = 10_000
 def answer_of(host: VirtualHost, balancer: Balancer) -> Answer:
     """What the host answers now, to the health check and to users."""
     check, user_path = balancer.health_check, balancer.traffic.path
-    if not host.alive or host.serves is None:
-        return SILENT
-    if host.paused:
-        return Answer(_timed_out(check.timeout), False, None, False)
-    serves, answers_ms = host.serves.name, host.serves.behaves.latency
-    status, well = host.serves.answers(check.path), host.serves.answers(user_path) < 400
+    if not host.alive or host.paused or (host.network and host.cut_off("balancer")):
+        return Answer(timed_out(check.timeout), False, None, False)
+    far_ms, lost = _network(host) if host.network else (0, 0)
+    if host.serves is None:
+        return SILENT._replace(lost=lost)
+    if host.ills is not None and host.ills.answers:
+        status, answers_ms = next(iter(host.ills.answers.values())), host.serves.behaves.latency + far_ms
+        if far_ms > check.timeout:
+            return Answer(timed_out(check.timeout), False, host.serves.name, False, answers_ms, lost)
+        return Answer(str(status), status == check.status, host.serves.name, False, answers_ms, lost)
+    serves, answers_ms = host.serves.name, host.serves.behaves.latency + far_ms
+    has = host.disk.has
+    status, well = host.serves.answers(check.path, has), host.serves.answers(user_path, has) < 400
+    well = well and far_ms <= _USER_TIMEOUT_MS
+    late = far_ms > check.timeout
     for fault, strikes in host.health_faults.values():
         if not strikes:
             continue
         if fault.slow is not None:
+            slow_ms = fault.slow + far_ms
             if check.path == user_path:
-                answers_ms = max(answers_ms, fault.slow)
-                well = well and fault.slow <= _USER_TIMEOUT_MS
-            if fault.slow > check.timeout:
-                return Answer(_timed_out(check.timeout), False, serves, well, answers_ms)
+                answers_ms = max(answers_ms, slow_ms)
+                well = well and slow_ms <= _USER_TIMEOUT_MS
+            late = late or slow_ms > check.timeout
         else:
             status = fault.status or (fault.flapping.status if fault.flapping else status)
             if check.path == user_path:
                 well = status < 400
-    return Answer(str(status), status == check.status, serves, well, answers_ms)
+    if late:
+        return Answer(timed_out(check.timeout), False, serves, well, answers_ms, lost)
+    return Answer(str(status), status == check.status, serves, well, answers_ms, lost)
 
 
-def _timed_out(timeout_ms: int) -> str:
-    return f"timed out after {duration(timeout_ms)}"
+def _network(host: VirtualHost) -> tuple[int, int]:
+    """By how much every answer is late, in milliseconds, and how many percent of the packets are lost."""
+    faults = host.network.values()
+    return sum(fault.latency or 0 for fault in faults), max(fault.loss or 0 for fault in faults)

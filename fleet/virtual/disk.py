@@ -66,6 +66,10 @@ class Disk:
         """What the next install of this group removes first."""
         return next((paths for name, paths in self.owned if name == group), ())
 
+    def has(self, path: str) -> bool:
+        """Whether this file is there, whoever put it there."""
+        return path in self.strangers or path in self.installed
+
     @property
     def installed(self) -> tuple[str, ...]:
         """What is owned by any group."""

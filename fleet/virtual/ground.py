@@ -43,7 +43,7 @@ class Ground:
         """Every host as the run finds it."""
 
     def _lay_out(self, scenario: Scenario) -> Iterator[GroundHost]:
-        named = scenario.fleet.named_hosts()
+        named = scenario.named_hosts()
         runs: dict[str, list[tuple[Group, VirtualRevision]]] = {}
         behind = set[str]()
         for group in scenario.all_groups:
@@ -65,7 +65,8 @@ class Ground:
         return revision
 
     def _host(self, host: NamedHost, runs: Sequence[tuple[Group, VirtualRevision]], *, in_group: bool) -> GroundHost:
-        disk, serves = self.disks.disk(host.files), None
+        user_data = self.scenario.image_of(host.name).user_data if host.pool else None
+        disk, serves = self.disks.disk((*host.files, *(user_data.behaves.leaves if user_data else ()))), None
         for group, running in runs:
             assert running.appspec is not None, "a revision without one cannot be deployed"
             # What stood in the way of the first install is none of this run's business.

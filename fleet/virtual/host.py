@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fleet.virtual.disk import Disk
 from fleet.virtual.draws import stream
 from fleet.virtual.revision import VirtualRevision
+from scenarios.host_faults import SKEW_MAX_MS, NetworkFault
 from scenarios.model import HealthFault, ScriptExit
 from simulator.rollout.commands import RunLifecycleEvent
 from simulator.rollout.events import Diagnostics
@@ -21,8 +23,30 @@ class Outcome(NamedTuple):
     leaves: tuple[str, ...] = ()
 
 
+class Unreported(NamedTuple):
+    """A command that was carried out, with what came of it, and when it was begun."""
+
+    command: RunLifecycleEvent
+    outcome: Outcome
+    began_ms: int
+
+
 WELL = Outcome()
 """What nearly every command comes to."""
+
+
+@dataclass(slots=True)
+class AppIlls:
+    """What is wrong with an application, by the fault's name.
+
+    `slow`: how long it answers nobody after a start, milliseconds; `leaks`: how many requests it can answer; `answers`:
+    the status code that it answers to everything now. `starts` counts its starts.
+    """
+
+    slow: dict[str, int] = field(default_factory=dict)
+    leaks: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    starts: int = 0
 
 
 class VirtualHost:
@@ -32,19 +56,27 @@ class VirtualHost:
         "agent_runs",
         "alive",
         "bundle_fault",
+        "clock",
         "command",
         "disk",
+        "disk_full",
         "draws",
         "frozen",
         "generation",
+        "gone",
         "health_faults",
+        "ills",
         "installed",
+        "lost",
         "name",
+        "network",
         "paused",
         "paused_ms",
+        "reaches",
         "script_faults",
         "serves",
         "taken_up",
+        "unreported",
     )
 
     def __init__(
@@ -74,8 +106,38 @@ class VirtualHost:
         self.bundle_fault: str | None = None
         self.health_faults: dict[str, tuple[HealthFault, bool]] = {}
         """By the fault's name: the fault, and whether it strikes now (a flapping one comes and goes)."""
+        self.ills: AppIlls | None = None
+        """What is wrong with the application as a whole; None where nothing ever was."""
+        self.network: dict[str, NetworkFault] = {}
+        self.clock: dict[str, int] = {}
+        """By the fault's name, how far it sets the clock ahead, in milliseconds."""
+        self.disk_full = 0
+        """How many faults have filled the disk."""
+        self.gone = False
+        """Whether the host was terminated: it never comes back."""
+        self.reaches = True
+        """Whether the service hears and believes the agent."""
+        self.lost = False
+        """Whether the agent died while it was at the command in hand, and will report that it did."""
+        self.unreported: list[Unreported] = []
+        """What the agent has done, and could not report yet."""
+
+    def drop(self) -> None:
+        """The agent dies: what it has in hand is not done, and what it has done is not reported."""
+        self.generation += 1
+        self.lost = self.command is not None and self.taken_up
+        self.unreported.clear()
 
     @property
     def works(self) -> bool:
         """Whether the agent takes up commands."""
-        return self.alive and self.agent_runs and not self.paused
+        return self.alive and self.agent_runs and self.reaches and not self.paused
+
+    @property
+    def not_believed(self) -> bool:
+        """Whether the service hears the agent, and refuses what it says: its clock is too wrong."""
+        return abs(sum(self.clock.values())) > SKEW_MAX_MS and not self.cut_off("controller")
+
+    def cut_off(self, side: str) -> bool:
+        """Whether nothing gets through between the host and the `balancer`, or the `controller`."""
+        return any(fault.cuts(side) for fault in self.network.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import tarfile
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -117,13 +117,21 @@ class VirtualRevision:
                         return f"{event}: {script.failure.message}"
         return None
 
-    def answers(self, path: str) -> int:
-        """The status code with which this revision answers `path`."""
+    def answers(self, path: str, files: Callable[[str], bool]) -> int:
+        """The status code with which this revision answers `path` on a host where `files` says which ones are there."""
+        needed = self.behaves.needs.get(path)
+        if needed is not None and not files(needed):
+            return 404
         return self.behaves.answers.get(path, 200)
 
     def has_scripts(self, event: str) -> bool:
         """Whether the AppSpec names scripts for this lifecycle event."""
         return event in self.scripts
+
+
+def behaving(name: str, behaves: Behaves) -> VirtualRevision:
+    """A revision of which nothing but what it answers is of interest: nothing is installed anywhere."""
+    return VirtualRevision(name, "directory", None, MemoryTree(()), behaves)
 
 
 def bundle_kind(bundle: Path) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fleet import bundle_store
 from fleet.agent import messages, protocol
+from fleet.agent.layout import ROOT_DIR
 from fleet.base import WAY_BACK, bundle_location
 from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
@@ -50,7 +52,10 @@ class Workshop:
 
     def work(self, host: VirtualHost, name: str) -> Work:
         """How long this lifecycle event takes on this host, now, and what it comes to."""
-        return self._kinds[name](self, host, name, mix(host.draws, self._draws[name]))
+        draw = mix(host.draws, self._draws[name])
+        if host.disk_full:
+            return _between(_AGENT_MS, draw), Outcome(_unknown(messages.not_noted(messages.DISK_FULL, ROOT_DIR)))
+        return self._kinds[name](self, host, name, draw)
 
     def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
         return self._leaving(name, self.revision, _run(host, name, self.revision, draw))
@@ -71,10 +76,8 @@ class Workshop:
     def _download(self, host: VirtualHost, name: str, draw: int) -> Work:
         lasts_ms = _between(_AGENT_MS, draw) + _between(_LASTS_MS[name], draw >> 16)
         failure = self.revision.download_failure
-        if host.bundle_fault == "missing":
-            failure = messages.bundle_missing(bundle_location(self.revision.name, self.revision.kind))
-        elif host.bundle_fault == "corrupt":
-            failure = corrupt_failure(self.revision.kind)
+        if host.bundle_fault is not None:
+            failure = _BUNDLES[host.bundle_fault](host, self.revision)
         return lasts_ms, Outcome(_unknown(failure)) if failure else WELL
 
     def _install(self, host: VirtualHost, name: str, draw: int) -> Work:
@@ -86,6 +89,19 @@ class Workshop:
         installed = self._disks.install(host.disk, self.group, revision.name, appspec, tree, self._behaviour)
         return lasts_ms, Outcome(_unknown(installed.failure) if installed.failure else None, installed.disk)
 
+
+def _denied(host: VirtualHost, revision: VirtualRevision) -> str:
+    key = bundle_store.key(revision.name, revision.kind)
+    where = f"s3://{bundle_store.BUCKET}/{key}"
+    return messages.fetch_refused(where, bundle_store.ACCESS_DENIED, bundle_store.denial(host.name, key))
+
+
+_BUNDLES: dict[str, Callable[[VirtualHost, VirtualRevision], str]] = {
+    "missing": lambda _, revision: messages.bundle_missing(bundle_location(revision.name, revision.kind)),
+    "corrupt": lambda _, revision: corrupt_failure(revision.kind),
+    "access-denied": _denied,
+}
+"""What an agent says of a bundle, by what is wrong with it."""
 
 _KINDS: dict[str, Callable[[Workshop, VirtualHost, str, int], Work]] = {
     **dict.fromkeys(lifecycle.SCRIPT_EVENTS, Workshop._scripts),
@@ -118,7 +134,7 @@ def _run(host: VirtualHost, name: str, revision: VirtualRevision | None, draw: i
         took_ms = _between(_SCRIPT_MS, mix(draw >> 16, number)) if script.lasts_ms is None else script.lasts_ms
         if fault == "hang" or script.hangs or took_ms > script.timeout_ms:
             return lasts_ms + script.timeout_ms, Outcome(_timed_out(script))
-        if fault is None and script.keeps_output_open:
+        if fault == "keeps-output-open" or (fault is None and script.keeps_output_open):
             return lasts_ms + script.timeout_ms, Outcome(_output_left_open(script))
         lasts_ms += took_ms
         status = fault.exit if isinstance(fault, ScriptExit) else script.exit

@@ -14,11 +14,16 @@ import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from aiohttp import web
 
-from fleet.docker.mailbox import ACCOUNT, REGION, Completion, HostCommand, Listener, host_identifier
+from fleet.base import INVALID_SIGNATURE
+from fleet.bundle_store import ACCOUNT
+from fleet.docker.mailbox import REGION, Completion, HookReported, HostCommand, Listener, host_identifier
+from scenarios.host_faults import SKEW_MAX_MS
+from simulator.api.bundle_store import PATH, BundleStore
 from simulator.api.host_envelope import FORMAT, EnvelopeSigner
 from simulator.api.host_mailbox import CommandStatus, Mailbox, Slip
 
@@ -27,9 +32,12 @@ POLL_MS: Final = 45_000
 BODY_MAX_BYTES: Final = 256 * 1024
 TARGETS: Final = ("CodeDeployCommandService_v20141006", "CodeDeployCommandService")
 """The second is what an agent says with `enable_auth_policy: true`."""
+API: Final = "CodeDeploy_20141006"
+"""The service's own API, of which the functions that are hooks of ECS and Lambda need one operation."""
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 MESSAGE_DEFAULT: Final = {True: "Succeeded", False: "the agent gave no reason"}
 
+_STAMP = "%Y%m%dT%H%M%SZ"
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
 _EXECUTION = re.compile(r"^[^/]+/[^/]+/[^/]+/.+$")
 
@@ -57,8 +65,15 @@ class HostCommandEndpoint:
         self.certificate_pem = self._signer.certificate_pem
         self._mailboxes: dict[str, Mailbox] = {}
         self._envelopes: dict[str, str] = {}
+        self._hosts: dict[str, str] = {self.access_key_id: ""}
+        """Whose each access key is; the run's own is nobody's in particular."""
+        self._keys: dict[str, str] = {}
+        """Each host's access key."""
+        self.bundles = BundleStore(self._caller)
         self._listener: Listener | None = None
+        self._address = "", 0
         self._runner: web.AppRunner | None = None
+        self._hook_reported: HookReported | None = None
         self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "PollHostCommand": self._poll,
             "GetDeploymentSpecification": self._specification,
@@ -66,6 +81,7 @@ class HostCommandEndpoint:
             "PutHostCommandComplete": self._complete,
             "PostHostCommandUpdate": self._update,
         }
+        self._api = {"PutLifecycleEventHookExecutionStatus": self._hook_status}
 
     async def listen(self, address: str, listener: Listener, port: int = 0) -> int:
         """Serve at `address` only.
@@ -73,9 +89,16 @@ class HostCommandEndpoint:
         Answers the port (one that is free for 0). Raises OSError where it cannot.
         """
         self._listener = listener
+        await self._serve(address, port)
+        assert self._runner is not None, "it serves now"
+        self._address = address, int(self._runner.addresses[0][1])
+        return self._address[1]
+
+    async def _serve(self, address: str, port: int) -> None:
         app = web.Application(client_max_size=BODY_MAX_BYTES)
         app.router.add_post("/", self._handle)
         app.router.add_get("/", self._hello)
+        app.router.add_get(PATH, self.bundles.get)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
         site = web.TCPSite(runner, address, port)
@@ -85,7 +108,6 @@ class HostCommandEndpoint:
             await runner.cleanup()
             raise
         self._runner = runner
-        return int(runner.addresses[0][1])
 
     async def close(self) -> None:
         """Stop serving; an agent that waits for a command loses its connection. Twice does no harm."""
@@ -93,9 +115,26 @@ class HostCommandEndpoint:
         if runner is not None:
             await runner.cleanup()
 
-    def register(self, host: str) -> None:
-        """A host whose agent may ask for commands."""
+    async def suspend(self) -> None:
+        """Be gone: whoever asks finds nobody, and nobody's connection lasts. What hosts were to do is remembered."""
+        await self.close()
+
+    async def resume(self) -> None:
+        """Serve again at the address of `listen`. Raises OSError where somebody else has taken it."""
+        if self._runner is None:
+            await self._serve(*self._address)
+
+    def hear_hooks(self, reported: HookReported) -> None:
+        """Tell what the functions that are hooks report, from now on."""
+        self._hook_reported = reported
+
+    def register(self, host: str) -> str:
+        """A host whose agent may ask for commands; answers its access key."""
         self._mailboxes.setdefault(host, Mailbox(host))
+        if host not in self._keys:
+            self._keys[host] = key = "AKIA" + secrets.token_hex(8).upper()
+            self._hosts[key] = host
+        return self._keys[host]
 
     def announce(self, deployment_id: str, specification: Mapping[str, Any]) -> None:
         """What GetDeploymentSpecification answers for this deployment."""
@@ -121,6 +160,7 @@ class HostCommandEndpoint:
             operation = self._operation(request)
             self._check_caller(request)
             body = _object(await request.read())
+            self._check_clock(request, body)
             answer = await operation(body)
         except ClientError as error:
             return _json({"__type": error.code, "message": error.message}, status=400)
@@ -128,18 +168,44 @@ class HostCommandEndpoint:
 
     def _operation(self, request: web.Request) -> Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]:
         service, _, name = request.headers.get("X-Amz-Target", "").partition(".")
+        if service == API and name in self._api:
+            return self._api[name]
         if service not in TARGETS or name not in self._operations:
             raise ClientError("UnknownOperationException", f"no such operation: {service}.{name}")
         return self._operations[name]
 
-    def _check_caller(self, request: web.Request) -> None:
-        """Only agents of this run know its access key.
-
-        It keeps strangers out; signatures are not verified.
-        """
+    def _caller(self, request: web.Request) -> str | None:
+        """Whose access key a request bears; None: no agent's of this run."""
         found = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-        if found is None or not secrets.compare_digest(found[1].encode(), self.access_key_id.encode()):
+        return self._hosts.get(found[1]) if found is not None else None
+
+    def _check_caller(self, request: web.Request) -> None:
+        """Only agents of this run know its access keys.
+
+        It keeps strangers out; of a signature nothing but its date is looked at.
+        """
+        if self._caller(request) is None:
             raise ClientError("UnrecognizedClientException", "The security token included in the request is invalid.")
+
+    def _check_clock(self, request: web.Request, body: dict[str, Any]) -> None:
+        """A signature is good for five minutes before and after its date, as AWS has it."""
+        signed = _date(request.headers.get("X-Amz-Date", ""))
+        now = datetime.now(UTC)
+        ahead_ms = round((signed - now) / timedelta(milliseconds=1))
+        if abs(ahead_ms) <= SKEW_MAX_MS:
+            return
+        slip = self._slip(body) if "HostCommandIdentifier" in body else self._mailbox(body).outstanding
+        if slip is not None and not slip.ended:
+            self._told().refused(slip.command, ahead_ms)
+        margin = timedelta(milliseconds=SKEW_MAX_MS)
+        found, right = _stamp(signed), _stamp(now)
+        if ahead_ms > 0:
+            message = (
+                f"Signature not yet current: {found} is still later than {_stamp(now + margin)} ({right} + 5 min.)"
+            )
+        else:
+            message = f"Signature expired: {found} is now earlier than {_stamp(now - margin)} ({right} - 5 min.)"
+        raise ClientError(INVALID_SIGNATURE, message)
 
     def _mailbox(self, body: dict[str, Any]) -> Mailbox:
         identifier = _text(body, "HostIdentifier")
@@ -213,6 +279,23 @@ class HostCommandEndpoint:
         self._told().completed(slip.command, completion)
         return {}
 
+    async def _hook_status(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A function that is a hook says how it went. The shape and the exceptions are botocore's."""
+        deployment = body.get("deploymentId")
+        execution = body.get("lifecycleEventHookExecutionId")
+        status = body.get("status")
+        if not isinstance(deployment, str) or not deployment:
+            raise ClientError("DeploymentIdRequiredException", "deploymentId is required")
+        if status not in ("Succeeded", "Failed"):
+            code = "InvalidLifecycleEventHookExecutionStatusException"
+            raise ClientError(code, f"status: expected Succeeded or Failed, found {json.dumps(status)}")
+        refused: str | None = "InvalidLifecycleEventHookExecutionIdException"
+        if self._hook_reported is not None and isinstance(execution, str):
+            refused = self._hook_reported(deployment, execution, status == "Succeeded")
+        if refused is not None:
+            raise ClientError(refused, f"no hook of {deployment} waits for {json.dumps(execution)}")
+        return {"lifecycleEventHookExecutionId": execution}
+
     async def _update(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"CommandStatus": self._slip(body).status}
 
@@ -223,6 +306,19 @@ def execution_id(deployment_id: str) -> str:
     An agent takes its last part for the deployment's id.
     """
     return f"CodeDeploy/{REGION}/prod/drydeploy:public/arn:aws:sds:{REGION}:{ACCOUNT}:deployment/{deployment_id}"
+
+
+def _date(header: str) -> datetime:
+    """The time at which a request was signed."""
+    try:
+        return datetime.strptime(header, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        message = f"Authorization header requires existence of 'X-Amz-Date' as YYYYMMDDTHHMMSSZ; found {header!r}"
+        raise ClientError("IncompleteSignatureException", message) from None
+
+
+def _stamp(time: datetime) -> str:
+    return time.strftime(_STAMP)
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> web.Response:

@@ -18,6 +18,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "validate": ("FILE", "check a scenario or an appspec.yml; tell every mistake, and its remedy"),
     "list": ("", "list the library of scenarios"),
     "show": ("NAME", "tell what a scenario teaches, and where it happened"),
+    "faults": ("[NAME]", "list what can go wrong, how it is written, and where"),
     "schema": ("", "print the JSON Schema of scenarios, for editors"),
     "init": ("[DIR]", "write a scenario and a bundle to start from"),
     "replay": ("JOURNAL", "play a journal again, event by event"),

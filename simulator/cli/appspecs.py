@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from scenarios.problems import Problem
 
 
-def of_bundle(bundle: Path, users: Iterable[str] | None = None) -> list[Problem]:
+def of_bundle(bundle: Path, users: Iterable[str] | None = None, platform: str | None = None) -> list[Problem]:
     """Every mistake of a bundle, a directory or an archive.
 
-    `users`: the hosts' own; left out, those that a bare bundle's hosts have.
+    `users`: the hosts' own; left out, those that a bare bundle's hosts have. `platform`: the group's; left out, the
+    one that the AppSpec is for.
     """
     if bundle.is_dir():
-        return _of_directory(bundle, bundle, users)
+        return _of_directory(bundle, bundle, users, platform)
     from fleet.agent.archive import ArchiveRefused, unpack
     from fleet.virtual.revision import bundle_kind
     from scenarios.problems import Problem
@@ -35,12 +36,12 @@ def of_bundle(bundle: Path, users: Iterable[str] | None = None) -> list[Problem]
             unpack(bundle, bundle_kind(bundle), unpacked)
         except ArchiveRefused as error:
             return [Problem(str(bundle), 0, 0, str(error), "pack it again: DownloadBundle fails with this one")]
-        return _of_directory(unpacked, bundle, users)
+        return _of_directory(unpacked, bundle, users, platform)
 
 
-def _of_directory(directory: Path, called: Path, users: Iterable[str] | None) -> list[Problem]:
+def _of_directory(directory: Path, called: Path, users: Iterable[str] | None, platform: str | None) -> list[Problem]:
     """The mistakes of a bundle that lies in a directory, and is `called` something else where it was an archive."""
-    from scenarios.bundle import APPSPEC_NAMES
+    from fleet.platforms.revision import APPSPEC_NAMES
     from scenarios.problems import Problem, either
 
     try:
@@ -51,11 +52,16 @@ def _of_directory(directory: Path, called: Path, users: Iterable[str] | None) ->
     if name is None:
         message = f"the bundle has no {APPSPEC_NAMES[0]} at its top; it holds {either(names)}"
         return [Problem(str(called), 0, 0, message, "put it there: every event but DownloadBundle reads it")]
-    return of_file(directory / name, directory, users, called=str(called / name))
+    return of_file(directory / name, directory, users, platform, called=str(called / name))
 
 
 def of_file(
-    path: Path, bundle: Path | None, users: Iterable[str] | None = None, *, called: str | None = None
+    path: Path,
+    bundle: Path | None,
+    users: Iterable[str] | None = None,
+    platform: str | None = None,
+    *,
+    called: str | None = None,
 ) -> list[Problem]:
     """Every mistake of an AppSpec's file, beside its bundle where there is one."""
     from fleet.agent.appspec import examine, legible
@@ -77,6 +83,8 @@ def of_file(
         column = error.start - raw.rfind(b"\n", 0, error.start)
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
         return [Problem(name, line, column, message, "save the file as UTF-8")]
+    if platform not in (None, "Server") or (platform is None and _is_for_a_platform(text)):
+        return _of_platform(name, text, platform)
     unread = []
     try:
         found = list(examine(text, bundle=bundle, name=name, host_os=HOST_OS)[1])
@@ -90,13 +98,56 @@ def of_file(
     return [*unread, *sorted(problems, key=lambda problem: (problem.line, problem.column))]
 
 
+def _is_for_a_platform(text: str) -> bool:
+    """Whether an AppSpec is for ECS or Lambda, by its keys: `Resources` belongs to them alone."""
+    from fleet.agent.appspec_nodes import Document, Notes, Unreadable
+
+    try:
+        document = Document(text)
+    except Unreadable:
+        return False
+    entries = document.entries(document.root, Notes()) if document.root is not None else None
+    return bool(entries) and "Resources" in (entries or {})
+
+
+def _of_platform(name: str, text: str, platform: str | None) -> list[Problem]:
+    """Every mistake of an AppSpec for ECS or Lambda."""
+    from fleet.platforms.appspec import examine
+    from scenarios.problems import Problem
+
+    return [Problem.of(name, problem) for problem in examine(text, platform=platform)[1]]
+
+
 def of_scenario(scenario: Scenario) -> list[Problem]:
     """Every mistake of a scenario's bundles. All are warnings: a bundle that fails may be just what is rehearsed."""
-    users = scenario.fleet.users
+    users, platform = scenario.fleet.users, scenario.compute_platform
     bundles = dict.fromkeys(_as_given(revision.bundle) for revision in scenario.revisions.values())
     return [
-        dataclasses.replace(problem, severity="warning") for bundle in bundles for problem in of_bundle(bundle, users)
-    ]
+        dataclasses.replace(problem, severity="warning")
+        for bundle in bundles
+        for problem in of_bundle(bundle, users, platform)
+    ] + _functions(scenario)
+
+
+def _functions(scenario: Scenario) -> list[Problem]:
+    """What a service would call at a hook, and cannot."""
+    from scenarios.platforms import SERVER
+
+    if scenario.compute_platform == SERVER:
+        return []
+    from fleet.platforms.revision import read_revisions
+    from scenarios.problems import Problem, suggest
+
+    found = []
+    for name, revision in read_revisions(scenario).items():
+        hooks = revision.appspec.hooks if revision.appspec is not None else {}
+        for event, function in hooks.items():
+            if function not in scenario.functions:
+                bundle = str(_as_given(scenario.revisions[name].bundle))
+                message = f"{event} calls {function}, and the scenario has no such function: the hook fails there"
+                remedy = suggest(function, scenario.functions) if scenario.functions else "add functions: {…}"
+                found.append(Problem(bundle, 0, 0, message, remedy, "warning"))
+    return found
 
 
 def _as_given(path: Path) -> Path:

@@ -90,5 +90,6 @@ def _known(error: Exception) -> bool:
     from fleet.base import FleetError
     from scenarios.problems import ScenarioError
     from simulator.control.journal import JournalError
+    from simulator.control.notifications import NotificationError
 
-    return isinstance(error, ScenarioError | FleetError | JournalError)
+    return isinstance(error, ScenarioError | FleetError | JournalError | NotificationError)

@@ -11,12 +11,11 @@ from simulator.cli.errors import tell
 
 KEPT_MAX: Final = 100
 """The oldest journals beyond this many are removed from the directory of journals."""
-_SUFFIX: Final = ".journal.jsonl"
 
 
 def default_path(scenario: str, fleet: str, seed: int) -> Path | None:
     """A new file in `$XDG_STATE_HOME/drydeploy/journals`; None, with a word why, where nothing can be kept there."""
-    from simulator.control.journal import state_directory
+    from simulator.control.journal import SUFFIX, state_directory
 
     directory = state_directory() / "journals"
     try:
@@ -26,11 +25,14 @@ def default_path(scenario: str, fleet: str, seed: int) -> Path | None:
         tell(f"no journal is kept: {directory}: {error.strerror}; name another place with --journal")
         return None
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return directory / f"{moment}-{scenario}-{fleet}-seed{seed}-{os.getpid()}{_SUFFIX}"
+    return directory / f"{moment}-{scenario}-{fleet}-seed{seed}-{os.getpid()}{SUFFIX}"
 
 
 def _forget(directory: Path) -> None:
     """Make room for one more. The names begin with their moment, so their order is their age."""
-    kept = sorted(directory.glob(f"*{_SUFFIX}"))
+    from simulator.control.journal import SUFFIX, UNDELIVERED_SUFFIX, beside
+
+    kept = sorted(directory.glob(f"*{SUFFIX}"))
     for path in kept[: max(len(kept) - KEPT_MAX + 1, 0)]:
         path.unlink(missing_ok=True)
+        beside(path, UNDELIVERED_SUFFIX).unlink(missing_ok=True)

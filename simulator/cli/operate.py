@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.errors import UsageError, tell
-from simulator.cli.runs import RunArgument
+from simulator.cli.runs import GroupOption, RunArgument
 
 if TYPE_CHECKING:
     from simulator.control.operator_words import Word
@@ -21,59 +21,61 @@ if TYPE_CHECKING:
 REFUSED = 1
 
 
-def continue_verb(run: RunArgument = None) -> None:
+def continue_verb(run: RunArgument = None, group: GroupOption = None) -> None:
     """Say yes to a deployment that waits for it.
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """
-    _say(run, "continue")
+    _say(run, "continue", group=group)
 
 
-def pause_verb(run: RunArgument = None) -> None:
+def pause_verb(run: RunArgument = None, group: GroupOption = None) -> None:
     """Hold a deployment: it takes no other host and begins no other stage; what is under way is finished.
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """
-    _say(run, "pause")
+    _say(run, "pause", group=group)
 
 
-def resume_verb(run: RunArgument = None) -> None:
+def resume_verb(run: RunArgument = None, group: GroupOption = None) -> None:
     """Let a paused deployment go on.
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """
-    _say(run, "resume")
+    _say(run, "resume", group=group)
 
 
 def promote_verb(
     run: RunArgument = None,
+    group: GroupOption = None,
     full: Annotated[bool, typer.Option("--full", help="Also every wait and analysis that is still to come.")] = False,
 ) -> None:
     """Cut the wait short in which a deployment is: an approval, a bake, or an analysis.
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """
-    _say(run, "promote-full" if full else "promote")
+    _say(run, "promote-full" if full else "promote", group=group)
 
 
-def skip_wait_verb(run: RunArgument = None) -> None:
+def skip_wait_verb(run: RunArgument = None, group: GroupOption = None) -> None:
     """Let the time that a deployment waits for be over: a bake, or the wait before old hosts are terminated.
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """
-    _say(run, "skip-wait")
+    _say(run, "skip-wait", group=group)
 
 
-def abort_verb(run: RunArgument = None) -> None:
+def abort_verb(run: RunArgument = None, group: GroupOption = None) -> None:
     """Stop a deployment and roll it back, whatever the group has configured.
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """
-    _say(run, "abort")
+    _say(run, "abort", group=group)
 
 
 def stop_verb(
     run: RunArgument = None,
+    group: GroupOption = None,
     rollback: Annotated[
         bool | None,
         typer.Option("--rollback/--no-rollback", help="Roll back, or do not. Left out: as the group is configured."),
@@ -83,19 +85,20 @@ def stop_verb(
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """
-    _say(run, "stop", rollback=rollback)
+    _say(run, "stop", group=group, rollback=rollback)
 
 
-def retry_verb(run: RunArgument = None) -> None:
+def retry_verb(run: RunArgument = None, group: GroupOption = None) -> None:
     """Deploy once more what failed or was stopped, in a run that stays.
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """
-    _say(run, "retry")
+    _say(run, "retry", group=group)
 
 
 def undo_verb(
     run: RunArgument = None,
+    group: GroupOption = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="REVISION", help="A revision that was deployed with success before.")
     ] = None,
@@ -104,7 +107,7 @@ def undo_verb(
 
     Exit codes: 0 heard · 1 refused, and nothing has changed · 2 usage, or no such run.
     """
-    _say(run, "undo", revision=to)
+    _say(run, "undo", group=group, revision=to)
 
 
 def end_verb(run: RunArgument = None) -> None:
@@ -124,16 +127,24 @@ def user_name() -> str:
     return "".join(letter for letter in name if letter.isprintable())[:64] or "somebody"
 
 
-def _say(run: str | None, word: str, *, rollback: bool | None = None, revision: str | None = None) -> None:
-    from simulator.cli.runs import find
+def _say(
+    run: str | None,
+    word: str,
+    *,
+    group: str | None = None,
+    rollback: bool | None = None,
+    revision: str | None = None,
+) -> None:
+    from simulator.cli.runs import find, group_of
     from simulator.control import operator_client as client
     from simulator.control import operator_words as words
     from simulator.control.operator_runs import Unreachable
 
     spoken: Word = words.Word(word)
     found = find(run)
+    group = group_of(found, run, spoken, group)
     try:
-        answer = client.ask(found.path, words.Say(spoken, user_name(), rollback, revision))
+        answer = client.ask(found.path, words.Say(spoken, user_name(), rollback, revision, group))
     except Unreachable:
         raise UsageError(f"the run {found.id} has ended") from None
     except client.ClientError as error:

@@ -15,57 +15,67 @@ from typing_extensions import override
 from simulator.cli.errors import tell
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scenarios.model import Scenario
     from simulator.control.operator import Operations
+    from simulator.control.operator_desk import Desk
     from simulator.control.result import RunResult
     from simulator.rollout.commands import Command
     from simulator.rollout.events import Event
     from simulator.rollout.machine import Rollout
 
 ANSWERS: Final = frozenset({"continue", "promote", "promote-full", "stop", "abort"})
-"""What answers an approval. A scenario that scripts one of these is not asked about."""
+"""What answers an approval."""
 _KEYS: Final = {"c": "continue", "a": "abort"}
 
 
 class Operated:
     """A run with a desk. `finish` says what came of it to those who watch."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, journal: Path | None) -> None:
         self.operations = operations
-        self.farewell: Callable[[str, str, str], None] = lambda *_: None
+        self.desk: Desk | None = None
+        """Where it is reached; None where it is not."""
+        self._journal = journal
 
     def finish(self, result: RunResult) -> None:
         """The run has ended."""
+        if self.desk is None:
+            return
+        from simulator.control import operator_runs
+        from simulator.control.operator_words import Ended
         from simulator.report.words import headline
 
         sign, sentence = headline(result)
-        self.farewell(result.status.value, result.outcome.value, f"{sign} {sentence}")
+        self.desk.farewell(Ended(result.status.value, result.outcome.value, f"{sign} {sentence}"))
+        with suppress(OSError):  # it is a courtesy to those who ask late
+            kept = f"; its journal: {self._journal.absolute()}" if self._journal is not None else ""
+            operator_runs.remember(self.desk.path, f"{sign} {sentence}{kept}")
 
 
 @contextmanager
 def operated(
-    scenario: Scenario, *, fleet: str, seed: int, stay: bool, ask: Callable[[str], None]
+    scenario: Scenario, *, fleet: str, seed: int, stay: bool, ask: Callable[[str], None], journal: Path | None = None
 ) -> Iterator[Operated]:
     """Have a run operated. `ask` shows a question, and withdraws it when it is called with an empty one.
 
-    Where no socket can be made the run goes on without, and that is said.
+    `journal`: where the run's is kept, if it is. Where no socket can be made the run goes on without, and that is said.
     """
     from simulator.control.operator import Operations
     from simulator.control.operator_desk import Desk
-    from simulator.control.operator_words import Ended
 
     operations = Operations(scenario, fleet=fleet, seed=seed, tell=_lines, stay=stay)
-    run = Operated(operations)
+    run = Operated(operations, journal)
     with ExitStack() as stack:
         reachable = True
         try:
-            desk = stack.enter_context(Desk(operations))
-            run.farewell = lambda status, outcome, words: desk.farewell(Ended(status, outcome, words))
+            run.desk = stack.enter_context(Desk(operations))
         except OSError as error:
             reachable = False
             tell(f"this run cannot be operated from elsewhere: {error}")
-        if not any(action.do in ANSWERS for action in scenario.operator):
-            operations.asking = stack.enter_context(Asking(operations, ask, reachable=reachable))
+        at_once = sum(action.do in ANSWERS and action.when.status == "Ready" for action in scenario.operator)
+        operations.asking = stack.enter_context(Asking(operations, ask, reachable=reachable, answered=at_once))
         yield run
 
 
@@ -79,12 +89,16 @@ def _lines(event: Event, commands: Sequence[Command], rollout: Rollout | None) -
 
 
 class Asking:
-    """An observer that asks while a deployment waits for a yes: at the keyboard where there is one."""
+    """An observer that asks while a deployment waits for a yes: at the keyboard where there is one.
 
-    def __init__(self, operations: Operations, ask: Callable[[str], None], *, reachable: bool) -> None:
+    `answered`: so many waits the scenario answers itself, as they begin. About these nobody is asked.
+    """
+
+    def __init__(self, operations: Operations, ask: Callable[[str], None], *, reachable: bool, answered: int) -> None:
         self._operations = operations
         self._ask = ask
         self._reachable = reachable
+        self._answered = answered
         self._asked: tuple[str, int] | None = None
         self._keyboard: Keyboard | None = None
 
@@ -105,17 +119,21 @@ class Asking:
             return
         self._withdraw()
         self._asked = waiting
-        if waiting is not None:
-            self._begin(rollout.deployment.revision)
+        if waiting is None or wait is None:
+            return
+        if self._answered:
+            self._answered -= 1
+        else:
+            self._begin(rollout.deployment.revision, f"; {wait.scripted}" if wait.scripted else "")
 
-    def _begin(self, revision: str) -> None:
+    def _begin(self, revision: str, scripted: str) -> None:
         if at_the_keyboard():
             self._keyboard = Keyboard(self._pressed)
             self._keyboard.start()
-            self._ask(f"{revision} waits for your yes: [c]ontinue, [a]bort")
+            self._ask(f"{revision} waits for your yes: [c]ontinue, [a]bort{scripted}")
         elif self._reachable:
             run = self._operations.run_id
-            self._ask(f"{revision} waits for a yes: drydeploy continue {run}, or drydeploy abort {run}")
+            self._ask(f"{revision} waits for a yes: drydeploy continue {run}, or drydeploy abort {run}{scripted}")
 
     def _withdraw(self) -> None:
         if self._keyboard is not None:

@@ -39,6 +39,7 @@ def verb(
     port: PortOption = None,
     path: PathOption = None,
     interval: IntervalOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the run: hosts that are alike are taken in its order.")] = 0,
 ) -> None:
     """Show what would be done, before anything is: each deployment's stages, hosts, how many at once."""
     from simulator.cli.sources import BundleOptions, resolve
@@ -48,7 +49,7 @@ def verb(
     if mermaid + dot + (output is Output.JSON) > 1:
         raise UsageError("--mermaid, --dot and -o json exclude each other; give one")
     found = resolve(scenario, BundleOptions(hosts, strategy, config, running, port, path, interval)).scenario
-    planned = _planned(found)
+    planned = _planned(found, seed)
     if mermaid:
         sys.stdout.write(graph.mermaid(planned))
     elif dot:
@@ -58,7 +59,8 @@ def verb(
     else:
         from simulator.cli.screen import show
 
-        title = f"{found.name}: {found.application}, {', '.join(group.name for group in found.all_groups)}"
+        names = ", ".join(group.name for group in found.all_groups)
+        title = f"{found.name}: {found.application}, {names} · seed {seed}"
         show(graph.plan_tree(title, planned))
         _tell_of_bundle(scenario)
 
@@ -79,12 +81,14 @@ def _tell_of_bundle(word: str) -> None:
         typer.echo(problem.render(), err=True)
 
 
-def _planned(scenario: Scenario) -> list[PlannedDeployment]:
+def _planned(scenario: Scenario, seed: int) -> list[PlannedDeployment]:
+    from simulator.control.groups import Groups
     from simulator.control.promotions import places
     from simulator.control.request import deployment_config, strategy_of
     from simulator.report.graph import PlannedDeployment
     from strategies import STRATEGIES, Member
 
+    groups = Groups(scenario, scenario.targets(), seed)
     planned: list[PlannedDeployment] = []
     for deploy in scenario.deploy:
         on_its_way = deploy.group is None and bool(scenario.environments)
@@ -94,7 +98,7 @@ def _planned(scenario: Scenario) -> list[PlannedDeployment]:
             group, number = scenario.group_of(asked), len(planned) + 1
             strategy, options = strategy_of(scenario, asked)
             config = deployment_config(scenario, asked)
-            members = [Member(host.name, host.zone) for host in scenario.members(group)]
+            members = [Member(target.name, target.zone) for target in groups[group.name].targets]
             name = group.name if len(scenario.all_groups) > 1 else ""
             after: tuple[int, ...] | None = None if deploy.when is None else ()
             if place is not None:

@@ -49,14 +49,36 @@ class _AsksBeside:
             tell(question)
 
 
+class Preparations:
+    """Tells on standard error that hosts which take a while are being prepared, and that time 0 has come.
+
+    It is an observer: the first event is the end of the preparations.
+    """
+
+    def __init__(self, *, long: bool) -> None:
+        self._awaited = long
+        self.observers: tuple[Observer, ...] = (self,) if long else ()
+
+    def begin(self) -> AbstractContextManager[object]:
+        """The run begins with them."""
+        if self._awaited:
+            tell("the hosts are being prepared …")
+        return nullcontext()
+
+    def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
+        """Whatever happens, happens after them."""
+        del event, commands, rollout
+        if self._awaited:
+            self._awaited = False
+            tell("the hosts are there: time 0")
+
+
 class Json(_AsksBeside):
     """One JSON object at the end, and nothing else."""
 
-    observers: Sequence[Observer] = ()
-
-    def showing(self) -> AbstractContextManager[object]:
-        """Nothing."""
-        return nullcontext()
+    def __init__(self, preparations: Preparations) -> None:
+        self.showing = preparations.begin
+        self.observers: Sequence[Observer] = preparations.observers
 
     def finish(self, result: RunResult, journal: Path | None) -> None:
         """Print the object. The journal's place is not in it: the same run gives the same bytes."""
@@ -67,12 +89,9 @@ class Json(_AsksBeside):
 class NdJson(_AsksBeside):
     """A JSON object a line: every event, every decision, and at last the verdict."""
 
-    def __init__(self) -> None:
-        self.observers: Sequence[Observer] = (self._tell,)
-
-    def showing(self) -> AbstractContextManager[object]:
-        """Nothing but the lines."""
-        return nullcontext()
+    def __init__(self, preparations: Preparations) -> None:
+        self.showing = preparations.begin
+        self.observers: Sequence[Observer] = (*preparations.observers, self._tell)
 
     def _tell(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         del rollout
@@ -89,34 +108,20 @@ class NdJson(_AsksBeside):
 class PlainText:
     """A line for each event and decision, then the verdict. `quiet`: the verdict alone.
 
-    The heading comes with the first line, so that an error has none before it. `prepares`: the hosts take a while to
-    be there, and standard error says so meanwhile.
+    The heading comes with the first line, so that an error has none before it.
     """
 
-    def __init__(self, console: Console, title: str, *, quiet: bool, every: bool, prepares: bool) -> None:
+    def __init__(self, console: Console, title: str, preparations: Preparations, *, quiet: bool, every: bool) -> None:
         from simulator.report.lines import Lines
 
         self._console = console
         self._title = title
         self._quiet = quiet
         self._every = every
-        self._prepares = prepares
         self._headed = quiet
-        begun: tuple[Observer, ...] = (self._time_zero,) if prepares else ()
+        self.showing = preparations.begin
+        begun = preparations.observers
         self.observers: Sequence[Observer] = begun if quiet else (*begun, Lines(self._write, every=every))
-
-    def showing(self) -> AbstractContextManager[object]:
-        """Nothing; the lines come by themselves."""
-        if self._prepares:
-            tell("the hosts are being prepared …")
-        return nullcontext()
-
-    def _time_zero(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
-        """An observer: the first event is the end of the preparations."""
-        del event, commands, rollout
-        if self._prepares:
-            self._prepares = False
-            tell("the hosts are there: time 0")
 
     def ask(self, question: str) -> None:
         """Ask in a line of its own; on standard error where there are no others."""
@@ -183,15 +188,16 @@ def presenter(
     `pace`: seconds of the run in each real one; None where it takes no time that a person could watch. `every`
     command and reason can only be told in lines. `prepares`: the hosts take a while to be there.
     """
+    preparations = Preparations(long=prepares)
     match output:
         case RunOutput.JSON:
-            return Json()
+            return Json(preparations)
         case RunOutput.NDJSON:
-            return NdJson()
+            return NdJson(preparations)
         case RunOutput.TEXT:
             from simulator.cli.screen import Screen
 
             console = Screen(highlight=False)
             if console.is_terminal and not console.is_dumb_terminal and not quiet and not every:
                 return TerminalText(console, title, pace=pace)
-            return PlainText(console, title, quiet=quiet, every=every, prepares=prepares)
+            return PlainText(console, title, preparations, quiet=quiet, every=every)

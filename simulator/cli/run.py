@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,8 +26,10 @@ from simulator.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from scenarios.model import Scenario
     from simulator.cli.presenters import Presenter
     from simulator.cli.sources import Source
+    from simulator.control.notifications import Post
     from simulator.control.operator import Operations
     from simulator.control.result import Observer, RunResult
 
@@ -102,23 +105,41 @@ def verb(
     settings = _Settings(fleet, seed, journal or default_path(name, fleet, seed), limit_ms, speed, strict, stay)
     title = f"{name} · {fleet} fleet · seed {seed}"
     shown = presenter(output, title, pace=settings.pace, quiet=quiet, every=verbose, prepares=fleet is FleetName.DOCKER)
-    with shown.showing():
-        result = _play(source, settings, shown)
+    with _posted(source.scenario, settings) as post:
+        with shown.showing():
+            observers = shown.observers if post is None else (*shown.observers, post)
+            result = _play(source, settings, shown, observers)
+        if post is not None:
+            result = post.settle(result, tell, quiet=quiet or output is not RunOutput.TEXT)
     shown.finish(result, settings.journal)
     written = _write_files(result, junit, report)
     raise typer.Exit(exit_code(result) or int(not written))
 
 
-def _play(source: Source, settings: _Settings, shown: Presenter) -> RunResult:
+def _posted(scenario: Scenario, settings: _Settings) -> AbstractContextManager[Post | None]:
+    """What delivers the run's notifications, where a group has somebody to notify."""
+    if not scenario.subscribed():
+        return nullcontext()
+    from simulator.control.notifications import Post
+
+    return Post(scenario, settings.journal, virtual=settings.fleet is FleetName.VIRTUAL)
+
+
+def _play(source: Source, settings: _Settings, shown: Presenter, observers: Sequence[Observer]) -> RunResult:
     """Play it; whoever wants to may speak to it, if it takes the time for that."""
     if settings.pace is None:
-        return _drive(source, settings, shown.observers, None)
+        return _drive(source, settings, observers, None)
     from simulator.cli.operated import operated
 
     with operated(
-        source.scenario, fleet=settings.fleet.value, seed=settings.seed, stay=settings.stay, ask=shown.ask
+        source.scenario,
+        fleet=settings.fleet.value,
+        seed=settings.seed,
+        stay=settings.stay,
+        ask=shown.ask,
+        journal=settings.journal,
     ) as run:
-        result = _drive(source, settings, shown.observers, run.operations)
+        result = _drive(source, settings, observers, run.operations)
         run.finish(result)
     return result
 

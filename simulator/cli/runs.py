@@ -18,7 +18,17 @@ RunArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[RUN]",
-        help="A run's id or the beginning of it, or its scenario's name. Left out: the only one that goes on.",
+        help="A run's id or the beginning of it, its scenario's name, or the id of one of its deployments. Left out: "
+        "the only one that goes on.",
+        show_default=False,
+    ),
+]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        metavar="NAME",
+        help="To this group's deployment. Left out: to the newest under way.",
         show_default=False,
     ),
 ]
@@ -32,22 +42,50 @@ _NONE = (
 def find(word: str | None) -> Found:
     """The one run that `word` means. Raises UsageError where there is none, or more than one."""
     from simulator.control.operator_client import all_runs
+    from simulator.control.operator_runs import ended
 
     going = all_runs()
     if not going:
-        raise UsageError(_NONE)
+        raise UsageError((ended(word) if word else None) or _NONE)
     if word is None:
         meant = going
     else:
         meant = [each for each in going if each.id == word]
         meant = meant or [each for each in going if each.run is not None and each.run.scenario == word]
+        meant = meant or [each for each in going if _deployment_of(each, word) is not None]
         meant = meant or [each for each in going if each.id.startswith(word)]
     if len(meant) == 1:
         return meant[0]
     listed = "; ".join(f"{each.id} ({each.run.scenario if each.run else 'does not answer'})" for each in meant or going)
     if not meant:
-        raise UsageError(f"there is no run {word}; what goes on: {listed}")
+        told = ended(word) if word else None
+        raise UsageError(f"{told or f'there is no run {word}'}; what goes on: {listed}")
     raise UsageError(f"{'more than one run goes on' if word is None else f'{word} may be'}: name one: {listed}")
+
+
+def _deployment_of(found: Found, word: str) -> words.Deployment | None:
+    """The deployment of a run that is called so; None where there is none."""
+    deployments = found.run.deployments if found.run is not None else []
+    return next((each for each in deployments if each.deployment_id == word), None)
+
+
+def group_of(found: Found, run: str | None, word: words.Word, group: str | None) -> str | None:
+    """The group that is spoken to: that of the deployment by which RUN was named, or what `--group` says.
+
+    Raises UsageError where the two differ, or where that deployment has ended and cannot hear a word.
+    """
+    meant = _deployment_of(found, run) if run is not None else None
+    if meant is None:
+        return group
+    if group not in (None, meant.group):
+        raise UsageError(f"{run} is a deployment of {meant.group}, and not of {group}")
+    if meant.status in ENDED and word not in ("retry", "undo", "end"):
+        raise UsageError(f"{run} has ended, {meant.status}; the run is {found.id}")
+    return meant.group if word != "end" else None
+
+
+ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
+"""The statuses of a deployment that has ended."""
 
 
 def described(found: Found) -> words.Run:
@@ -62,12 +100,16 @@ def picture(run: words.Run) -> Iterator[str]:
     from simulator.report.words import took
 
     yield f"{run.run} · {run.scenario} · {run.fleet} fleet · seed {run.seed} · {_state(run)} {took(run.at_ms)}"
+    several = len({deployment.group for deployment in run.deployments}) > 1
     for deployment in run.deployments:
-        yield from _deployment(deployment)
+        yield from _deployment(deployment, run.run, several=several)
+    for gate in run.gates:
+        yield f"the gate before {gate} waits for somebody's yes"
+        yield f"  answer: drydeploy continue {run.run} --group {gate}, or drydeploy stop {run.run} --group {gate}"
     if (service := run.in_service) is not None:
         yield f"in service {service.now:,} of {service.hosts:,}, {service.required:,} required"
     if run.possible:
-        yield f"possible: {', '.join(run.possible)}"
+        yield f"possible: {', '.join(_TYPED.get(word, word) for word in run.possible)}"
 
 
 def _state(run: words.Run) -> str:
@@ -76,25 +118,31 @@ def _state(run: words.Run) -> str:
     )
 
 
-def _deployment(deployment: words.Deployment) -> Iterator[str]:
+def _deployment(deployment: words.Deployment, run: str, *, several: bool) -> Iterator[str]:
     from simulator.report.words import SIGNS, WAITING, count
 
     held = ", paused" if deployment.paused else ""
     sign = SIGNS.get(deployment.status, WAITING)
     how = f"({deployment.strategy}, {deployment.deployment_config}, created by {deployment.creator})"
-    yield f"{sign} {deployment.deployment_id} {deployment.revision} {deployment.status}{held} {how}"
+    group = f" {deployment.group}" * several
+    yield f"{sign} {deployment.deployment_id}{group} {deployment.revision} {deployment.status}{held} {how}"
     if deployment.error:
         yield f"  {deployment.error}"
-    ended = deployment.status in ("Succeeded", "Failed", "Stopped")
-    if (stage := deployment.stage) is not None and not ended:
+    if (stage := deployment.stage) is not None and deployment.status not in ENDED:
         yield f"  stage {stage.number} of {stage.of}: {stage.words}"
     if deployment.waits_for is not None:
         yield f"  waits: {waits(deployment.waits_for)}"
+        if deployment.waits_for.kind == "approval":
+            to = f" --group {deployment.group}" * several
+            says = f"; {deployment.waits_for.scripted}" if deployment.waits_for.scripted else ""
+            yield f"  answer: drydeploy continue {run}{to}, or drydeploy abort {run}{to}{says}"
     yield f"  {count(sum(deployment.hosts.values()), 'host')}: " + ", ".join(
         f"{number:,} {status}" for status, number in deployment.hosts.items()
     )
 
 
+_TYPED = {"promote-full": "promote --full"}
+"""Words that are typed otherwise than they are said."""
 _WAITS = {
     "approval": "for a person's yes",
     "bake": "in its bake",

@@ -34,7 +34,7 @@ def verb(
     typer.secho(beside("", f"{found.name}: {found.title}" if found.title else found.name, terminal), bold=True)
     if found.about:
         typer.echo("\n" + beside("", " ".join(found.about.split()), min(terminal or _WIDTH, _WIDTH)))
-    hosts = len(found.fleet.named_hosts())
+    hosts = len(found.named_hosts())
     several = len(found.all_groups) > 1
     deploys = ", ".join(
         f"{deploy.revision}{f' to {found.group_of(deploy).name}' * several} ({_how(found, deploy)})"

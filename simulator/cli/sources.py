@@ -59,12 +59,13 @@ def resolve(word: str, options: BundleOptions | None = None) -> Source:
     """The scenario that `word` means. Raises UsageError or ScenarioError, the latter with every mistake of the file."""
     from scenarios import library
     from scenarios.bundle import is_bundle
+    from scenarios.commits import whole
     from scenarios.loader import load
 
     options = options or BundleOptions()
-    path = Path(word).expanduser()
+    path = _path(word)
     if word not in library.names() and is_bundle(path):
-        return _bundle(word, path, options)
+        return _bundle(whole(word, path), path, options)
     path = library.find(word)
     if given := options.words():
         raise UsageError(f"{given[0]} goes with a bundle, and {word} is a scenario: write that in its file")
@@ -80,7 +81,7 @@ def _bundle(word: str, path: Path, options: BundleOptions) -> Source:
         raise UsageError("--interval says how often the balancer asks, and goes with --port, where it asks")
     if options.path is not None and options.port is None:
         raise UsageError("--path says what the balancer asks for, and goes with --port, where it asks")
-    running = Path(options.running).expanduser() if options.running else None
+    running = _path(options.running) if options.running else None
     scenario = bundle_scenario(
         path,
         hosts=options.hosts or HOSTS_DEFAULT,
@@ -95,3 +96,16 @@ def _bundle(word: str, path: Path, options: BundleOptions) -> Source:
     revisions = {name: r.model_copy(update={"bundle": Path(r.bundle.name)}) for name, r in scenario.revisions.items()}
     text = scenario.model_copy(update={"revisions": revisions}).model_dump_json(by_alias=True)
     return Source(scenario, hashlib.sha256(text.encode()).hexdigest(), (word, *options.words()))
+
+
+def _path(word: str) -> Path:
+    """What a word names: a file or directory; or a commit, as REPOSITORY@COMMIT, by its archive."""
+    from scenarios.commits import CommitError, archive_of, split
+
+    parts = split(word)
+    if parts is None or not parts[0].is_dir():
+        return Path(word).expanduser()
+    try:
+        return archive_of(*parts)
+    except CommitError as error:
+        raise UsageError(str(error)) from error

@@ -40,8 +40,9 @@ def verb(
 
 def _examined(given: str, bundle: Path | None) -> tuple[Path, str, Sequence[Problem]]:
     """The file itself (a library name or a bundle is good, too), what it is, and what is wrong with it."""
+    from fleet.platforms.revision import APPSPEC_NAMES
     from scenarios import library
-    from scenarios.bundle import APPSPEC_NAMES, ARCHIVES
+    from scenarios.bundle import ARCHIVES
     from simulator.cli import appspecs
 
     path = Path(given).expanduser()
@@ -69,7 +70,8 @@ def _can_be_read(directory: Path) -> bool:
 
 def _is_appspec(path: Path) -> bool:
     """By the name, else by the keys at the left margin: whichever format has more of its own there."""
-    from scenarios.bundle import APPSPEC_NAMES, is_appspec_by_keys, keys_at_the_margin
+    from fleet.platforms.revision import APPSPEC_NAMES
+    from scenarios.bundle import is_appspec_by_keys, keys_at_the_margin
 
     if path.name in APPSPEC_NAMES:
         return True

@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from fleet.base import Fleet, FleetError, MakeEvent
 from fleet.figures import Figures
-from scenarios.model import Scenario
-from scenarios.signals import Alarm, AlarmFault
+from scenarios.model import Effect, Scenario
+from scenarios.signals import Alarm, AlarmFlapping
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import AlarmChanged
 from simulator.rollout.messages import duration
@@ -21,6 +21,12 @@ from simulator.rollout.statuses import AlarmState
 
 HEALTHY_HOSTS = "healthy_hosts"
 ERROR_RATE = "error_rate"
+
+_FLAPS: dict[AlarmState, Callable[[AlarmFlapping], tuple[int, AlarmState]]] = {
+    AlarmState.ALARM: lambda flapping: (flapping.alarm, AlarmState.OK),
+    AlarmState.OK: lambda flapping: (flapping.ok, AlarmState.ALARM),
+}
+"""How long an alarm that flaps says this, and what it says then."""
 
 
 def value_of(metric: str, figures: Figures) -> Fraction | None:
@@ -109,6 +115,8 @@ class Alarms:
         self._alarms = scenario.alarms
         self._watches = {name: Watch(alarm) for name, alarm in scenario.alarms.items()}
         self._told = {name: watch.state for name, watch in self._watches.items()}
+        self._flapping: dict[str, object] = {}
+        """The faults that have an alarm flap now, each with a token of this striking."""
         self._fleet, self._emit, self._later = fleet, emit, later
 
     def begin(self) -> None:
@@ -126,15 +134,34 @@ class Alarms:
         stops = {AlarmState.ALARM} if ignored else {AlarmState.ALARM, AlarmState.UNKNOWN}
         return tuple(name for name in deployment.alarms if self._watches[name].state in stops)
 
-    def strike(self, fault: str, effect: AlarmFault) -> None:
+    def strike(self, fault: str, effect: Effect) -> None:
         """A fault has an alarm say something."""
-        self._watches[effect.name].say(fault, AlarmState(effect.state))
-        self._tell(effect.name)
+        told = effect.alarm
+        assert told is not None, "faults of other kinds strike elsewhere"
+        if told.flapping is None:
+            self._say(fault, told.name, AlarmState(told.state))
+        else:
+            self._flapping[fault] = turn = object()
+            self._flap(fault, told.name, told.flapping, turn, AlarmState.ALARM)
 
-    def heal(self, fault: str, effect: AlarmFault) -> None:
+    def heal(self, fault: str, effect: Effect) -> None:
         """The fault is healed: the alarm says what it would have said."""
-        self._watches[effect.name].unsay(fault)
-        self._tell(effect.name)
+        assert effect.alarm is not None, "faults of other kinds strike elsewhere"
+        self._flapping.pop(fault, None)
+        self._watches[effect.alarm.name].unsay(fault)
+        self._tell(effect.alarm.name)
+
+    def _say(self, fault: str, name: str, state: AlarmState) -> None:
+        self._watches[name].say(fault, state)
+        self._tell(name)
+
+    def _flap(self, fault: str, name: str, flapping: AlarmFlapping, turn: object, state: AlarmState) -> None:
+        """Say this, and the other thing after its time, as long as this striking of the fault lasts."""
+        if self._flapping.get(fault) is not turn:
+            return
+        self._say(fault, name, state)
+        lasts_ms, then = _FLAPS[state](flapping)
+        self._later(lasts_ms, lambda: self._flap(fault, name, flapping, turn, then))
 
     def _wait(self, period_ms: int, names: Sequence[str], before: Figures | None) -> None:
         self._later(period_ms, lambda: self._period_ended(period_ms, names, before))

@@ -85,8 +85,12 @@ def _by_comparison(compare: Compare, new: Tally, old: Tally, wanted: int) -> Ver
     size = min(len(ones), len(others))
     effect, words = _effect(compare.metric, new, old)
     probability = worse(thinned(ones, size), thinned(others, size))
-    found = f"{words}; p = {probability:.3g} ({size} requests of each)"
-    if probability < compare.significance and effect >= Fraction(str(compare.minimum_effect)):
+    allowed = Fraction(str(compare.minimum_effect))
+    unit = "percentage points" if compare.metric == ERROR_RATE else "%"
+    more = f"{float(effect) * 100:+.3g} {unit}, {float(allowed) * 100:.3g} {unit} were allowed"
+    significant = "<" if probability < compare.significance else "≥"
+    found = f"{words}: {more}; p = {probability:.3g} {significant} {compare.significance:g} ({size} requests of each)"
+    if probability < compare.significance and effect >= allowed:
         return AnalysisOutcome.FAILED, f"worse than the baseline: {found}"
     return AnalysisOutcome.SUCCESSFUL, f"not worse than the baseline, as far as can be told: {found}"
 

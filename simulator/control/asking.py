@@ -11,10 +11,11 @@ from scenarios.model import Scenario
 from simulator.control.alarms import Alarms
 from simulator.control.generations import Generations
 from simulator.control.groups import Groups
+from simulator.control.platforms import Service
 from simulator.control.promotions import Promotions
 from simulator.control.requests import THROUGH_ENVIRONMENTS, Requests, Wish
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import DeploymentCreated, DeploymentNotCreated, Event, PromotionRequested
+from simulator.rollout.events import DeploymentNotCreated, Event, PromotionRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import deployment_id
 
@@ -37,6 +38,7 @@ class Asking:
         self._scenario, self._seed = scenario, seed
         self._groups, self._alarms, self._promotions, self._rollouts = groups, alarms, promotions, rollouts
         self._requests, self._generations, self._emit = requests, generations, emit
+        self._service = Service(scenario)
         self._open = 0
 
     @property
@@ -54,9 +56,11 @@ class Asking:
         self._emit(partial(self._answer, wish, cause))
 
     def again(self, deployment: Deployment) -> Deployment:
-        """The deployment as it is created now: with an id of its own, and after the group's last success."""
+        """Ask for it once more. The deployment as it is created: with its own id, after the group's last success."""
         last_success = self._groups[deployment.group].last_success
-        return self._now(replace(deployment, deployment_id=self._identity(), last_success=last_success))
+        created = self._now(replace(deployment, deployment_id=self._identity(), last_success=last_success))
+        self._emit(lambda event_id, at_ms: self._service.asked(event_id, at_ms, "", created))
+        return created
 
     def _answer(self, wish: Wish, cause: str, event_id: int, at_ms: int) -> Event:
         application = self._scenario.application
@@ -75,7 +79,7 @@ class Asking:
             application = group.group.application or application
             return DeploymentNotCreated(event_id, at_ms, "", application, group.name, wish.revision, "", False, why)
         deployment = wish.make(self._identity(), group.standing)
-        return DeploymentCreated(event_id, at_ms, cause, self._now(deployment))
+        return self._service.asked(event_id, at_ms, cause, self._now(deployment))
 
     def _identity(self) -> str:
         return deployment_id(self._scenario.name, self._seed, len(self._rollouts) + 1)

@@ -15,6 +15,10 @@ class Closing:
         self._comparing = 0
         self._begun = False
 
+    def remember(self, other: Closing) -> None:
+        """Know what that one knows."""
+        self._comparing, self._begun = other._comparing, other._begun
+
     def compare(self, undone: Deployment) -> None:
         """A rollback has ended: have the disks compared with what they were before what it undid."""
         self._comparing += self._fleet.compare_disks(undone)

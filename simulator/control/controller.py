@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 from fleet.base import MakeEvent, cannot_run
 from fleet.docker.fleet import DockerFleet
 from fleet.docker.mailbox import HostCommands
+from fleet.docker.services import DockerServices
 from scenarios.model import Deploy, Scenario
+from scenarios.platforms import SERVER
 from simulator.control import verdict
 from simulator.control.analysis import require
+from simulator.control.crash import crashes
 from simulator.control.journal import Journal
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.rehearse import header_of
@@ -67,11 +70,13 @@ class RealClock:
     async def play(self, rehearsal: Rehearsal, past: frozenset[str] = frozenset()) -> None:
         """Handle events until the rehearsal is done. Events of deployments in `past` come too late, and are dropped."""
         rehearsal.begin()
-        event_id = 0
+        crash, event_id = rehearsal.crash, 0
         while not rehearsal.done:
             make = await self._queue.get()
             event = make(event_id + 1, self.now_ms())
             if event is None or (isinstance(event, DeploymentEvent) and event.deployment_id in past):
+                continue
+            if crash is not None and crash.holds(event):
                 continue
             event_id += 1
             rehearsal.handle(event)
@@ -85,7 +90,8 @@ class _Run:
     ) -> None:
         self._scenario = scenario
         self._seed = seed
-        self._fleet = DockerFleet(commands)
+        server = scenario.compute_platform == SERVER
+        self._fleet = DockerFleet(commands) if server else DockerServices(commands)
         self._operations = operations
         if operations is not None:
             self._fleet.run = replace(self._fleet.run, id=operations.run_id)
@@ -149,9 +155,13 @@ class _Run:
     async def _before(self, clock: RealClock) -> None:
         """Deploy what is to be running before time 0. Raises FleetError if that fails."""
         scenario = self._scenario
-        before = {group.name: running for group in scenario.all_groups if (running := scenario.running_in(group))}
-        if not before:
-            return
+        before = {
+            group.name: running
+            for group in scenario.all_groups
+            if (running := scenario.running_in(group)) and scenario.members(group)
+        }
+        if not before or isinstance(self._fleet, DockerServices):
+            return  # what has the traffic of a service before is there as soon as the fleet has started
         plain = {"strategy": "in-place", "deployment_config": None, "auto_rollback": (), "alarms": (), "running": None}
         groups = tuple(group.model_copy(update=plain) for group in scenario.all_groups)
         scenario = scenario.model_copy(
@@ -171,7 +181,7 @@ class _Run:
         )
         journal = Journal(header_of(scenario, self._fleet.name, self._seed, "", ""), None)
         standing_by = self._scenario.standing_by()
-        hosts = [host for host in scenario.fleet.named_hosts() if host.name not in standing_by]
+        hosts = [host for host in scenario.named_hosts() if host.name not in standing_by]
         rehearsal = Rehearsal(scenario, self._seed, self._fleet, clock, journal, hosts=hosts)
         await self._guarded(clock.play(rehearsal))
         for rollout in rehearsal.rollouts:
@@ -219,7 +229,7 @@ def docker(
     """
     require(scenario)
     header = header_of(scenario, DockerFleet.name, seed, scenario_sha256, replay)
-    book = Journal(header, journal, durable=True)
+    book = Journal(header, journal, durable=True, keeps=crashes(scenario))
     run = _Run(scenario, seed, commands, book, operations)
     try:
         status = asyncio.run(run.play(observers, time_limit_ms))

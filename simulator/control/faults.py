@@ -8,40 +8,62 @@ or, where a host or an agent goes down, once the host has begun it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
-from scenarios.model import NO_REVISION, Fault, NamedHost
-from simulator.control.alarms import Alarms
+from scenarios.host_faults import ClockFault, NetworkFault
+from scenarios.model import NO_REVISION, Effect, Fault, NamedHost, Where
+from scenarios.words import duration_text
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
 from simulator.rollout.events import FaultChanged
 from simulator.rollout.lifecycle import CARRIED_OUT_BY, CarriedOutBy
+from simulator.rollout.machine import Rollout
+from strategies.plan import Provision
 
 Later = Callable[[int, Callable[[], None]], None]
 """Call this so many milliseconds from now."""
 
 
+_CERTAIN = 1 << 64
+"""What a draw is always below."""
+_THE_RUN = ""
+"""Stands for a host where a fault strikes none, and pools have none yet."""
+
+
+class Afflicted(Protocol):
+    """Something of the controller's own that a fault can strike."""
+
+    def strike(self, fault: str, effect: Effect) -> None:
+        """The fault of this name begins."""
+
+    def heal(self, fault: str, effect: Effect) -> None:
+        """It is over."""
+
+
 @dataclass(slots=True)
 class _Scripted:
-    """One fault of the scenario in the course of a run."""
+    """One fault of the scenario in the course of a run. `number`: its place among the faults, from 0."""
 
+    number: int
     name: str
     fault: Fault
     trigger: Trigger
     selected: frozenset[str]
     due: bool = False
+    done: bool = False
+    """Whether somebody has done what he does with a pool: once, however often its moment comes."""
     struck: set[str] = field(default_factory=set)
 
     @property
     def in_the_midst(self) -> bool:
         """Whether it strikes a host that has begun the lifecycle event of its trigger, not one that is given it."""
         event, effect = self.trigger.event, self.fault.do
-        if effect.alarm is not None:
-            return False
-        by_agent = event is not None and CARRIED_OUT_BY[event] is not CarriedOutBy.BALANCER
+        by_agent = event is not None and CARRIED_OUT_BY.get(event) is not CarriedOutBy.BALANCER
         return by_agent and (effect.host is not None or effect.agent == "restart")
 
     def selects(self, host: str, revision: str) -> bool:
@@ -51,7 +73,10 @@ class _Scripted:
 
 
 class Faults:
-    """The faults of a run. `emit` journals FaultChanged; `later` sets a timer."""
+    """The faults of a run. `emit` journals FaultChanged; `later` sets a timer.
+
+    `controllers`: who is struck by effects of this kind, where that is not the fleet.
+    """
 
     def __init__(
         self,
@@ -60,17 +85,20 @@ class Faults:
         running: str | None,
         seed: int,
         fleet: Fleet,
-        alarms: Alarms,
+        controllers: Mapping[str, Afflicted | None],
         emit: Callable[[Callable[[int, int], FaultChanged]], None],
         later: Later,
     ) -> None:
+        self._seed = seed
+        self._among_new: dict[str, list[frozenset[str]]] = {}
+        """Which of a deployment's new hosts each fault selects, by the deployment's id."""
         self._fleet = fleet
-        self._alarms = alarms
+        self._controllers = controllers
         self._emit = emit
         self._later = later
         self._carries: dict[str, str] = {host.name: running or NO_REVISION for host in hosts} if faults else {}
         self._scripted = [
-            _Scripted(name_of(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
+            _Scripted(number, name_of(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
             for number, fault in enumerate(faults)
         ]
         self._by_revision = any(fault.where.revision is not None for fault in faults)
@@ -85,15 +113,40 @@ class Faults:
         self.watched_starts = frozenset(events[True])
         """The lifecycle events of which `begun` wants to hear."""
 
-    def joined(self, host: str, zone: str, tags: dict[str, str]) -> None:
-        """A new host is there: a fault that selects by zone or tag, or everything, selects it too."""
+    def left(self, host: str) -> None:
+        """A host is gone: nothing strikes it any more."""
+        self._carries.pop(host, None)
+
+    def joined(self, host: str, rollout: Rollout, as_launched: Callable[[str, str], NamedHost]) -> None:
+        """A new host is there: a fault that selects it selects it from now on.
+
+        `random` draws as many of a deployment's new hosts as of those that were there before. `as_launched`: what a
+        host of this name is in this zone.
+        """
         if not self._scripted:
             return
         self._carries[host] = NO_REVISION
-        new = NamedHost(host, zone, tags, {})
+        drawn = self._among_new.get(rollout.deployment_id)
+        if drawn is None:
+            stages = [stage for stage in rollout.stages if isinstance(stage, Provision)]
+            new = [as_launched(member.name, member.zone) for stage in stages for member in stage.hosts]
+            drawn = [_select(each.fault, new, self._seed, number) for number, each in enumerate(self._scripted)]
+            self._among_new[rollout.deployment_id] = drawn
+        for scripted, chosen in zip(self._scripted, drawn, strict=True):
+            if host in chosen:
+                scripted.selected |= {host}
+
+    def launched(self, host: NamedHost) -> None:
+        """A host that a pool has launched is there; `random` is not for such a one."""
+        if not self._scripted:
+            return
+        self._carries[host.name] = NO_REVISION
         for scripted in self._scripted:
             if scripted.fault.where.random is None:
-                scripted.selected |= _select(scripted.fault, [new], 0, 0)
+                scripted.selected |= _select(scripted.fault, [host], self._seed, scripted.number)
+        for scripted in self._scripted:
+            if scripted.trigger.on_launch(host.pool):
+                self._due(scripted)
 
     def begin_alarms(self) -> None:
         """Before the first deployment: the alarms that are active from the start."""
@@ -108,7 +161,10 @@ class Faults:
                 if scripted.fault.do.alarm is None:
                     self._due(scripted)
             elif scripted.trigger.at_ms is not None:
-                self._later(scripted.trigger.at_ms, lambda scripted=scripted: self._due(scripted))  # type: ignore[misc]
+                self._later(scripted.trigger.at_ms, partial(self._due, scripted))
+            elif scripted.trigger.request is not None:
+                # Not at once: the users are counted outside the run's order of events.
+                self._fleet.at_request(scripted.trigger.request, partial(self._later, 0, partial(self._due, scripted)))
 
     def entering(self, host: str, event: str, revision: str, deployment: int) -> None:
         """A host is about to be given this lifecycle event of a deployment (the n-th) of this revision."""
@@ -125,9 +181,15 @@ class Faults:
             if (
                 scripted.in_the_midst == in_the_midst
                 and scripted.trigger.on_event(event, host, deployment)
-                and scripted.selects(host, self._carries[host])
+                and scripted.selects(host, self._carries.get(host, NO_REVISION))
             ):
-                self._strike(scripted, [host], event=event)
+                self._strike(scripted, [host], event=event, deployment=deployment)
+
+    def shifted(self, percent: int, deployment: int) -> None:
+        """The n-th deployment has this share of the traffic now."""
+        for scripted in self._scripted:
+            if scripted.trigger.on_weight(percent, deployment):
+                self._due(scripted)
 
     def reached(self, status: str, deployment: int) -> None:
         """The n-th deployment has reached this status."""
@@ -154,30 +216,51 @@ class Faults:
     def _due(self, scripted: _Scripted) -> None:
         scripted.due = True
         hosts = [host for host, revision in self._carries.items() if scripted.selects(host, revision)]
+        if not hosts and scripted.fault.do.at_no_host and scripted.fault.where == Where():
+            hosts = [_THE_RUN]
         if hosts:
             self._strike(scripted, hosts)
 
-    def _strike(self, scripted: _Scripted, hosts: Sequence[str], *, event: str | None = None) -> None:
+    def _strike(
+        self, scripted: _Scripted, hosts: Sequence[str], *, event: str | None = None, deployment: int = 0
+    ) -> None:
+        """Strike those of the hosts for which the dice fall so. `deployment`: in which the event was entered."""
+        hosts = self._drawn(scripted, hosts, deployment)
+        if not hosts or scripted.done:
+            return
+        scripted.done = scripted.fault.do.pool is not None
         scripted.struck.update(hosts)
-        alarm = scripted.fault.do.alarm
-        self._tell(scripted, [] if alarm else hosts, active=True)
-        if alarm is not None:
-            self._alarms.strike(scripted.name, alarm)
+        effect = scripted.fault.do
+        told = () if effect.at_no_host else hosts
+        self._tell(scripted, told, active=True)
+        if (afflicted := self._controllers.get(effect.kind)) is not None:
+            afflicted.strike(scripted.name, effect)
         else:
-            self._fleet.inject(scripted.name, scripted.fault.do, hosts, event=event)
+            self._fleet.inject(scripted.name, effect, told, event=event)
         if scripted.fault.lasts is not None:
             self._later(scripted.fault.lasts, lambda: self._heal(scripted, [h for h in hosts if h in scripted.struck]))
+
+    def _drawn(self, scripted: _Scripted, hosts: Sequence[str], deployment: int) -> Sequence[str]:
+        """A draw for each host, or one for the run; no draw moves another's, nor depends on the fleet."""
+        least = scripted.fault.probability * _CERTAIN
+        if least >= _CERTAIN:
+            return hosts
+        for_all = scripted.fault.do.at_no_host and not deployment
+        names = dict.fromkeys(hosts, "") if for_all else {host: host for host in hosts}
+        draws = ("probability", scripted.number, deployment)
+        return [host for host, name in names.items() if stream(self._seed, *draws, name) < least]
 
     def _heal(self, scripted: _Scripted, hosts: Sequence[str]) -> None:
         if not hosts:
             return
         scripted.struck.difference_update(hosts)
-        alarm = scripted.fault.do.alarm
-        self._tell(scripted, [] if alarm else hosts, active=False)
-        if alarm is not None:
-            self._alarms.heal(scripted.name, alarm)
+        effect = scripted.fault.do
+        told = () if effect.at_no_host else hosts
+        self._tell(scripted, told, active=False)
+        if (afflicted := self._controllers.get(effect.kind)) is not None:
+            afflicted.heal(scripted.name, effect)
         else:
-            self._fleet.heal(scripted.name, scripted.fault.do, hosts)
+            self._fleet.heal(scripted.name, effect, told)
 
     def _tell(self, scripted: _Scripted, hosts: Iterable[str], *, active: bool) -> None:
         told = tuple(hosts)
@@ -204,11 +287,18 @@ def name_of(fault: Fault) -> str:
     if fault.name:
         return fault.name
     effect = fault.do
+    return f"{effect.kind} {_words(effect)}"
+
+
+def _words(effect: Effect) -> str:
     value = getattr(effect, effect.kind)
-    if not isinstance(value, str):
-        parts = [
-            f"{key} {part}" if key != "status" else str(part)
-            for key, part in value.model_dump(exclude_none=True).items()
-        ]
-        value = " ".join(parts) if effect.kind != "file" else value.path
-    return f"{effect.kind} {value}"
+    if isinstance(value, int):
+        return duration_text(value)
+    if isinstance(value, NetworkFault | ClockFault):
+        return str(value)
+    if (words := getattr(value, "words", None)) is not None or isinstance(value, str):
+        return str(words or value)
+    if effect.file is not None:
+        return effect.file.path
+    parts = value.model_dump(exclude_none=True).items()
+    return " ".join(f"{key} {part}" if key != "status" else str(part) for key, part in parts)

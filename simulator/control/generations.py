@@ -31,6 +31,10 @@ class Generations:
         told = replace(told, generation=self._latest + 1)
         return replace(deployment, options=replace(deployment.options, blue_green=told))
 
+    def remember(self, others: Generations) -> None:
+        """Know what those know."""
+        self._names, self._latest = others._names, others._latest
+
     def created(self, rollout: Rollout) -> None:
         """A deployment was created, with whatever hosts it asks for."""
         if rollout.deployment.strategy == BLUE_GREEN:

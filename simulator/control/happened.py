@@ -101,10 +101,11 @@ def _step(action: OperatorAction) -> _Step:
 
 
 def _why(fault: Fault) -> str:
+    spared = f", or the draws (probability {fault.probability:g}) spared everybody" if fault.probability < 1 else ""
     if fault.when is None:
-        return "no host was ever what `where` asks for"
-    found_nobody = "" if fault.do.alarm is not None else ", or found no host that it is for"
-    return f"its moment ({moment(fault.when)}) never came{found_nobody}"
+        return f"no host was ever what `where` asks for{spared}"
+    found_nobody = "" if fault.do.at_no_host else ", or found no host that it is for"
+    return f"its moment ({moment(fault.when)}) never came{found_nobody}{spared}"
 
 
 def moment(when: When) -> str:
@@ -113,7 +114,14 @@ def moment(when: When) -> str:
         return f"when somebody is asked before {when.gate}"
     if when.at is not None:
         return f"at {duration_text(when.at)}"
-    parts = [f"when {when.host or 'a host'} enters {when.event}" if when.event else f"when it is {when.status}"]
+    if when.launched is not None:
+        return f"when {when.launched} has launched a host"
+    if when.request is not None:
+        return f"at request {when.request} of the users"
+    if when.weight is not None:
+        parts = [f"when it has {when.weight} % of the traffic"]
+    else:
+        parts = [f"when {when.host or 'a host'} enters {when.event}" if when.event else f"when it is {when.status}"]
     if when.nth is not None:
         parts.append(f"the host that does so as number {when.nth}")
     if when.deployment is not None:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import msgspec
 
@@ -22,6 +22,10 @@ JOURNAL_MAX_BYTES = 4 * 1024**3
 """A journal that grows beyond this ends the run: something repeats itself for ever."""
 HEADER_MAX_BYTES = 256 * 1024**2
 """A first line that is longer than this is no journal's: it bears a scenario."""
+SUFFIX = ".journal.jsonl"
+"""How the names of journals end."""
+UNDELIVERED_SUFFIX = ".undelivered.jsonl"
+"""How the name of the file ends in which a run's notifications are kept that were not delivered."""
 _BATCH_EVENTS = 256
 """So many events are turned to text at once, and wait for it where the journal is not durable."""
 
@@ -43,24 +47,42 @@ class Header:
     scenario: dict[str, Any]
 
 
+class Book(Protocol):
+    """Where a run's events are recorded."""
+
+    def write(self, event: Event) -> None:
+        """Record one event."""
+
+    def told(self) -> Iterator[Event]:
+        """Every event that was recorded so far."""
+
+
 def state_directory() -> Path:
     """Where journals are kept unless the user says otherwise: `$XDG_STATE_HOME/drydeploy`."""
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(home) / "drydeploy"
 
 
+def beside(journal: Path, suffix: str) -> Path:
+    """The file of the same run that lies beside its journal under another ending."""
+    stem = journal.name.removesuffix(SUFFIX) if journal.name.endswith(SUFFIX) else journal.stem
+    return journal.with_name(stem + suffix)
+
+
 class Journal:
     """Writes events as they come, and keeps their SHA-256; `path` None keeps only that.
 
     `durable` hands every event to the operating system before its commands are carried out, so that a run that is
-    killed has told all; without it the last 256 events may be missing after a kill.
+    killed has told all; without it the last 256 events may be missing after a kill. One that `keeps` its lines can give
+    its events back while it is written.
     """
 
-    def __init__(self, header: Header, path: Path | None, *, durable: bool = False) -> None:
+    def __init__(self, header: Header, path: Path | None, *, durable: bool = False, keeps: bool = False) -> None:
         self._encode = msgspec.json.Encoder().encode
         self._sha256 = hashlib.sha256()
         self._batch = 1 if durable else _BATCH_EVENTS
         self._pending: list[Event] = []
+        self._kept: list[bytes] | None = [] if keeps else None
         self._written_bytes = 0
         self._written_events = 0
         self.path = path
@@ -85,6 +107,12 @@ class Journal:
         if len(self._pending) >= self._batch:
             self.flush()
 
+    def told(self) -> Iterator[Event]:
+        """Every event that was recorded so far, read back from what was written."""
+        assert self._kept is not None, "asked only of a journal that keeps its lines"
+        self.flush()
+        return (from_dict(msgspec.json.decode(line)) for line in self._kept)
+
     def flush(self) -> None:
         """Hand what was recorded to the operating system."""
         names, encode = self._names, self._encode
@@ -92,6 +120,8 @@ class Journal:
         if lines:
             self._written_events += len(lines)
             self._pending.clear()
+            if self._kept is not None:
+                self._kept += lines
             self._put(b"\n".join(lines) + b"\n")
 
     def _put(self, block: bytes) -> None:

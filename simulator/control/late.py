@@ -2,7 +2,7 @@
 
 An agent knows of no deployment's limits. A script that outlasts the limit of its event goes on until its own timeout,
 and while it does the next deployment may be at the host already (aws-codedeploy-agent#348). On both fleets it does so
-here; the core counts the host by what it was told in time, so what came later is flagged (docs/decisions/0042).
+here; the core counts the host by what it was told in time, so what came later is flagged (docs/decisions/0027).
 """
 
 from __future__ import annotations

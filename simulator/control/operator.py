@@ -2,9 +2,10 @@
 
     people ──▶ desk (its own thread) ──▶ Operations ──▶ the driver's thread ──▶ events ──▶ the core
 
-Whether a word is possible is asked of the core in the very moment in which its event would be journalled, and so of
-two people who speak at once the second is answered by what the first one's word has brought about. A word that is
-refused makes no event, and changes nothing.
+Whether a word is possible is asked of the core in the very moment in which its event is journalled, and so of two
+people who speak at once the second is answered by what the first one's word has brought about. A word that is refused
+is journalled all the same, with what the core makes of it: it changes nothing, and every report tells who said it. Only
+what could be said to no deployment at all leaves no trace.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from fleet.base import MakeEvent
 from scenarios.model import Scenario
@@ -20,14 +22,14 @@ from simulator.control import operator_words as words
 from simulator.control.agenda import Driver
 from simulator.control.operator_picture import Picture
 from simulator.control.operator_words import Word
+from simulator.control.promotions import AT_A_GATE
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer
 from simulator.rollout.commands import Command
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import DeploymentEvent, Event, OperatorSpoke, StopRequested
+from simulator.rollout.events import Event, GateAnswered, OperatorSpoke, StopRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import OperatorVerb
-from strategies.plan import Analyse, Approve, Stage
 
 Answering = Callable[[words.Answer], None]
 """Where an answer goes; it is called in the driver's thread, and does not wait."""
@@ -39,11 +41,6 @@ Tell = Callable[[Event, Sequence[Command], Rollout | None], list[str]]
 _STOPS = frozenset({Word.STOP, Word.ABORT})
 _AGAIN = frozenset({Word.RETRY, Word.UNDO})
 _OVER = "the run is about to begin, or has just ended"
-_NO_WAIT: dict[type[Stage], str] = {
-    Approve: "the deployment waits for a person's yes, and not for a time to pass: say continue",
-    Analyse: "the new version is being judged, and not only a time to pass: promote does without the verdict",
-}
-"""Why a stage is no wait that could be skipped."""
 
 
 class Operations:
@@ -92,7 +89,13 @@ class Operations:
             self.asking(event, commands, rollout)
         if self._heard and (heard := self._heard.pop(event.id, None)) is not None:
             say, answer = heard
-            self._answer(answer, words.Done(_said(say, event, rollout), self._drawn()))
+            if isinstance(event, GateAnswered):
+                self._answer(answer, words.Done(f"{say.word}: the gate before {event.environment}", self._drawn()))
+                return
+            assert rollout is not None, "any other word is said to a deployment"
+            refused = next((why for spoken, why in reversed(rollout.spoken) if spoken.id == event.id), None)
+            run = self._drawn()
+            self._answer(answer, words.Refused(refused, run) if refused else words.Done(_said(say, rollout), run))
 
     # -- the desk's side ----------------------------------------------------------------------------------------
 
@@ -143,41 +146,42 @@ class Operations:
         self._answer(answer, words.Done(said, self._drawn()))
 
     def _event(self, say: words.Say, answer: Answering) -> MakeEvent:
-        """The word as an event, unless the core refuses it when its turn has come."""
+        """The word as an event, if there is a deployment that could hear it when its turn has come."""
 
         def make(event_id: int, at_ms: int) -> Event | None:
-            refusal, rollout = self.refusal(say), self._active
-            if refusal is not None or rollout is None:
-                self._answer(answer, words.Refused(refusal or _OVER, self._drawn()))
+            if (environment := self._gate(say)) is not None:
+                self._heard[event_id] = say, answer
+                return GateAnswered(event_id, at_ms, "", environment, say.by, AT_A_GATE[say.word])
+            rollout = self._meant(say)
+            if rollout is None:
+                self._answer(answer, words.Refused(self.refusal(say) or _OVER, self._drawn()))
                 return None
             self._heard[event_id] = say, answer
             deployment = rollout.deployment_id
             if say.word in _STOPS:
-                wanted = True if say.word is Word.ABORT else say.rollback
-                return StopRequested(event_id, at_ms, "", deployment, say.by, wanted)
-            return OperatorSpoke(event_id, at_ms, "", deployment, _verb(say.word, rollout), say.by)
+                aborts = say.word is Word.ABORT
+                return StopRequested(event_id, at_ms, "", deployment, say.by, aborts or say.rollback, aborts)
+            return OperatorSpoke(event_id, at_ms, "", deployment, OperatorVerb(say.word.value), say.by)
 
         return make
 
     def refusal(self, say: words.Say) -> str | None:
         """Why a word is impossible now, in the driver's thread; None where it is not."""
-        rehearsal, rollout = self._rehearsal, self._active
+        rehearsal = self._rehearsal
         if rehearsal is None or not rehearsal.rollouts:
             return "no deployment has begun: the hosts are being prepared"
+        if say.group is not None and say.group not in (names := [each.name for each in rehearsal.groups]):
+            return f"there is no group {say.group}; there is {', '.join(names)}"
         if say.word in _AGAIN:
             return self._why_not_again(rehearsal, say)
         if say.word is Word.END:
             return None if rehearsal.stays else "the run ends by itself, when its last deployment does"
+        rollout = self._meant(say)
+        if self._gate(say) is not None:
+            return None
         if rollout is None:
-            last = rehearsal.rollouts[-1]
-            return f"no deployment is under way: {last.deployment_id} has ended, {last.status}"
-        if say.word in _STOPS:
-            return rollout.deaf
-        if say.word is Word.SKIP_WAIT and rollout.deaf is None and not rollout.stage_over:
-            stage = type(rollout.stages[rollout.stage])
-            if stage in _NO_WAIT:
-                return _NO_WAIT[stage]
-        return rollout.refusal(_verb(say.word, rollout))
+            return _nobody_hears(rehearsal, say.group)
+        return rollout.deaf if say.word in _STOPS else rollout.refusal(OperatorVerb(say.word.value))
 
     def _why_not_again(self, rehearsal: Rehearsal, say: words.Say) -> str | None:
         try:
@@ -191,16 +195,29 @@ class Operations:
     def _another(self, say: words.Say) -> Deployment:
         assert self._rehearsal is not None, "refusal() answers before the run begins"
         everything = self._rehearsal.rollouts
-        group = self._rehearsal.groups[everything[-1].deployment.group]
-        rollouts = [each for each in everything if each.deployment.group == group.name]
+        group = self._rehearsal.groups[say.group or everything[-1].deployment.group]
+        rollouts = [
+            each for each in everything if each.deployment.group == group.name and not each.deployment.creator.beside
+        ]
         if say.word is Word.RETRY:
-            return operator_again.retry(rollouts, group.standing)
-        running = self._rehearsal.scenario.running_in(group.group)
-        return operator_again.undo(rollouts, group.standing, running, say.revision)
+            deployment = operator_again.retry(rollouts, group.standing)
+        else:
+            running = self._rehearsal.scenario.running_in(group.group)
+            deployment = operator_again.undo(rollouts, group.standing, running, say.revision)
+        return replace(deployment, description=f"{say.by} said {say.word}: {deployment.description}")
 
-    @property
-    def _active(self) -> Rollout | None:
-        return self._rehearsal.active if self._rehearsal is not None else None
+    def _gate(self, say: words.Say) -> str | None:
+        """The environment at whose gate a word is an answer: where no deployment that is meant is under way."""
+        if self._rehearsal is None or say.word not in AT_A_GATE or self._meant(say) is not None:
+            return None
+        return self._rehearsal.promotions.gate_of(say.group)
+
+    def _meant(self, say: words.Say) -> Rollout | None:
+        """The deployment that is spoken to: the one under way in the group that is named, or the newest."""
+        rehearsal = self._rehearsal
+        if rehearsal is None or say.group not in (None, *(group.name for group in rehearsal.groups)):
+            return None
+        return rehearsal.groups.newest(say.group)
 
     def _drawn(self) -> words.Run:
         possible = [word for word in Word if self.refusal(words.Say(word, "anybody")) is None]
@@ -214,15 +231,16 @@ class Operations:
         answer(what)
 
 
-def _verb(word: Word, rollout: Rollout) -> OperatorVerb:
-    """The core's verb for a word. To skip a wait is to continue past a termination's, and to promote past a bake's."""
-    if word is not Word.SKIP_WAIT:
-        return OperatorVerb(word.value)
-    return OperatorVerb.CONTINUE if rollout.waits_to_terminate else OperatorVerb.PROMOTE
+def _nobody_hears(rehearsal: Rehearsal, group: str | None) -> str:
+    """Why no deployment hears a word, said to a group or to any; and which ones would."""
+    last = next((each for each in reversed(rehearsal.rollouts) if group in (None, each.deployment.group)), None)
+    why = f": {last.deployment_id} has ended, {last.status}" if last is not None else ""
+    going = [f"{each.deployment_id} of {each.deployment.group}" for each in rehearsal.groups.active.values()]
+    others = f"; under way: {', '.join(going)}" if going else ""
+    return f"no deployment{f' of {group}' if group else ''} is under way{why}{others}"
 
 
-def _said(say: words.Say, event: Event, rollout: Rollout | None) -> str:
-    assert rollout is not None and isinstance(event, DeploymentEvent), "a word is said to a deployment"
+def _said(say: words.Say, rollout: Rollout) -> str:
     held = ", paused" if rollout.paused and not rollout.ended else ""
     stopping = ", being stopped" if not rollout.ended and rollout.deaf else ""
     return f"{say.word}: {rollout.deployment_id} ({rollout.deployment.revision}) is {rollout.status}{held}{stopping}"

@@ -81,7 +81,7 @@ def undo(rollouts: Sequence[Rollout], standing: Standing, running: str | None, w
     else:
         plainly = _plainly(rollouts, standing)
         back = replace(plainly, revision=success.revision, file_exists_behavior=success.file_exists_behavior, alarms=())
-    description = f"undo of {last.deployment_id}: back to {success.revision}, deployed by {success.deployment_id}"
+    description = f"back from {last.deployment_id} to {success.revision}, deployed by {success.deployment_id}"
     return replace(back, creator=Creator.USER, rollback_of=last.deployment_id, description=description)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,29 +51,28 @@ def all_runs() -> list[Found]:
 
 def ask(path: Path, request: words.Request) -> words.Answer:
     """One request, and its answer. Raises Unreachable, ClientError or OSError."""
-    with _asked(path, request) as answers:
+    with _asked(path, request) as (_, answers):
         return _next(path, answers)
 
 
 def watch(path: Path) -> Iterator[words.Answer]:
     """A description, then what happens, and last `Ended`. Raises Unreachable, ClientError or OSError."""
-    with _asked(path, words.Watch(), patient=True) as answers:
+    with _asked(path, words.Watch()) as (connection, answers):
         while True:
             answer = _next(path, answers)
+            connection.settimeout(None)  # it has answered, so it is there: what comes next may take its time
             yield answer
             if isinstance(answer, words.Ended | words.Mistaken):
                 return
 
 
 @contextlib.contextmanager
-def _asked(path: Path, request: words.Request, *, patient: bool = False) -> Iterator[IO[bytes]]:
+def _asked(path: Path, request: words.Request) -> Iterator[tuple[socket.socket, IO[bytes]]]:
     with runs.connect(path, ANSWER_S) as connection:
         with contextlib.suppress(BrokenPipeError):  # it turns us away unheard: its answer says why
             connection.sendall(words.line(request))
-        if patient:
-            connection.settimeout(None)
         with connection.makefile("rb") as answers:
-            yield answers
+            yield connection, answers
 
 
 def _next(path: Path, answers: IO[bytes]) -> words.Answer:

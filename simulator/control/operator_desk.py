@@ -38,15 +38,24 @@ class Desk:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
         self._connections: set[asyncio.Task[None]] = set()
+        self._turned: set[asyncio.Task[None]] = set()
+        """Those who are just being turned away: they take nobody's place."""
         self._watchers: list[Answers] = []
         self._farewell: words.Answer = words.Mistaken("the run has ended")
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._open()), name="desk", daemon=True)
+        self._broken: BaseException | None = None
+        """What kept the desk from opening."""
+        self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
 
     def __enter__(self) -> Self:
         self._socket, self._path = runs.listen(runs.own_directory(), self._operations.run_id)
         self._thread.start()
         self._ready.wait()
+        if self._broken is not None:
+            self._thread.join()
+            self._path.unlink(missing_ok=True)
+            self._socket.close()
+            raise OSError(f"nobody can be heard: {self._broken}") from self._broken
         return self
 
     @property
@@ -65,6 +74,15 @@ class Desk:
 
     # -- in the desk's thread -----------------------------------------------------------------------------------
 
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._open())
+        except Exception as error:
+            if self._ready.is_set():
+                raise
+            self._broken = error
+            self._ready.set()
+
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._closing = asyncio.Event()
@@ -81,17 +99,19 @@ class Desk:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._attend(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        crowded = len(self._connections) >= CONNECTIONS_MAX
+        task = asyncio.ensure_future(self._attend(reader, writer, crowded=crowded))
+        people = self._turned if crowded else self._connections
+        people.add(task)
+        task.add_done_callback(people.discard)
 
-    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, crowded: bool) -> None:
         async def tell(answer: words.Answer) -> None:
             writer.write(words.line(answer))
             await writer.drain()
 
         try:
-            refused = self._turned_away(writer)
+            refused = _turned_away(writer, crowded=crowded)
             request = refused or await _read(reader)
             if isinstance(request, words.Mistaken):
                 await tell(request)
@@ -103,14 +123,6 @@ class Desk:
             pass  # whoever asked has gone
         finally:
             writer.close()
-
-    def _turned_away(self, writer: asyncio.StreamWriter) -> words.Mistaken | None:
-        if len(self._connections) > CONNECTIONS_MAX:
-            return words.Mistaken(f"{CONNECTIONS_MAX} people are at this run already; try again")
-        user = peer(writer.get_extra_info("socket"))
-        if user is not None and user != os.geteuid():
-            return words.Mistaken("this run belongs to another user")
-        return None
 
     async def _answer(self, request: words.Request, tell: Callable[[words.Answer], Awaitable[None]]) -> None:
         answered: asyncio.Future[words.Answer] = self._loop.create_future()
@@ -159,6 +171,15 @@ class Desk:
         """From the driver's thread to this one. The loop may have closed: then nobody listens any more."""
         if not self._closing.is_set():
             self._loop.call_soon_threadsafe(take, answer)
+
+
+def _turned_away(writer: asyncio.StreamWriter, *, crowded: bool) -> words.Mistaken | None:
+    if crowded:
+        return words.Mistaken(f"{CONNECTIONS_MAX} people are at this run already; try again")
+    user = peer(writer.get_extra_info("socket"))
+    if user is not None and user != os.geteuid():
+        return words.Mistaken("this run belongs to another user")
+    return None
 
 
 def peer(connection: socket.socket) -> int | None:

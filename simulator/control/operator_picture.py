@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from scenarios.checks_environments import ANSWERS
 from scenarios.model import Scenario
 from simulator.control import operator_words as words
 from simulator.control.rehearsal import Rehearsal
@@ -12,6 +13,7 @@ from simulator.rollout.commands import Command, StartTimer
 from simulator.rollout.events import Event, HealthCheckReported, HostTerminated, LifecycleEventCompleted
 from simulator.rollout.lifecycle import BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
+from simulator.rollout.messages import duration
 from simulator.rollout.stages import STAGE_TIMER
 from simulator.version import VERSION
 from strategies.plan import Analyse, Approve, Bake, Stage
@@ -29,6 +31,8 @@ class Picture:
         self._fleet = fleet
         self._seed = seed
         self._in_service: set[str] | None = None
+        self._groups: set[str] = set()
+        """The groups that have had a deployment."""
         self._wait_ends_ms: dict[tuple[str, str], int] = {}
 
     def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
@@ -36,8 +40,11 @@ class Picture:
         for command in commands:
             if isinstance(command, StartTimer) and command.timer.startswith(STAGE_TIMER):
                 self._wait_ends_ms[command.deployment_id, command.timer] = command.at_ms
-        if self._in_service is None and rollout is not None:
-            self._in_service = {target.name for target in rollout.deployment.targets if target.healthy}
+        if rollout is not None and rollout.deployment.group not in self._groups:
+            self._groups.add(rollout.deployment.group)
+            if rollout.deployment.with_balancer:
+                well = {target.name for target in rollout.deployment.targets if target.healthy}
+                self._in_service = well | (self._in_service or set())
         service = self._in_service
         match event:
             case _ if service is None:
@@ -65,9 +72,10 @@ class Picture:
             version=VERSION,
             state=state,
             at_ms=at_ms if rollouts else 0,
-            in_service=self._service(rollouts[-1]) if rollouts else None,
+            in_service=self._service(rollouts),
             deployments=[self._deployment(rollout, at_ms) for rollout in rollouts],
             possible=possible,
+            gates=rehearsal.promotions.last.open_gates() if rehearsal and rehearsal.promotions.last else [],
         )
 
     def wait(self, rollout: Rollout, at_ms: int) -> words.Wait | None:
@@ -76,25 +84,43 @@ class Picture:
             return None
         stage = rollout.stages[rollout.stage]
         if rollout.stage_over:
-            return words.Wait("resume", "an operator has paused it", None)
+            return words.Wait("resume", "an operator has paused it", _left_ms(rollout, at_ms))
         kind = "termination" if rollout.waits_to_terminate else _WAITS.get(type(stage))
         if kind is not None:
             ends_ms = self._wait_ends_ms.get((rollout.deployment_id, f"{STAGE_TIMER}{rollout.stage}"))
             if isinstance(stage, Analyse):  # the timer of its stage is only for a judge that never answers
                 ends_ms = rollout.begun[-1] + stage.lasts_ms
-            return words.Wait(kind, str(stage), None if ends_ms is None else max(ends_ms - at_ms, 0))
-        return words.Wait("resume", "an operator has paused it", None) if rollout.paused else None
-
-    def _service(self, rollout: Rollout) -> words.InService | None:
-        if self._in_service is None or not rollout.deployment.with_balancer:
+            scripted = self._scripted(rollout, at_ms) if isinstance(stage, Approve) else ""
+            return words.Wait(kind, str(stage), _left_ms(rollout, at_ms, ends_ms), scripted)
+        if not rollout.paused:
             return None
-        return words.InService(len(self._in_service), len(rollout.deployment.targets), rollout.budget.minimum)
+        return words.Wait("resume", "an operator has paused it", _left_ms(rollout, at_ms))
+
+    def _service(self, rollouts: Sequence[Rollout]) -> words.InService | None:
+        last = {rollout.deployment.group: rollout for rollout in rollouts if rollout.deployment.with_balancer}
+        if self._in_service is None or not last:
+            return None
+        return words.InService(
+            len(self._in_service),
+            len({name for rollout in last.values() for name in standing(rollout)}),
+            sum(map(required, last.values())),
+        )
+
+    def _scripted(self, rollout: Rollout, at_ms: int) -> str:
+        """What the scenario is going to say to a deployment that waits for a person; `""` where nothing."""
+        several = len(self._scenario.all_groups) > 1
+        for action in self._scenario.operator:
+            meant = not several or action.group in (None, rollout.deployment.group)
+            if meant and action.do in ANSWERS and action.when.at is not None and action.when.at >= at_ms:
+                return f"the scenario says {action.do} at {duration(action.when.at)}"
+        return ""
 
     def _deployment(self, rollout: Rollout, at_ms: int) -> words.Deployment:
         deployment = rollout.deployment
         stages = rollout.stages
         return words.Deployment(
             deployment_id=deployment.deployment_id,
+            group=deployment.group,
             revision=deployment.revision,
             strategy=deployment.strategy,
             deployment_config=deployment.config.name,
@@ -106,3 +132,21 @@ class Picture:
             waits_for=self.wait(rollout, at_ms),
             hosts={status.value: number for status, number in rollout.counts.items() if number},
         )
+
+
+def standing(rollout: Rollout) -> list[str]:
+    """The hosts of a deployment that are there: without those to come, and those that have gone."""
+    return [name for name, host in rollout.hosts.items() if not (host.unborn or host.gone)]
+
+
+def required(rollout: Rollout) -> int:
+    """How many of a group's hosts its configuration wants healthy, whatever stage a deployment is in."""
+    told = rollout.deployment.options.blue_green
+    beside = len(told.green) if told is not None else 0  # they stand by, and are not the group's yet
+    return rollout.deployment.config.minimum_healthy_hosts.required(len(rollout.deployment.targets) - beside)
+
+
+def _left_ms(rollout: Rollout, at_ms: int, ends_ms: int | None = None) -> int:
+    """How long a wait lasts at most: until its own end, or that of the whole deployment."""
+    limit_ms = rollout.started_ms + rollout.deployment.limits.deployment_ms
+    return max(min(limit_ms if ends_ms is None else ends_ms, limit_ms) - at_ms, 0)

@@ -16,6 +16,9 @@ from pathlib import Path
 from simulator.control.journal import state_directory
 
 SUFFIX = ".sock"
+ENDED_SUFFIX = ".ended"
+ENDED_MAX = 20
+"""Of so many runs that have ended it is known how, for who asks for them a little late."""
 _UNBORN = ".unborn"
 _ADDRESS_MAX_BYTES = 100
 """Operating systems take 104 or 108 bytes for the path of a socket."""
@@ -83,6 +86,26 @@ def connect(path: Path, timeout_s: float) -> socket.socket:
     return connection
 
 
+def remember(socket_path: Path, told: str) -> None:
+    """Leave a word where a run's socket was: how it has ended. The oldest ones are forgotten. Raises OSError."""
+    socket_path.with_suffix(ENDED_SUFFIX).write_text(told, encoding="utf-8")
+    kept = sorted(socket_path.parent.glob(f"*{ENDED_SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
+    for path in kept[:-ENDED_MAX]:
+        path.unlink(missing_ok=True)
+
+
+def ended(run: str) -> str | None:
+    """How the run of this id, or of one that begins so, has ended; None where that is not known of just one."""
+    found = [
+        path
+        for directory in directories()
+        if directory.is_dir() and _is_mine(directory)
+        for path in directory.glob(f"*{ENDED_SUFFIX}")
+        if path.stem.startswith(run)
+    ]
+    return f"{found[0].stem} has ended: {found[0].read_text(encoding='utf-8')}" if len(found) == 1 else None
+
+
 def sockets() -> list[Path]:
     """The sockets of this user's runs, by name; some may be of runs that were killed."""
     return sorted(
@@ -90,8 +113,15 @@ def sockets() -> list[Path]:
         for directory in directories()
         if directory.is_dir() and _is_mine(directory)
         for path in directory.glob(f"*{SUFFIX}")
-        if stat.S_ISSOCK(path.lstat().st_mode)
+        if _is_socket(path)
     )
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False  # its run has just ended
 
 
 def _is_mine(directory: Path) -> bool:

@@ -43,12 +43,16 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True, tag_field="ask", ta
 
 
 class Say(Struct, frozen=True, forbid_unknown_fields=True, tag_field="ask", tag="say"):
-    """A person's word. `rollback` goes with stop (None: as the group is configured), `revision` with undo."""
+    """A person's word. `rollback` goes with stop (None: as the group is configured), `revision` with undo.
+
+    `group`: to the deployment of this group that is under way. None: to the newest.
+    """
 
     word: Word
     by: Annotated[str, Meta(min_length=1, max_length=64)]
     rollback: bool | None = None
     revision: Annotated[str, Meta(max_length=255)] | None = None
+    group: Annotated[str, Meta(max_length=100)] | None = None
 
 
 Request = Describe | Watch | Say
@@ -57,12 +61,14 @@ Request = Describe | Watch | Say
 class Wait(Struct, frozen=True):
     """What a deployment waits for: `approval`, `bake`, `analysis`, `termination`, or `resume` where it is paused.
 
-    `why` is the stage in words. `left_ms` is the time until the wait ends by itself; None where it never does.
+    `why` is the stage in words. `left_ms` is the time until the wait ends by itself, if only by the deployment's own
+    limit. `scripted` is what the scenario itself is going to say to it, in words; `""` where it says nothing.
     """
 
     kind: str
     why: str
     left_ms: int | None
+    scripted: str = ""
 
 
 class Stage(Struct, frozen=True):
@@ -74,7 +80,7 @@ class Stage(Struct, frozen=True):
 
 
 class InService(Struct, frozen=True):
-    """Hosts that the balancer sends requests to, of how many, and how many the configuration wants healthy."""
+    """Hosts that the balancer sends requests to, of how many that stand, and how many the configurations want."""
 
     now: int
     hosts: int
@@ -85,6 +91,7 @@ class Deployment(Struct, frozen=True):
     """One deployment of a run. `hosts` counts them by status."""
 
     deployment_id: str
+    group: str
     revision: str
     strategy: str
     deployment_config: str
@@ -101,7 +108,7 @@ class Run(Struct, frozen=True):
     """A run that goes on.
 
     `state` is preparing, running, or staying (for what a person may want next); `at_ms` is the run's own time;
-    `possible` are the words that would not be refused now.
+    `possible` are the words that would not be refused now, said to the newest deployment under way.
     """
 
     run: str
@@ -116,6 +123,8 @@ class Run(Struct, frozen=True):
     in_service: InService | None
     deployments: list[Deployment]
     possible: list[Word]
+    gates: list[str] = []
+    """The environments before which a person is asked."""
 
 
 class Described(Struct, frozen=True, tag_field="answer", tag="described"):

@@ -6,18 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from fleet.base import Emit
+from fleet.base import Emit, Fleet
 from scenarios.model import OperatorAction
 from simulator.control.groups import Groups
 from simulator.control.happened import OPERATOR
-from simulator.control.promotions import Promotions
+from simulator.control.promotions import AT_A_GATE, Promotions
 from simulator.control.triggers import Trigger
 from simulator.rollout.events import OperatorSpoke, StopRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import OperatorVerb
-
-ANSWERS = {"continue": True, "promote": True, "promote-full": True, "stop": False, "abort": False}
-"""What is said at a gate, and whether it is a yes."""
 
 
 @dataclass(slots=True)
@@ -45,23 +42,24 @@ class People:
         self.events = frozenset(line.trigger.event for line in self._lines if line.trigger.event is not None)
         """The lifecycle events of which `entering` wants to hear."""
 
-    def begin(self) -> None:
-        """Time 0: what is due at a time gets its timer."""
+    def begin(self, fleet: Fleet) -> None:
+        """Time 0: what is due at a time gets its timer, what is due at a request is counted."""
         for line in self._lines:
             if line.trigger.at_ms is not None:
                 self._later(line.trigger.at_ms, partial(self._say, line))
+            elif (request := line.trigger.request) is not None:
+                fleet.at_request(request, partial(self._later, 0, partial(self._say, line)))
 
-    def entering(self, host: str, event: str, rollout: Rollout, deployment: int) -> None:
-        """A host is about to be given this lifecycle event of a deployment, the n-th."""
-        for line in self._lines:
-            if line.trigger.on_event(event, host, deployment):
-                self._say(line, rollout)
+    def hear(self, brings: Callable[[Trigger], bool], about: Rollout | None = None) -> None:
+        """Something has happened, in this deployment where it is `about` one.
 
-    def reached(self, rollout: Rollout, deployment: int) -> None:
-        """A deployment, the n-th, has another status."""
+        Of several actions alike it is the moment of the next one, so that two can answer one wait each.
+        """
+        due: list[OperatorAction] = []
         for line in self._lines:
-            if line.trigger.on_status(rollout.status, deployment):
-                self._say(line, rollout)
+            if brings(line.trigger) and not line.said and line.action not in due:
+                due.append(line.action)
+                self._say(line, about)
 
     def asked(self, environment: str) -> None:
         """A person is asked whether a revision may enter an environment."""
@@ -71,9 +69,15 @@ class People:
 
     def _answer(self, line: _Line, environment: str) -> None:
         """Say yes or no at a gate."""
-        if not line.said and (yes := ANSWERS.get(line.action.do)) is not None:
+        if not line.said and (yes := AT_A_GATE.get(line.action.do)) is not None:
             line.said = True
             self._promotions.answer(environment, OPERATOR, yes=yes)
+
+    def launched(self, pool: str) -> None:
+        """A host that this pool has launched is there."""
+        for line in self._lines:
+            if line.trigger.on_launch(pool):
+                self._say(line)
 
     def _say(self, line: _Line, about: Rollout | None = None) -> None:
         """Say it to its group's deployment, to the one that brought the moment, or to the newest; or at a gate."""
@@ -89,8 +93,9 @@ class People:
         line.said = True
         deployment = rollout.deployment_id
         if action.do in ("stop", "abort"):
-            wanted = True if action.do == "abort" else action.auto_rollback
-            self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, OPERATOR, wanted))
+            aborts = action.do == "abort"
+            wanted = True if aborts else action.auto_rollback
+            self._emit(lambda event_id, at_ms: StopRequested(event_id, at_ms, "", deployment, OPERATOR, wanted, aborts))
         else:
             verb = OperatorVerb(action.do)
             self._emit(lambda event_id, at_ms: OperatorSpoke(event_id, at_ms, "", deployment, verb, OPERATOR))

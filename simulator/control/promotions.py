@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 import networkx as nx
 
@@ -19,8 +20,10 @@ from simulator.rollout.events import Event, GateAnswered, GateTimerFired, Promot
 from simulator.rollout.machine import Rollout
 from simulator.rollout.promotion import Place, Promotion
 
-Ask = Callable[[Wish, str], None]
-"""Ask for a deployment, because of a command."""
+AT_A_GATE: Mapping[str, bool] = MappingProxyType(
+    {"continue": True, "promote": True, "promote-full": True, "stop": False, "abort": False}
+)
+"""What a person says at a gate, and whether it is a yes."""
 
 
 def places(scenario: Scenario) -> tuple[Place, ...]:
@@ -49,6 +52,10 @@ class Promotions:
         self._deploys = {deploy.revision: deploy for deploy in scenario.deploy if deploy.group is None}
         self.all: list[Promotion] = []
         """Every revision that went its way, in order."""
+
+    def remember(self, others: Promotions) -> None:
+        """Know what those know."""
+        self.all = others.all
 
     @property
     def last(self) -> Promotion | None:
@@ -100,7 +107,8 @@ class Promotions:
         gates = self.last.open_gates() if self.last is not None else []
         if group is None:
             return gates[0] if len(gates) == 1 else None
-        return next((name for name in gates if name == group or self._by_group[group].name == name), None)
+        place = self._by_group.get(group)
+        return next((name for name in gates if name == group or (place is not None and name == place.name)), None)
 
     def answer(self, environment: str, by: str, *, yes: bool) -> None:
         """A person has answered."""

@@ -8,38 +8,41 @@ differ in nothing but their hosts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from fleet.base import Fleet
+from fleet.base import Fleet, MakeEvent
 from scenarios.model import NamedHost, Scenario
 from simulator.control.agenda import Agenda, Driver
 from simulator.control.alarms import Alarms
 from simulator.control.analysis import Analyses
 from simulator.control.asking import Asking
-from simulator.control.closing import Closing
-from simulator.control.faults import Faults
-from simulator.control.generations import Generations
-from simulator.control.groups import Groups
+from simulator.control.crash import ControllerCrash, crashes
+from simulator.control.faults import Afflicted, Faults
+from simulator.control.groups import NOBODY, Folded
 from simulator.control.happened import Happened
-from simulator.control.invariants import Invariants
-from simulator.control.journal import Journal
+from simulator.control.journal import Book
+from simulator.control.memory import Memory
+from simulator.control.past import Past
 from simulator.control.people import People
-from simulator.control.promotions import Promotions
-from simulator.control.requests import THROUGH_ENVIRONMENTS, Requests
+from simulator.control.platforms import entered, faults_of
+from simulator.control.requests import THROUGH_ENVIRONMENTS
 from simulator.control.result import Observer
-from simulator.control.timers import Timers
-from simulator.control.turnstile import Turnstile
+from simulator.control.triggers import Trigger
+from simulator.control.turnstile import concerned
 from simulator.rollout.commands import (
     AllowTraffic,
     AskAtGate,
     BlockTraffic,
     Command,
     CreateDeployment,
+    EndHost,
     EnterEnvironment,
     Finish,
+    GiveUpLaunching,
     HostCommand,
+    LaunchHost,
     Notify,
     ProvisionHost,
     RunLifecycleEvent,
@@ -60,28 +63,24 @@ from simulator.rollout.events import (
     GateAnswered,
     GateTimerFired,
     HealthCheckReported,
+    HostEnded,
+    HostLaunched,
     HostProvisioned,
     LifecycleEventStarted,
+    PoolEvent,
     PromotionRequested,
+    TimerFired,
     TrafficMeasured,
 )
-from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import Creator, DeploymentStatus
-from simulator.rollout.walk import HOST_TIMER
-
-_TRAFFIC: dict[type[HostCommand], str] = {BlockTraffic: BLOCK_TRAFFIC, AllowTraffic: ALLOW_TRAFFIC}
-"""The lifecycle events that the balancer carries out, by the command."""
+from simulator.rollout.statuses import Creator
 
 
-class Rehearsal:
+class Rehearsal(Memory):
     """A run in progress. `done` says when its last deployment has ended and its traffic is measured.
 
     A run that `stays` waits after its last deployment (`staying`) for `create`, or for `end`.
     """
-
-    first_in_service_ms: int | None = None
-    """When the balancer first found a host healthy."""
 
     def __init__(
         self,
@@ -89,56 +88,40 @@ class Rehearsal:
         seed: int,
         fleet: Fleet,
         driver: Driver,
-        journal: Journal,
+        journal: Book,
         observers: Sequence[Observer] = (),
         hosts: Sequence[NamedHost] | None = None,
         *,
         stays: bool = False,
     ) -> None:
         """`hosts`: the scenario's, where they are already known by name."""
-        self.scenario = scenario
-        self.rollouts: list[Rollout] = []
-        self.notifications: list[Notify] = []
-        self.traffic: TrafficMeasured | None = None
-        self.disks: list[DisksCompared] = []
-        """What each rollback left otherwise than it was."""
-        self.invariants = Invariants()
+        hosts = scenario.targets() if hosts is None else hosts
+        agenda = Agenda(driver)
+        self._emit, self._later = agenda.emit, agenda.later
+        super().__init__(scenario, seed, fleet, driver, hosts, self._emit, self._later)
+        self.scenario, self._seed = scenario, seed
+        self._fleet, self._driver, self._journal = fleet, driver, journal
         self.done = False
         self.stays = stays
-        self.staying = False
-        self._fleet = fleet
-        self._driver = driver
-        self._journal = journal
+        self.traffic: TrafficMeasured | None = None
         self.happened = Happened(scenario)
         scripted = (self.happened,) if scenario.faults or scenario.operator else ()
         self._observers = (*scripted, *observers)
-        self.not_created: list[DeploymentNotCreated] = []
-        """What was asked for while the group had a deployment under way: refused, or queued."""
-        self._status: dict[str, DeploymentStatus] = {}
-        self._by_id: dict[str, tuple[Rollout, int]] = {}
-        self._closing = Closing(fleet, driver)
         self._ended: list[Rollout] = []
         """The deployments that have ended by the event in hand."""
-        self._requests = Requests(scenario)
-        self._timers = Timers(driver)
-        hosts = hosts or scenario.fleet.named_hosts()
-        self.groups = Groups(scenario, hosts, seed)
-        self._generations = Generations(host.name for host in hosts)
-        self._actives = self.groups.active
-        self._turnstile = Turnstile() if len(scenario.all_groups) > 1 else None
-        agenda = Agenda(driver)
-        self._emit, self._later = agenda.emit, agenda.later
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
         running = scenario.fleet.running
-        self._faults = Faults(scenario.faults, hosts, running, seed, fleet, self._alarms, self._emit, self._later)
-        self.promotions = Promotions(scenario, self.groups, driver, self._emit)
+        self.crash = ControllerCrash(self, fleet, self._later) if crashes(scenario) else None
+        controllers: dict[str, Afflicted | None]
+        controllers = {"alarm": self._alarms, "controller": self.crash, "pool": self.pools}
+        self._faults = Faults(faults_of(scenario), hosts, running, seed, fleet, controllers, self._emit, self._later)
         self._asking = Asking(
-            *(scenario, seed, self.groups, self._alarms, self.promotions, self._requests, self._generations),
+            *(scenario, seed, self.groups, self._alarms, self.promotions, self.requests, self._generations),
             *(self.rollouts, self._emit),
         )
         self._people = People(scenario.operator, self.groups, self.promotions, self._emit, self._later)
-        self._watched = self._faults.watched | self._people.events | self._requests.events
+        self._watched = self._faults.watched | self._people.events | self.requests.events
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -149,26 +132,24 @@ class Rehearsal:
         self._go_on()
         self._faults.begin()
         self._alarms.begin()
-        self._people.begin()
-        for at_ms, wish in self._requests.at_times():
-            self._later(at_ms, partial(self._asking.ask, wish))
+        self._people.begin(self._fleet)
+        for trigger, wish in self.requests.moments():
+            ask = partial(self._asking.ask, wish)
+            if trigger.at_ms is not None:
+                self._later(trigger.at_ms, ask)
+            elif trigger.request is not None:
+                self._fleet.at_request(trigger.request, partial(self._later, 0, ask))
 
     @property
     def active(self) -> Rollout | None:
         """The deployment that is under way; of several, the one that was created last."""
         return self.groups.newest()
 
-    def never_asked(self) -> Iterator[str]:
-        """The deployments whose moment never came, in words."""
-        return self._requests.never()
-
     def create(self, deployment: Deployment) -> Deployment:
         """One more deployment, in a run that is `staying`: as it will be created, with an id of its own."""
         assert self.staying, "one deployment at a time"
         self.staying = False
-        created = self._asking.again(deployment)
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, "", created))
-        return created
+        return self._asking.again(deployment)
 
     def end(self) -> None:
         """Stay no longer: the run ends now, or with the deployment that is under way."""
@@ -181,12 +162,14 @@ class Rehearsal:
     def handle(self, event: Event) -> None:
         """Take one event: journal, fold, check, tell, carry out."""
         self._journal.write(event)
-        number = 0
-        for rollout, commands in self._fold(event):
+        folded, number = self._fold(event), 0
+        if self.pools is not None:
+            folded = self.pools.beside(event, folded)
+        for rollout, commands in folded:
             self._handled(event, commands, rollout)
             number += len(commands)
         if self.scenario.environments:
-            self._promote(event, number)
+            self._promote(event, number if self.pools is None else self.pools.answered)
 
     def _promote(self, event: Event, number: int) -> None:
         """What came of an event for a revision on its way; `number` commands have been given already."""
@@ -202,72 +185,61 @@ class Rehearsal:
         for observer in self._observers:
             observer(event, commands, rollout)
         if type(event) is HostProvisioned and rollout is not None:
-            self._faults.joined(event.host, rollout.hosts[event.host].target.zone, self.scenario.fleet.tags)
+            self._faults.joined(event.host, rollout, self.scenario.pool_host)
+        elif isinstance(event, HostLaunched) and self.pools is not None:
+            self._launched(self.pools.host(event))
         for command in commands:
             _CARRIERS[type(command)](self, command)
         if rollout is None:
-            if type(event) is DeploymentNotCreated:
+            if isinstance(event, DeploymentNotCreated | PoolEvent):
                 self._go_on()
             return
+        if self.pools is not None:
+            self.pools.check(event, commands)
         if self._turnstile is not None:
-            for waiting in self._turnstile.leave(_concerned(event, rollout)):
-                self._fleet.perform(waiting)
+            for waiting in self._turnstile.leave(concerned(event, rollout)):
+                if self.pools is None or self.pools.reaches(waiting):
+                    self._fleet.perform(waiting)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
         if rollout.status is not self._status.get(rollout.deployment_id):
-            self._status_changed(rollout, commands)
+            self._status_changed(event, rollout, commands)
 
-    def _status_changed(self, rollout: Rollout, commands: Sequence[Command]) -> None:
+    def _status_changed(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
         name = rollout.deployment_id
-        if name not in self._actives:
+        if name not in self.groups.active:
             return  # it ended before
         self._status[name] = rollout.status
         if rollout.ended:
-            self._end_deployment(rollout, commands)
+            self._end_deployment(event, rollout, commands)
         else:
             self._reached(rollout)
 
-    def _fold(self, event: Event) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
+    def _fold(self, event: Event) -> Folded:
         """The event in every deployment that it concerns, one after the other; or in none."""
         if isinstance(event, DeploymentEvent):
-            rollout = self._actives.get(event.deployment_id) or self._by_id[event.deployment_id][0]
+            rollout = self.groups.active.get(event.deployment_id) or self._by_id[event.deployment_id][0]
             return ((rollout, rollout.handle(event)),)
-        if isinstance(event, HealthCheckReported | AlarmChanged):
+        if isinstance(event, HealthCheckReported | AlarmChanged | HostEnded):
             if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
                 self.first_in_service_ms = event.at_ms
-            return self._fold_everywhere(event)
+            return self.groups.fold(event)
         if isinstance(event, DeploymentCreated):
             return (self._create(event),)
         if isinstance(event, DeploymentNotCreated):
             self._asking.answered()
-            self._requests.not_created(event)
+            self.requests.not_created(event)
             self.not_created.append(event)
         elif isinstance(event, PromotionRequested):
             self._asking.answered()
-            self._requests.promoted(event.revision)
+            self.requests.promoted(event.revision)
         elif isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
         elif isinstance(event, DisksCompared):
             self.disks.append(event)
             self.done = self._closing.compared() or self.done  # a replay knows of no comparison that is under way
-        return _NOBODY
-
-    def _fold_everywhere(
-        self, event: HealthCheckReported | AlarmChanged
-    ) -> Sequence[tuple[Rollout | None, tuple[Command, ...]]]:
-        """What concerns no deployment by name. Of several the balancer's word is for those that have the host."""
-        actives = tuple(self._actives.values())
-        if len(actives) > 1 and isinstance(event, HealthCheckReported):
-            actives = tuple(each for each in actives if event.host in each.hosts and each.deployment.with_balancer)
-        if len(actives) < 2:
-            return tuple((rollout, rollout.handle(event)) for rollout in actives) or _NOBODY
-        folded, number = [], 0
-        for rollout in actives:
-            commands = rollout.handle(event, first=number)
-            number += len(commands)
-            folded.append((rollout, commands))
-        return folded
+        return NOBODY
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
         deployment = event.deployment
@@ -277,10 +249,12 @@ class Rehearsal:
         by_user = deployment.creator is Creator.USER
         if by_user:
             self._asking.answered()
-            self._requests.created(deployment)
+            self.requests.created(deployment)
         name = deployment.deployment_id
         self._by_id[name] = rollout, len(self.rollouts)
         self.groups.begin(rollout)
+        if self.pools is not None:
+            self.pools.begins(deployment)
         if by_user and deployment.last_success is not None:
             self._fleet.remember_disks(deployment)
         self._fleet.begin(deployment)
@@ -290,19 +264,49 @@ class Rehearsal:
         self._generations.created(rollout)
         return rollout, commands
 
+    # -- a controller that dies and begins anew -------------------------------------------------------------------
+
+    def die(self) -> None:
+        """Every timer is forgotten."""
+        self._timers.forget()
+
+    def relive(self, waiting: Iterable[MakeEvent]) -> None:
+        """Forget everything, know again what the journal tells, hear what has waited, and set the timers again."""
+        past = Past(self._fleet.name, measures=self.scenario.balancer is not None)
+        again = Rehearsal(self.scenario, self._seed, past, past, past, stays=self.stays)
+        for event in self._journal.told():
+            past.ms = event.at_ms
+            if isinstance(event, TimerFired):
+                again._timers.fired(event)
+            again.handle(event)
+        self.remember(again)
+        for make in waiting:
+            self._emit(make)
+        self._timers.resume(again._timers)
+
     # -- commands -----------------------------------------------------------------------------------------------
 
+    def _shift(self, command: ShiftTraffic) -> None:
+        if self._watched:
+            self._entering(command)
+        self._fleet.perform(command)
+        ordinal = self._by_id[command.deployment_id][1]
+        self._faults.shifted(command.percent, ordinal)
+        self._hear(lambda trigger: trigger.on_weight(command.percent, ordinal), self._by_id[command.deployment_id][0])
+
     def _perform(self, command: Command) -> None:
+        if self.pools is not None and not self.pools.reaches(command):
+            return
         if self._watched and isinstance(command, HostCommand):
             self._entering(command)
         if self._turnstile is None or self._turnstile.enter(command, self._by_id[command.deployment_id][0]):
             self._fleet.perform(command)
 
-    def _start_analysis(self, command: StartAnalysis) -> None:
-        self._analyses.start(command, self._by_id[command.deployment_id][0])
-
-    def _notify(self, command: Notify) -> None:
-        self.notifications.append(command)
+    def _carry_in_pool(self, command: LaunchHost | EndHost) -> None:
+        if isinstance(command, EndHost):
+            self._faults.left(command.host)
+        if self.pools is not None:
+            self.pools.carry(command)
 
     def _create_later(self, command: CreateDeployment) -> None:
         deployment = command.deployment
@@ -310,31 +314,28 @@ class Rehearsal:
             lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._generations.fresh(deployment))
         )
 
-    def _start_timer(self, command: StartTimer) -> None:
-        self._timers.start(command, self._by_id[command.deployment_id][0])
-
-    def _entering(self, command: HostCommand) -> None:
+    def _entering(self, command: HostCommand | ShiftTraffic) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
-        name = command.name if isinstance(command, RunLifecycleEvent) else _TRAFFIC[type(command)]
-        host = command.host
-        if name not in self._watched:
-            return
         rollout, ordinal = self._by_id[command.deployment_id]
+        name, host = entered(command, rollout)
+        if name not in self._watched or not host:
+            return
         self._faults.entering(host, name, rollout.deployment.revision, ordinal)
-        self._people.entering(host, name, rollout, ordinal)
-        for wish in self._requests.on_event(name, host, ordinal):
-            self._asking.ask(wish)
+        self._hear(lambda trigger: trigger.on_event(name, host, ordinal), rollout)
 
     # -- deployments, one after the other or side by side -------------------------------------------------------
 
-    def _end_deployment(self, rollout: Rollout, commands: Sequence[Command]) -> None:
+    def _end_deployment(self, event: Event, rollout: Rollout, commands: Sequence[Command]) -> None:
         deployment = rollout.deployment
         group = self.groups.end(rollout)
-        group.reserved = any(isinstance(command, CreateDeployment) for command in commands)
+        undone = any(isinstance(command, CreateDeployment) for command in commands)
+        group.reserved = group.reserved or undone
+        if self.pools is not None:
+            self._handled(event, self.pools.over(event, rollout, undone=undone), None)
         self._reached(rollout)
         if deployment.rollback_of is not None:
             self._closing.compare(self._by_id[deployment.rollback_of][0].deployment)
-        if not group.busy and (wish := self._requests.next_queued(group.name)) is not None:
+        if not group.busy and (wish := self.requests.next_queued(group.name)) is not None:
             self._asking.ask(wish)
         if self.scenario.environments:
             self._ended.append(rollout)
@@ -343,11 +344,11 @@ class Rehearsal:
 
     def _go_on(self) -> None:
         """Where nothing is under way any more: the next deployment in turn, or the end."""
-        if self._asking.busy or self.groups.busy or self.promotions.busy:
+        if self._asking.busy or self.groups.busy or self.promotions.busy or (self.pools and self.pools.busy):
             return
-        if (wish := self._requests.next_queued(THROUGH_ENVIRONMENTS) or self._requests.next_in_turn()) is not None:
+        if (wish := self.requests.next_queued(THROUGH_ENVIRONMENTS) or self.requests.next_in_turn()) is not None:
             self._asking.ask(wish)
-        elif self._requests.waits:
+        elif self.requests.waits or (self.pools is not None and self.pools.waits):
             return
         elif self.stays:
             self.staying = True
@@ -359,41 +360,38 @@ class Rehearsal:
     def _reached(self, rollout: Rollout) -> None:
         status, ordinal = rollout.status, self._by_id[rollout.deployment_id][1]
         self._faults.reached(status, ordinal)
-        self._people.reached(rollout, ordinal)
-        for wish in self._requests.on_status(status, ordinal):
-            self._asking.ask(wish)
+        self._hear(lambda trigger: trigger.on_status(status, ordinal), rollout)
 
-    def _enter(self, command: EnterEnvironment) -> None:
-        self._asking.ask(self.promotions.enter(command), command.id)
+    def _hear(self, brings: Callable[[Trigger], bool], about: Rollout) -> None:
+        """What people say, and what is asked for, now that this has happened in a deployment."""
+        self._people.hear(brings, about)
+        for wish in self.requests.hear(brings):
+            self._asking.ask(wish)
 
     def _ask_at_gate(self, command: AskAtGate) -> None:
         self._faults.asked(command.environment)
         self._people.asked(command.environment)
-        for wish in self._requests.on_gate(command.environment):
+        for wish in self.requests.hear(lambda trigger: trigger.on_gate(command.environment)):
             self._asking.ask(wish)
 
-
-_NOBODY: tuple[tuple[None, tuple[Command, ...]], ...] = ((None, ()),)
-"""No deployment, and nothing to do."""
-
-
-def _concerned(event: Event, rollout: Rollout) -> Iterator[str]:
-    """The hosts whose agent may be free now that this was handled."""
-    if rollout.ended:
-        return iter(rollout.hosts)
-    host = getattr(event, "host", None) or getattr(event, "timer", "").removeprefix(HOST_TIMER)
-    return iter((host,))
+    def _launched(self, host: NamedHost) -> None:
+        self._faults.launched(host)
+        self._people.launched(host.pool)
+        for wish in self.requests.hear(lambda trigger: trigger.on_launch(host.pool)):
+            self._asking.ask(wish)
 
 
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     **dict.fromkeys((RunLifecycleEvent, BlockTraffic, AllowTraffic), Rehearsal._perform),
-    **dict.fromkeys((ProvisionHost, TerminateHost, ShiftTraffic), Rehearsal._perform),
-    StartAnalysis: Rehearsal._start_analysis,
-    StartTimer: Rehearsal._start_timer,
-    Notify: Rehearsal._notify,
+    **dict.fromkeys((ProvisionHost, TerminateHost), Rehearsal._perform),
+    ShiftTraffic: Rehearsal._shift,
+    StartAnalysis: lambda run, command: run._analyses.start(command, run._by_id[command.deployment_id][0]),
+    StartTimer: lambda run, command: run._timers.start(command),
+    Notify: lambda run, command: run.notifications.append(command),
     CreateDeployment: Rehearsal._create_later,
-    Finish: lambda _run, _command: None,
-    EnterEnvironment: Rehearsal._enter,
+    **dict.fromkeys((LaunchHost, EndHost), Rehearsal._carry_in_pool),
+    **dict.fromkeys((GiveUpLaunching, Finish), lambda _run, _command: None),
+    EnterEnvironment: lambda run, command: run._asking.ask(run.promotions.enter(command), command.id),
     AskAtGate: Rehearsal._ask_at_gate,
     StartGateTimer: lambda run, command: run.promotions.start_timer(command),
 }

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from fleet.base import MakeEvent
 from fleet.virtual.fleet import VirtualFleet
-from fleet.virtual.ground import Ground
+from fleet.virtual.services import VirtualServices
 from scenarios.model import Scenario
 from simulator.control import verdict
 from simulator.control.analysis import require
+from simulator.control.crash import crashes
 from simulator.control.journal import FORMAT, Header, Journal
+from simulator.control.platforms import ground_of, targets_of, virtual_fleet
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer, RunResult, RunStatus
 from simulator.version import VERSION
@@ -64,10 +66,15 @@ class VirtualLoop:
             heapq.heappush(self._heap, at_ms)
 
     def run(
-        self, rehearsal: Rehearsal, fleet: VirtualFleet, *, deadline_s: float | None, speed: float | None
+        self,
+        rehearsal: Rehearsal,
+        fleet: VirtualFleet | VirtualServices,
+        *,
+        deadline_s: float | None,
+        speed: float | None,
     ) -> RunStatus:
         """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
-        handle, event_id, steps = rehearsal.handle, 0, 0
+        handle, crash, event_id, steps = rehearsal.handle, rehearsal.crash, 0, 0
         self._began_s = time.monotonic()
         self._deadline_s = math.inf if deadline_s is None else deadline_s
         while not rehearsal.done:
@@ -82,7 +89,7 @@ class VirtualLoop:
                 ):
                     return RunStatus.ABORTED
                 event = make(event_id + 1, now_ms)
-                if event is None:
+                if event is None or (crash is not None and crash.holds(event)):
                     continue
                 event_id += 1
                 handle(event)
@@ -100,6 +107,11 @@ class VirtualLoop:
         """Have something called between two events, in a run with a speed. May be called in any thread."""
         self._inbox.put(call)
 
+    def _catch_up(self, speed: float) -> None:
+        """The time since the last event has passed, though nothing has happened in it."""
+        now_ms = int((time.monotonic() - self._began_s) * 1000 * speed)
+        self._now_ms = max(self._now_ms, min(now_ms, self._heap[0]) if self._heap else now_ms)
+
     def _wait(self, rehearsal: Rehearsal, speed: float) -> bool:
         """Let real time pass until the next thing is due, and hear what is posted. False: the limit came first.
 
@@ -113,9 +125,11 @@ class VirtualLoop:
                 if due_s <= self._deadline_s:
                     return True
                 if not rehearsal.staying:
+                    self._catch_up(speed)
                     return False
             except KeyboardInterrupt:
                 if not rehearsal.staying:
+                    self._catch_up(speed)
                     raise
             self._deadline_s = math.inf
             rehearsal.end()
@@ -126,8 +140,7 @@ class VirtualLoop:
             call = self._inbox.get(timeout=None if seconds == math.inf else max(seconds, 0))
         except Empty:
             return False
-        now_ms = int((time.monotonic() - self._began_s) * 1000 * speed)
-        self._now_ms = max(self._now_ms, min(now_ms, self._heap[0]) if self._heap else now_ms)
+        self._catch_up(speed)
         call()
         return True
 
@@ -141,6 +154,13 @@ def _plain(scenario: Scenario) -> dict[str, Any]:
     data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
     for revision in data["revisions"].values():
         revision["bundle"] = Path(revision["bundle"]).name  # a journal is the same on every machine
+        revision.pop("repository", None)
+    for pool in data.get("pools", {}).values():
+        if (user_data := pool.get("image", {}).get("user_data")) is not None:
+            user_data["script"] = Path(user_data["script"]).name
+    for function in data.get("functions", {}).values():
+        if function.get("handler"):
+            function["handler"] = Path(function["handler"]).name
     return data
 
 
@@ -152,8 +172,8 @@ class Prepared:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.ground = Ground(scenario)
-        self.hosts = tuple(each.host for each in self.ground.hosts)
+        self.ground = ground_of(scenario)
+        self.hosts = targets_of(self.ground)
         self.plain = _plain(scenario)
         """The scenario as the journal's header bears it."""
 
@@ -196,9 +216,9 @@ def virtual(
         scenario = prepared.scenario
         require(scenario)
         header = Header(VERSION, FORMAT, VirtualFleet.name, seed, scenario_sha256, replay, prepared.plain)
-        book = Journal(header, journal)
+        book = Journal(header, journal, keeps=crashes(scenario))
         loop = VirtualLoop()
-        fleet = VirtualFleet(scenario, seed, loop.at, prepared.ground)
+        fleet = virtual_fleet(scenario, seed, loop, prepared.ground)
         if operations is not None:
             observers = (*observers, operations)
         stays = operations is not None and operations.stay
@@ -216,6 +236,7 @@ def virtual(
             sha256 = book.close()
             loop.forget()
         if status is not RunStatus.COMPLETED:
+            fleet.at(loop.now_ms())
             verdict.break_off(rehearsal, fleet, loop.now_ms())
         return verdict.result(
             header,

@@ -6,53 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
-from typing_extensions import override
 
-from fleet.base import Fleet, MakeEvent
-from scenarios.model import Effect, Scenario
+from scenarios.model import Scenario
 from simulator.control import verdict
 from simulator.control.journal import Journal, JournalError, read
+from simulator.control.past import Past
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Observer, RunResult, RunStatus
 from simulator.rollout.commands import Command
-from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import Event, HealthCheckReported
 from simulator.rollout.machine import Rollout
 from simulator.rollout.story import RolloutError
 from simulator.version import VERSION
-
-
-class _Past(Fleet):
-    """What was commanded has been done, and how it went stands in the journal. It is the driver as well."""
-
-    def __init__(self, name: str, *, measures: bool) -> None:
-        self.name = name
-        self.ms = 0
-        self._measures = measures
-
-    @override
-    def begin(self, deployment: Deployment) -> None: ...
-
-    @override
-    def watch_starts(self, events: frozenset[str]) -> None: ...
-
-    @override
-    def perform(self, command: Command) -> None: ...
-
-    @override
-    def inject(self, name: str, effect: Effect, hosts: Sequence[str], *, event: str | None) -> None: ...
-
-    @override
-    def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None: ...
-
-    @override
-    def measure(self) -> MakeEvent | None:
-        return (lambda _id, _at_ms: None) if self._measures else None
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def at(self, at_ms: int, make: MakeEvent) -> None: ...
 
 
 class _Chain:
@@ -93,7 +58,7 @@ def replay(path: Path, observers: Sequence[Observer] = ()) -> RunResult:
         scenario = Scenario.model_validate(header.scenario)
     except ValidationError as error:
         raise JournalError(f"{path}:1: the scenario in this journal is none that can be read: {error}") from error
-    past = _Past(header.fleet, measures=scenario.balancer is not None)
+    past = Past(header.fleet, measures=scenario.balancer is not None)
     book = Journal(header, None)
     chain = _Chain()
     rehearsal = Rehearsal(scenario, header.seed, past, past, book, (chain.answered, *observers))

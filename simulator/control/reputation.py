@@ -21,11 +21,14 @@ def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | N
 
     The revision's last deployment to the group that says anything has the word: it is good if that Succeeded, and bad
     if it Failed, if an alarm stopped it, or if it was rolled back. One that a person only stopped says nothing, and
-    neither does one that ended before it touched a host. A way back that fails says nothing either: its revision had
-    succeeded, and it comes to hosts on which another one has been at work.
+    neither does one that ended before it touched a host, nor a pool's for a host that it has launched or lets go. A way
+    back that fails says nothing either: its revision had succeeded, and it comes to hosts on which another one has been
+    at work.
     """
     for rollout in reversed(rollouts):
         if (rollout.deployment.group, rollout.deployment.revision) != (group, revision):
+            continue
+        if rollout.deployment.creator.beside:
             continue
         if rollout.status is DeploymentStatus.SUCCEEDED:
             return None

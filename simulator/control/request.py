@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from scenarios.model import Deploy, Group, MinimumHealthyHosts, Scenario
+from scenarios.platforms import SERVER, STRATEGIES
 from scenarios.strategies import StrategyOptions, strategy_name
-from scenarios.told import minimum, told
-from simulator.rollout.deployment import BLUE_GREEN_MS, Deployment, Limits, Success, Target
+from scenarios.told import minimum, told, told_of_traffic
+from simulator.rollout.deployment import BLUE_GREEN_MS, ECS_MS, LAMBDA_MS, Deployment, Limits, Success, Target
 from simulator.rollout.rollback import BLUE_GREEN
 from simulator.rollout.statuses import FileExistsBehavior, RollbackEvent
 from strategies import DEFAULT_CONFIGS
@@ -26,28 +27,45 @@ def lasting(scenario: Scenario) -> dict[str, int]:
 
 def strategy_of(scenario: Scenario, deploy: Deploy) -> tuple[str, core.Options]:
     """The strategy of one deployment, its own or the group's, and what it is told."""
-    written = deploy.strategy or scenario.group_of(deploy).strategy
+    group = scenario.group_of(deploy)
+    if group.compute_platform != SERVER:
+        return STRATEGIES[group.compute_platform], _traffic(scenario, deploy)[0]
+    written = deploy.strategy or group.strategy
     options = told(written, lasting(scenario)) if isinstance(written, StrategyOptions) else core.NONE
     return strategy_name(written), options
+
+
+def _traffic(scenario: Scenario, deploy: Deploy) -> tuple[core.Options, DeploymentConfig]:
+    """How the traffic goes on ECS or Lambda: as this deployment says, or as the group does."""
+    group = scenario.group_of(deploy)
+    config = deploy.deployment_config or group.deployment_config
+    assert not isinstance(config, MinimumHealthyHosts), "the scenario's loader tells that beforehand"
+    return told_of_traffic(group.compute_platform, config, deploy.strategy or group.strategy, lasting(scenario))
+
+
+_LASTS_MS = {BLUE_GREEN: BLUE_GREEN_MS, "ecs": ECS_MS, "lambda": LAMBDA_MS}
+"""By the strategy, how long a deployment may take that waits for people."""
 
 
 def limits_of(scenario: Scenario, strategy: str) -> Limits:
     """How long a deployment may take. One that waits for two days and two more has longer, unless the scenario says."""
     limits = scenario.limits
-    longer = strategy == BLUE_GREEN and "deployment" not in limits.model_fields_set
-    return Limits(limits.start, limits.event, BLUE_GREEN_MS if longer else limits.deployment)
+    longer = _LASTS_MS.get(strategy) if "deployment" not in limits.model_fields_set else None
+    return Limits(limits.start, limits.event, longer or limits.deployment)
 
 
 def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:
     """The configuration of one deployment: its own, or the group's, or what the strategy has by default."""
     group = scenario.group_of(deploy)
+    if group.compute_platform != SERVER:
+        return _traffic(scenario, deploy)[1]
     inherits = deploy.strategy is None or strategy_name(deploy.strategy) == strategy_name(group.strategy)
     written = deploy.deployment_config or (group.deployment_config if inherits else None)
     if written is None:
         return DEFAULT_CONFIGS[strategy_of(scenario, deploy)[0]]
     if isinstance(written, MinimumHealthyHosts):
         return DeploymentConfig(f"{written.type} {written.value}", minimum(written))
-    config = named(written)
+    config = named(written) if isinstance(written, str) else None
     if config is None:
         raise ValueError(f"there is no deployment configuration {written}; the scenario's loader tells that beforehand")
     return config
@@ -101,6 +119,6 @@ def nobody(scenario: Scenario, group: Group) -> str:
     """Why a group has no hosts: what it asks for, and the tags that there are."""
     if not group.filters:
         return ""
-    tags = {f"{key}={value}": None for host in scenario.fleet.named_hosts() for key, value in host.tags.items()}
+    tags = {f"{key}={value}": None for host in scenario.named_hosts() for key, value in host.tags.items()}
     there = f"the tags that there are: {', '.join(sorted(tags)[:TAGS_NAMED_MAX])}" if tags else "no host has any tag"
     return f"no host matches {group.filters} ({there}{', …' * (len(tags) > TAGS_NAMED_MAX)})"

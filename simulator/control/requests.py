@@ -61,21 +61,13 @@ class Requests:
         timed = any(each.trigger.at_ms is not None for each in self._moments)
         return timed or any(self._queued.values())
 
-    def at_times(self) -> Iterator[tuple[int, Wish]]:
-        """What is asked for at a time, in milliseconds."""
-        return ((m.trigger.at_ms, m.wish) for m in tuple(self._moments) if m.trigger.at_ms is not None)
+    def moments(self) -> Iterator[tuple[Trigger, Wish]]:
+        """What is asked for when its moment comes."""
+        return ((each.trigger, each.wish) for each in tuple(self._moments))
 
-    def on_event(self, event: str, host: str, deployment: int) -> list[Wish]:
-        """What is asked for as a host enters this lifecycle event in the n-th deployment."""
-        return [each.wish for each in self._moments if each.trigger.on_event(event, host, deployment)]
-
-    def on_gate(self, environment: str) -> list[Wish]:
-        """What is asked for as a person is asked before this environment."""
-        return [each.wish for each in self._moments if each.trigger.on_gate(environment)]
-
-    def on_status(self, status: str, deployment: int) -> list[Wish]:
-        """What is asked for as the n-th deployment reaches this status."""
-        return [each.wish for each in self._moments if each.trigger.on_status(status, deployment)]
+    def hear(self, brings: Callable[[Trigger], bool]) -> list[Wish]:
+        """What is asked for now that this has happened."""
+        return [each.wish for each in self._moments if brings(each.trigger)]
 
     def next_in_turn(self) -> Wish | None:
         """What is asked for when everything that was begun has ended; it stays next until it is `created`."""
@@ -105,6 +97,10 @@ class Requests:
         wish = self._take(event.group, event.revision)
         if event.queued and wish is not None:
             self.queue(wish)
+
+    def remember(self, others: Requests) -> None:
+        """Know what those know: what is still to come, and what waits."""
+        self._in_turn, self._moments, self._queued = others._in_turn, others._moments, others._queued
 
     def never(self) -> Iterator[str]:
         """What was never asked for, in words."""

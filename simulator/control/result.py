@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from scenarios.model import Expect, Scenario
+from simulator.control.happened import OPERATOR
 from simulator.rollout.commands import Command, Notify
 from simulator.rollout.events import DeploymentNotCreated, Event, FaultChanged
 from simulator.rollout.machine import Rollout
@@ -82,6 +83,8 @@ class RunResult:
     journal_sha256: str
     replay: str
     """The line that plays this run again."""
+    loops: Mapping[str, str] = field(default_factory=dict)
+    """The loops in which pools have launched, in words, by the id of the last launch deployment of each."""
     not_created: tuple[DeploymentNotCreated, ...] = ()
     """What was asked for while the group had a deployment under way: refused, or queued."""
     promotions: tuple[Promotion, ...] = ()
@@ -107,6 +110,14 @@ class RunResult:
         """Whether nobody can tell what became of it, and the scenario does not expect that: never a success."""
         expected = self.scenario.expect is not None and self.scenario.expect.outcome == Outcome.INCONCLUSIVE.value
         return self.outcome is Outcome.INCONCLUSIVE and not expected
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether anybody but the scenario's own operator has said anything, or had something deployed."""
+        asked = sum(rollout.deployment.creator is Creator.USER for rollout in self.rollouts)
+        said = {event.by for rollout in self.rollouts for event, _ in rollout.spoken}
+        said |= {rollout.stop.by for rollout in self.rollouts if rollout.stop is not None}
+        return bool(said - {OPERATOR}) or (asked > len(self.scenario.deploy) and not self.promotions)
 
     @property
     def rolled_back(self) -> bool:

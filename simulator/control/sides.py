@@ -10,12 +10,12 @@ from __future__ import annotations
 from simulator.rollout.commands import AllowTraffic, BlockTraffic, Command, ShiftTraffic, TerminateHost
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import Event, HealthCheckReported, TrafficMeasured, TrafficShifted
+from simulator.rollout.lifecycle import COURSES
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
 from simulator.rollout.statuses import Label
 from strategies.options import BlueGreen
-
-WHOLE = 100
+from strategies.plan import WHOLE
 
 
 def fleet_of(deployment: Deployment) -> int:
@@ -29,7 +29,8 @@ class Sides:
 
     def __init__(self, deployment: Deployment) -> None:
         self._strategy = deployment.strategy
-        self.two = deployment.strategy in (BLUE_GREEN, BACK_TO_BLUE)
+        self._of_versions = bool(COURSES.get(deployment.strategy))
+        self.two = self._of_versions or deployment.strategy in (BLUE_GREEN, BACK_TO_BLUE)
         """Whether there are two sides at all."""
         told = deployment.options.blue_green or BlueGreen()
         self._awaited = frozenset(told.held_out) if deployment.strategy == BACK_TO_BLUE else frozenset()
@@ -49,6 +50,10 @@ class Sides:
 
     def standing(self, command: Command, rollout: Rollout) -> str | None:
         """Why a host that this command takes out, or ends, had to stand; None where it had not."""
+        if self._of_versions:
+            if not isinstance(command, TerminateHost) or self._share == WHOLE:
+                return None
+            return f"a task set of {command.host} was ended while the other had {self._share or 0} % of the traffic"
         if isinstance(command, AllowTraffic):
             self._being_let_in.add(command.host)
         if not isinstance(command, BlockTraffic | TerminateHost):
@@ -80,7 +85,8 @@ class Sides:
         self._asked = percent
         if not 0 <= percent <= WHOLE:
             return f"{percent} % were shifted to one side, which leaves {WHOLE - percent} % for the other"
-        if strangers := [name for name in command.hosts if rollout.hosts[name].label is not Label.GREEN]:
+        greens = () if self._of_versions else command.hosts
+        if strangers := [name for name in greens if rollout.hosts[name].label is not Label.GREEN]:
             return f"{percent} % were shifted to {', '.join(strangers)}, which are none of the new hosts"
         if self._strategy == BACK_TO_BLUE and percent:
             return f"{percent} % were shifted to the new hosts on the way back"

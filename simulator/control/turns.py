@@ -23,6 +23,7 @@ from strategies.plan import Analyse, Approve, Bake, Deploy, Provision, Shift, St
 
 _WORDS: dict[OperatorVerb, tuple[type[Stage], ...]] = {
     OperatorVerb.CONTINUE: (Approve, Terminate),
+    OperatorVerb.SKIP_WAIT: (Bake, Terminate),
     OperatorVerb.PROMOTE: (Approve, Bake, Analyse, Terminate),
 }
 """Which stages a word cuts short. `promote-full` cuts all of them, from then on."""

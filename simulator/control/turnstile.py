@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Iterator
 
 from simulator.rollout.commands import Command, RunLifecycleEvent
+from simulator.rollout.events import Event
 from simulator.rollout.machine import Rollout
+from simulator.rollout.walk import HOST_TIMER
 
 
 class Turnstile:
@@ -50,3 +52,11 @@ class Turnstile:
 def _at_it(command: RunLifecycleEvent, rollout: Rollout) -> bool:
     """Whether a deployment still waits for the end of its command."""
     return not rollout.ended and rollout.hosts[command.host].command == command.id
+
+
+def concerned(event: Event, rollout: Rollout) -> Iterator[str]:
+    """The hosts whose agent may be free now that this was handled."""
+    if rollout.ended:
+        return iter(rollout.hosts)
+    host = getattr(event, "host", None) or getattr(event, "timer", "").removeprefix(HOST_TIMER)
+    return iter((host,))

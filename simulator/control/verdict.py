@@ -18,12 +18,14 @@ from simulator.rollout.promotion import Passage, Promotion
 from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus
 
 _OUTCOMES = {
-    (Creator.USER, DeploymentStatus.SUCCEEDED): Outcome.SUCCEEDED,
-    (Creator.USER, DeploymentStatus.FAILED): Outcome.FAILED,
-    (Creator.USER, DeploymentStatus.STOPPED): Outcome.STOPPED,
-    (Creator.ROLLBACK, DeploymentStatus.SUCCEEDED): Outcome.ROLLED_BACK,
-    (Creator.ROLLBACK, DeploymentStatus.FAILED): Outcome.ROLLBACK_FAILED,
-    (Creator.ROLLBACK, DeploymentStatus.STOPPED): Outcome.ROLLBACK_FAILED,
+    DeploymentStatus.SUCCEEDED: Outcome.SUCCEEDED,
+    DeploymentStatus.FAILED: Outcome.FAILED,
+    DeploymentStatus.STOPPED: Outcome.STOPPED,
+}
+_OF_ROLLBACK = {
+    DeploymentStatus.SUCCEEDED: Outcome.ROLLED_BACK,
+    DeploymentStatus.FAILED: Outcome.ROLLBACK_FAILED,
+    DeploymentStatus.STOPPED: Outcome.ROLLBACK_FAILED,
 }
 
 
@@ -42,10 +44,12 @@ def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> 
     that fared worst. A gate that the last revision on its way through the environments did not pass has stopped it.
 
     Where an analysis ended it without an answer, that is inconclusive, whether the group then rolls back or not: only a
-    rollback that fails is worse (docs/explanation/alarms-and-analysis.md).
+    rollback that fails is worse (docs/explanation/alarms-and-analysis.md). What pools have deployed by themselves
+    counts where nothing else was deployed.
     """
+    own = [rollout for rollout in rollouts if not rollout.deployment.creator.beside] or rollouts
     by_group: dict[str, list[Rollout]] = {}
-    for rollout in rollouts:
+    for rollout in own:
         by_group.setdefault(rollout.deployment.group, []).append(rollout)
     outcomes = [_outcome(group) for group in by_group.values()]
     if promotion is not None and Passage.STOPPED in promotion.passage.values():
@@ -56,7 +60,8 @@ def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> 
 def _outcome(rollouts: Sequence[Rollout]) -> Outcome:
     """What became of one group's last deployment."""
     last = rollouts[-1]
-    came_to = _OUTCOMES.get((last.deployment.creator, last.status), Outcome.INCONCLUSIVE)
+    outcomes = _OF_ROLLBACK if last.deployment.creator is Creator.ROLLBACK else _OUTCOMES
+    came_to = outcomes.get(last.status, Outcome.INCONCLUSIVE)
     asked = next((rollout for rollout in reversed(rollouts) if rollout.deployment.creator is Creator.USER), last)
     if came_to is not Outcome.ROLLBACK_FAILED and _ended_inconclusive(asked):
         return Outcome.INCONCLUSIVE
@@ -96,7 +101,7 @@ def result(
     """The result of a run that is over, however it ended."""
     rollouts, promotion = tuple(rehearsal.rollouts), rehearsal.promotions.last
     came_to = outcome(rollouts, promotion) if status is RunStatus.COMPLETED else Outcome.INCONCLUSIVE
-    measured = rehearsal.traffic
+    measured, pools = rehearsal.traffic, rehearsal.pools
     traffic = Traffic(measured.total, measured.failed, measured.by_revision) if measured else None
     in_service_min = measured.in_service_min if measured else None
     expectations = (
@@ -111,10 +116,11 @@ def result(
     )
     if scenario.expect:
         expectations += tuple(residue.judge(scenario.expect.residue, rehearsal.disks))
+        expectations += tuple(pools.judge(scenario.expect)) if pools else ()
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
     late = tuple(rehearsal.invariants.late.told(rollouts))
-    missed = (*rehearsal.happened.missed(), *rehearsal.never_asked()) if status is RunStatus.COMPLETED else ()
+    missed = (*rehearsal.happened.missed(), *rehearsal.requests.never()) if status is RunStatus.COMPLETED else ()
     return RunResult(
         scenario=scenario,
         scenario_sha256=header.scenario_sha256,
@@ -130,11 +136,15 @@ def result(
         in_service_required=_required(scenario, rollouts),
         duration_ms=ended_ms,
         expectations=expectations,
-        invariants=rehearsal.invariants.findings(),
-        flags=(*flags(rollouts), *late, *residue.told(rehearsal.disks, rollouts), *missed),
+        invariants=(*rehearsal.invariants.findings(), *(pools.findings() if pools else ())),
+        flags=(
+            *(*flags(rollouts), *late, *(pools.told() if pools else ())),
+            *(*residue.told(rehearsal.disks, rollouts), *missed),
+        ),
         events=events,
         journal_sha256=sha256,
         replay=header.replay,
+        loops=pools.loops if pools else {},
         not_created=tuple(rehearsal.not_created),
         promotions=tuple(rehearsal.promotions.all),
         faults=tuple(rehearsal.happened.faults),
@@ -148,7 +158,7 @@ def _required(scenario: Scenario, rollouts: Sequence[Rollout]) -> int | None:
         return None
     by_group: dict[str, list[Rollout]] = {}
     for rollout in rollouts:
-        if rollout.deployment.with_balancer:
+        if rollout.deployment.with_balancer and not rollout.deployment.creator.beside:
             by_group.setdefault(rollout.deployment.group, []).append(rollout)
     return sum(_required_of(group) for group in by_group.values()) if by_group else None
 

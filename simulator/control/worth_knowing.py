@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from simulator.control.reputation import known_bad
+from simulator.rollout.host import NEVER, Host
 from simulator.rollout.machine import Rollout
-from simulator.rollout.messages import of_hosts
+from simulator.rollout.messages import count, of_hosts
 from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
 from simulator.rollout.statuses import Creator, DeploymentStatus, Label, TargetStatus
 from strategies.options import BlueGreen
+from strategies.plan import Deploy, Part
 
 _NAMED_MAX = 3
 
@@ -40,11 +42,27 @@ def _unjudged(rollout: Rollout) -> Iterator[str]:
 
 
 def _failed(rollout: Rollout) -> Iterator[str]:
-    if failed := rollout.counts[TargetStatus.FAILED]:
-        config, needed = rollout.deployment.config.name, rollout.budget.needed
+    """CodeDeploy asks for as many as the minimum, of those that were deployed to: in blue/green, the green hosts."""
+    installs = [s for s in rollout.stages if isinstance(s, Deploy) and s.part in (Part.WHOLE, Part.INSTALL)]
+    if not rollout.counts[TargetStatus.FAILED] or not installs:
+        return
+    stage = installs[-1]
+    if failed := sum(rollout.hosts[name].status is TargetStatus.FAILED for name in stage.among):
+        config, side = rollout.deployment.config.name, rollout.hosts[stage.hosts[0]].label
         yield (
-            f"{rollout.deployment_id} Succeeded although {of_hosts(failed, len(rollout.hosts))} failed: CodeDeploy "
-            f"asks for {needed} that succeed ({config}); --strict asks for all of them"
+            f"{rollout.deployment_id} Succeeded although {failed} of {count(stage.fleet, side)} failed: CodeDeploy "
+            f"asks for {max(stage.required, 1)} that succeed ({config}); --strict asks for all of them"
+        )
+
+
+def _way_back(rollout: Rollout) -> Iterator[str]:
+    """A rollback of a blue/green deployment that terminated the new hosts (docs/decisions/0024)."""
+    ended = sum(host.gone and host.label is Label.GREEN for host in rollout.hosts.values())
+    if rollout.deployment.strategy == BACK_TO_BLUE and ended:
+        yield (
+            f"{rollout.deployment_id} terminated {count(ended, Label.GREEN)}. CodeDeploy terminates none but the blue "
+            "ones of a deployment that succeeded: on AWS the green ones are left running, and paid for, until somebody "
+            "ends them"
         )
 
 
@@ -57,7 +75,7 @@ def _forsaken(rollout: Rollout) -> Iterator[str]:
         )
 
 
-_OF_A_SUCCESS = (_turned_sick, _unjudged, _failed)
+_OF_A_SUCCESS = (_turned_sick, _unjudged, _failed, _way_back)
 
 
 def _back_onto_bad(rollouts: Sequence[Rollout]) -> Iterator[str]:
@@ -73,6 +91,21 @@ def _back_onto_bad(rollouts: Sequence[Rollout]) -> Iterator[str]:
                 )
 
 
+def _over(host: Host | None) -> bool:
+    """Whether a deployment, or a pool, has terminated the host, or it was kept and is no deployment's any more."""
+    return host is not None and (host.gone or host.ended_ms != NEVER)
+
+
+def _in_a_group(rollouts: Sequence[Rollout]) -> set[str]:
+    """The hosts that the deployments have left in their groups. One by a pool, or after it, is to some of them only."""
+    members: dict[str, set[str]] = {}
+    for rollout in rollouts:
+        group = members.setdefault(rollout.deployment.group, set())
+        group.difference_update(rollout.hosts)
+        group.update(target.name for target in rollout.aftermath)
+    return set().union(*members.values())
+
+
 def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
     """Hosts of blue/green deployments that nobody has terminated and that are not in the group: they run on."""
     left: dict[str, str] = {}
@@ -82,11 +115,11 @@ def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
             told = rollout.deployment.options.blue_green or BlueGreen()
             stood_by = {*told.green, *told.let_in} - set(told.doomed)  # they may go back to where they were
             for host in rollout.hosts.values():
-                if not host.gone and not host.unborn and host.name not in stays | stood_by:
+                if not host.unborn and host.name not in stays | stood_by:
                     left.setdefault(host.name, _LEFT[host.label].format(rollout.deployment_id))
-        left = {name: how for name, how in left.items() if not (name in rollout.hosts and rollout.hosts[name].gone)}
-    last = {rollout.deployment.group: rollout for rollout in rollouts}
-    group = {target.name for rollout in last.values() for target in rollout.aftermath} if left else set()
+        if left:
+            left = {name: how for name, how in left.items() if not _over(rollout.hosts.get(name))}
+    group = _in_a_group(rollouts) if left else set()
     for told_how in dict.fromkeys(left.values()):
         if names := [name for name, how in left.items() if how == told_how and name not in group]:
             yield f"{_named(names)}: {told_how}"

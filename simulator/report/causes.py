@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulator.report.words import named
+from simulator.rollout.commands import Error
 from simulator.rollout.events import Diagnostics
 from simulator.rollout.host import NEVER, Host, Record
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import EventStatus, LifecycleErrorCode, TargetStatus
+from simulator.rollout.statuses import ErrorCode, EventStatus, LifecycleErrorCode, TargetStatus
 
 LOG_LINES_MAX: Final = 12
 """A report shows so many of the last lines of a script's output."""
@@ -59,6 +60,13 @@ def log_lines(diagnostics: Diagnostics | None) -> tuple[str, ...]:
     lines = diagnostics.log_tail.rstrip().splitlines()
     cut = len(lines) - LOG_LINES_MAX
     return (f"… {cut} lines before", *lines[cut:]) if cut > 0 else tuple(lines)
+
+
+def rule(error: Error, *, told: bool) -> str:
+    """An error's message, without the failed hosts where those have been `told` already."""
+    if told and error.code is ErrorCode.HEALTH_CONSTRAINTS:
+        return error.message.rpartition("). ")[2]
+    return error.message
 
 
 def causes(rollout: Rollout) -> tuple[Cause, ...]:

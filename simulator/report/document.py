@@ -29,7 +29,7 @@ def document(result: RunResult) -> JsonObject:
         "journal_sha256": result.journal_sha256,
         "status": result.status.value,
         "outcome": result.outcome.value,
-        "deployments": [_deployment(rollout) for rollout in result.rollouts],
+        "deployments": [_deployment(rollout, result.loops.get(rollout.deployment_id)) for rollout in result.rollouts],
         "in_service_min": result.in_service_min,
         "in_service_required": result.in_service_required,
         "availability": traffic.availability if traffic else None,
@@ -47,16 +47,18 @@ def document(result: RunResult) -> JsonObject:
     }
 
 
-def _deployment(rollout: Rollout) -> JsonObject:
+def _deployment(rollout: Rollout, loop: str | None) -> JsonObject:
+    """`loop`: what the deployment is the last of, in words, where a pool's launches end in a loop."""
     deployment = rollout.deployment
     error = rollout.error
+    more = f". {loop}" if loop else ""
     return {
         "deployment_id": deployment.deployment_id,
         "revision": deployment.revision,
         "strategy": deployment.strategy,
         "creator": deployment.creator.value,
         "status": rollout.status.value,
-        "error": {"code": error.code.value, "message": error.message} if error else None,
+        "error": {"code": error.code.value, "message": error.message + more} if error else None,
         "rollback_of": deployment.rollback_of,
         "hosts": {name: _host(host) for name, host in rollout.hosts.items()},
     }

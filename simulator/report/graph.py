@@ -191,7 +191,9 @@ def _edges(deployments: Sequence[PlannedDeployment]) -> list[tuple[str, str]]:
     """Within a plan its own edges; from a plan's last stages to the first of the next."""
     edges = []
     for planned in deployments:
-        edges += [(_node(planned, a), _node(planned, b)) for a, b in sorted(planned.plan.graph.edges)]
+        places = {stage.name: place for place, stage in enumerate(planned.plan)}
+        arrows = sorted(planned.plan.graph.edges, key=lambda edge: (places[edge[0]], places[edge[1]]))
+        edges += [(_node(planned, a), _node(planned, b)) for a, b in arrows]
     for one, other in _pairs(deployments):
         last = sorted(name for name, degree in one.plan.graph.out_degree() if degree == 0)
         ends = [_node(one, name) for name in last]

@@ -6,7 +6,6 @@ The page is built as elements and escaped by the serializer, so whatever a scrip
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
 from typing import Final
 
 from simulator.control.result import Finding, RunResult, RunStatus
@@ -14,9 +13,8 @@ from simulator.report import words
 from simulator.report.causes import causes
 from simulator.report.html_timeline import fault_story, legend, timeline
 from simulator.report.stages import passed, said
-from simulator.rollout.events import FaultChanged
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import DeploymentStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --text: #1b1f24; --soft: #59636e; --back: #fff; --line: #d1d9e0; --good: #1a7f37;
@@ -68,7 +66,7 @@ def html(result: RunResult) -> str:
     _figures(body, result)
     _add(body, "h2", "Deployments")
     for rollout in result.rollouts:
-        _deployment(body, rollout, result.faults)
+        _deployment(body, rollout, result)
     _legend(body, result)
     _faults(body, result)
     if result.status is RunStatus.COMPLETED:
@@ -127,7 +125,7 @@ def _faults(body: ET.Element, result: RunResult) -> None:
         _list(body, [(words.WARNING, fault_story(change, healed_ms)) for change, healed_ms in struck])
 
 
-def _deployment(body: ET.Element, rollout: Rollout, faults: Sequence[FaultChanged]) -> None:
+def _deployment(body: ET.Element, rollout: Rollout, result: RunResult) -> None:
     deployment = rollout.deployment
     sign = words.SIGNS[rollout.status]
     heading = _add(body, "h3", "")
@@ -135,7 +133,7 @@ def _deployment(body: ET.Element, rollout: Rollout, faults: Sequence[FaultChange
         heading, "span", sign, _CLASSES.get(sign, "soft")
     ).tail = f" {deployment.revision} · {rollout.status.value} · {deployment.deployment_id}"
     how = f"{deployment.strategy}, {deployment.config.name}, by {deployment.creator}"
-    if deployment.rollback_of:
+    if deployment.creator is Creator.ROLLBACK:
         how += f", rollback of {deployment.rollback_of}"
     _add(body, "p", how, "soft")
     found = causes(rollout)
@@ -146,9 +144,9 @@ def _deployment(body: ET.Element, rollout: Rollout, faults: Sequence[FaultChange
         if cause.log:
             _code(body, "\n".join(cause.log))
     if len(rollout.stages) > 1:
-        _list(body, [(s.sign, f"{s.heading}: {s.stage} · {s.lasted(s.began_ms)}") for s in passed(rollout)])
+        _list(body, [(s.sign, f"{s.heading}: {s.stage} · {s.lasted(result.duration_ms)}") for s in passed(rollout)])
     _list(body, [(heard.sign, f"{words.clock(heard.at_ms)} {heard}") for heard in said(rollout)])
-    _add(body, "div", "", "drawing").append(timeline(rollout, faults))
+    _add(body, "div", "", "drawing").append(timeline(rollout, result.faults))
 
 
 def _findings(body: ET.Element, title: str, findings: tuple[Finding, ...]) -> None:

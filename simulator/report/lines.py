@@ -6,21 +6,27 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from simulator.report import words
-from simulator.report.stages import heard, passed, refusal, stop_word
+from simulator.report.hosts import fate
+from simulator.report.stages import heard, passed, refusal
 from simulator.rollout.commands import (
     AskAtGate,
     Command,
     CreateDeployment,
+    EndHost,
     EnterEnvironment,
     Finish,
+    GiveUpLaunching,
+    LaunchHost,
     Notify,
     ProvisionHost,
+    RunLifecycleEvent,
     ShiftTraffic,
     StartGateTimer,
     StartTimer,
     TerminateHost,
 )
 from simulator.rollout.events import (
+    AgentRefused,
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
@@ -31,20 +37,27 @@ from simulator.rollout.events import (
     GateAnswered,
     GateTimerFired,
     HealthCheckReported,
+    HostEnded,
+    HostLaunched,
     HostProvisioned,
     HostTerminated,
+    LaunchTimedOut,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    PoolChanged,
     PromotionRequested,
+    RevisionRefused,
     StopRequested,
     TrafficMeasured,
     TrafficShifted,
 )
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC
 from simulator.rollout.machine import Rollout
+from simulator.rollout.messages import duration
 from simulator.rollout.stages import STAGE_TIMER
 from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, Trigger
+from strategies.plan import Deploy, Part
 
 RESIDUE_TOLD_MAX: Final = 20
 SUBJECT_WIDTH: Final = 12
@@ -81,9 +94,11 @@ class Lines:
         """The decisions; a stage that begins is told before what is done in it."""
         stages = [*self._begun(rollout, now_ms)] if rollout is not None else []
         for command in commands:
-            if stages and _is_of_stage(command):
+            taken = [*_taken(command, rollout)] if rollout is not None else []
+            if stages and (taken or _is_of_stage(command)):
                 yield from stages
                 stages = []
+            yield from taken
             yield from self._decision(command)
         yield from stages
 
@@ -155,6 +170,11 @@ def _completed(event: LifecycleEventCompleted, _: Rollout | None) -> Iterator[Li
     )
 
 
+def _refused(event: AgentRefused, _: Rollout | None) -> Iterator[Line]:
+    wrong = f"{duration(abs(event.ahead_ms))} {'ahead' if event.ahead_ms > 0 else 'behind'}"
+    yield event.host, words.WARNING, f"its agent is refused ({event.code}): the host's clock is {wrong}"
+
+
 def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Line]:
     answer = f"GET {event.path} answered {event.seen}"
     if event.healthy:
@@ -175,11 +195,7 @@ def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Lin
         )
 
 
-def _stop(event: StopRequested, _: Rollout | None) -> Iterator[Line]:
-    yield event.deployment_id, words.STOPPED, f"{event.by} said {stop_word(event)}"
-
-
-def _spoke(event: OperatorSpoke, rollout: Rollout | None) -> Iterator[Line]:
+def _spoke(event: OperatorSpoke | StopRequested, rollout: Rollout | None) -> Iterator[Line]:
     assert rollout is not None, "a word is said to a deployment"
     word = heard(event, rollout, refusal(event, rollout))
     yield event.deployment_id, word.sign, str(word)
@@ -189,8 +205,31 @@ def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
     yield event.host, words.SUCCEEDED, "is there, out of traffic"
 
 
-def _terminated(event: HostTerminated, _: Rollout | None) -> Iterator[Line]:
-    yield event.host, words.STOPPED, "is gone, or has left the group"
+def _terminated(event: HostTerminated, rollout: Rollout | None) -> Iterator[Line]:
+    if rollout is not None and rollout.course:
+        what = "has lost the task set that the traffic was taken from"
+    else:
+        what = (fate(rollout, event.host) if rollout is not None else "") or "is gone"
+    yield event.host, words.STOPPED, what
+
+
+def _pool_changed(event: PoolChanged, _: Rollout | None) -> Iterator[Line]:
+    held = f"; suspended: {', '.join(event.suspended)}" if event.suspended else ""
+    yield event.pool, words.RUNNING, f"is to have {words.count(event.desired, 'host')}{held}"
+
+
+def _launched(event: HostLaunched, _: Rollout | None) -> Iterator[Line]:
+    exited = event.user_data
+    ran = "" if exited is None else f"; its user data script exited with {exited}"
+    yield event.host, words.WARNING if exited else words.SUCCEEDED, f"launched by {event.pool}, its agent runs{ran}"
+
+
+def _ended(event: HostEnded, _: Rollout | None) -> Iterator[Line]:
+    yield event.host, words.STOPPED, f"terminated by {event.pool}"
+
+
+def _launch_timed_out(event: LaunchTimedOut, _: Rollout | None) -> Iterator[Line]:
+    yield event.host, words.WARNING, "did not come up within the time of a launch"
 
 
 def _shifted(event: TrafficShifted, _: Rollout | None) -> Iterator[Line]:
@@ -228,21 +267,26 @@ def _traffic(event: TrafficMeasured, _: Rollout | None) -> Iterator[Line]:
 
 
 _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]]]] = {
-    DeploymentCreated: _created,
+    **dict.fromkeys((DeploymentCreated, RevisionRefused), _created),
     DeploymentNotCreated: _not_created,
     PromotionRequested: _set_out,
     GateTimerFired: _gate_timed,
     GateAnswered: _gate_answered,
     LifecycleEventStarted: _started,
     LifecycleEventCompleted: _completed,
+    AgentRefused: _refused,
     HealthCheckReported: _health,
     OperatorSpoke: _spoke,
     HostProvisioned: _provisioned,
     HostTerminated: _terminated,
+    PoolChanged: _pool_changed,
+    HostLaunched: _launched,
+    HostEnded: _ended,
+    LaunchTimedOut: _launch_timed_out,
     TrafficShifted: _shifted,
     AlarmChanged: _alarm,
     AnalysisEnded: _analysed,
-    StopRequested: _stop,
+    StopRequested: _spoke,
     FaultChanged: _fault,
     DisksCompared: _disks,
     TrafficMeasured: _traffic,
@@ -251,7 +295,6 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
 
 _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
     Trigger.DEPLOYMENT_START: (words.RUNNING, "begins: "),
-    Trigger.INSTANCE_START: (words.RUNNING, "taken: "),
     Trigger.INSTANCE_READY: (words.STOPPED, "Ready: "),
     Trigger.INSTANCE_SUCCESS: (words.SUCCEEDED, "Succeeded: "),
     Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),
@@ -259,11 +302,29 @@ _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
 """The notifications that are told as decisions; the others double a Finish or a CreateDeployment."""
 
 
+_TAKEN: Final = {
+    Part.WHOLE: "taken",
+    Part.INSTALL: "taken",
+    Part.ALLOW: "let in",
+    Part.BLOCK: "taken out",
+}
+"""What is said of a host that is about to go through a part of its lifecycle. Of a service its stage says it all."""
+
+
+def _taken(command: Command, rollout: Rollout) -> Iterator[Line]:
+    """The decision that it is a host's turn, which is its first command in a stage."""
+    if isinstance(command, RunLifecycleEvent) and command.name == rollout.sequence[0]:
+        stage = rollout.stages[rollout.stage]
+        part = stage.part if isinstance(stage, Deploy) else Part.WHOLE
+        if (said := _TAKEN.get(part)) is not None:
+            yield command.host, words.RUNNING, f"{said}: {command.why}"
+
+
 def _is_of_stage(command: Command) -> bool:
     """Whether a command is the first that a new stage may bring, or what it ends with."""
     match command:
         case Notify(trigger=trigger):
-            return trigger in (Trigger.INSTANCE_START, Trigger.DEPLOYMENT_READY)
+            return trigger is Trigger.DEPLOYMENT_READY
         case StartTimer(timer=timer):
             return timer.startswith(STAGE_TIMER)
         case _:
@@ -290,9 +351,15 @@ def _decision(command: Command) -> Line | None:
             return command.environment, words.WAITING, f"the gate is shut: {command.why}"
         case CreateDeployment():
             return (
-                command.deployment_id,
+                command.deployment_id or command.deployment.group,
                 words.RUNNING,
                 f"creates {command.deployment.deployment_id}: {command.why}",
             )
+        case LaunchHost():
+            return command.pool, words.RUNNING, f"launches {command.host}: {command.why}"
+        case EndHost():
+            return command.pool, words.STOPPED, f"terminates {command.host}: {command.why}"
+        case GiveUpLaunching():
+            return command.pool, words.WARNING, command.why
         case _:
             return None

@@ -65,7 +65,7 @@ class Said(NamedTuple):
         """A refused word is a warning; pause and stop hold, the others let go on."""
         if self.refused is not None:
             return words.WARNING
-        return words.STOPPED if self.word.startswith(("stop", "pause")) else words.RUNNING
+        return words.STOPPED if self.word.startswith(("stop", "abort", "pause")) else words.RUNNING
 
     def __str__(self) -> str:
         if self.refused is not None:
@@ -94,20 +94,26 @@ def at_hand(rollout: Rollout) -> Passed | None:
 
 
 def stop_word(event: StopRequested) -> str:
-    """A stop, with what was asked for beside it."""
+    """A stop, with what was asked for beside it; or abort."""
+    if event.aborts:
+        return "abort"
     return {None: "stop", True: "stop, with a rollback", False: "stop, without a rollback"}[event.auto_rollback]
 
 
-def refusal(event: OperatorSpoke, rollout: Rollout) -> str | None:
+def refusal(event: OperatorSpoke | StopRequested, rollout: Rollout) -> str | None:
     """Why a word was impossible when it was said; None where it was not."""
+    if rollout.stop is not None and rollout.stop.id == event.id:
+        return None
     for spoken, reason in reversed(rollout.spoken):
         if spoken.id == event.id:
             return reason
-    return rollout.refusal(event.verb)
+    return rollout.deaf if isinstance(event, StopRequested) else rollout.refusal(event.verb)
 
 
-def heard(event: OperatorSpoke, rollout: Rollout, refused: str | None) -> Said:
+def heard(event: OperatorSpoke | StopRequested, rollout: Rollout, refused: str | None) -> Said:
     """A word to a deployment, with what came of it so far."""
+    if isinstance(event, StopRequested):
+        return Said(event.at_ms, event.by, stop_word(event), refused)
     skipped = tuple(stage for stage, waived_by in rollout.unjudged.items() if waived_by.id == event.id)
     return Said(event.at_ms, event.by, event.verb.value, refused, skipped)
 

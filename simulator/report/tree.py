@@ -10,9 +10,11 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from rich.tree import Tree
 
+from simulator.control.operator_picture import required, standing
 from simulator.control.result import RunResult
 from simulator.report import words
-from simulator.report.causes import failed_record, reason
+from simulator.report.causes import failed_record, reason, rule
+from simulator.report.hosts import fate, in_order
 from simulator.report.stages import PAUSED, at_hand, said
 from simulator.rollout.commands import Command
 from simulator.rollout.events import (
@@ -25,7 +27,7 @@ from simulator.rollout.events import (
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.lifecycle import BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import TargetStatus
+from simulator.rollout.statuses import Creator, TargetStatus
 
 HOSTS_ONE_BY_ONE_MAX: Final = 30
 """A larger fleet is summarised."""
@@ -115,9 +117,8 @@ class LiveTree:
         parts = []
         if rollouts and rollouts[-1].deployment.with_balancer:
             last = rollouts[-1]
-            parts.append(
-                f"in service {len(self._in_service):,} of {len(last.hosts):,}, {last.budget.minimum:,} required"
-            )
+            service = f"in service {len(self._in_service):,} of {len(standing(last)):,}"
+            parts.append(f"{service}, {required(last):,} required")
         if self._traffic is not None:
             parts.append(f"{self._traffic.failed:,} of {self._traffic.total:,} requests failed")
         if parts:
@@ -130,7 +131,7 @@ class LiveTree:
 
 
 def final_tree(title: str, result: RunResult) -> Tree:
-    """The tree of a run that has ended."""
+    """The tree of a run that has ended. Nothing is cut off at the right: it stays on the screen, to be read."""
     tree = Tree(Text(title, style="bold"), guide_style="dim")
     for rollout in result.rollouts:
         _add(tree, rollout, result.duration_ms, folded=False)
@@ -139,7 +140,15 @@ def final_tree(title: str, result: RunResult) -> Tree:
         tree.add(_text(sign, (words.clock(change.at_ms), "dim"), (sentence, words.STYLES[sign])))
     if (more := len(result.faults) - FAULTS_MAX) > 0:
         tree.add(_text(words.WAITING, (f"{words.count(more, 'more change')} of faults: -v has every line", "dim")))
+    _wrap(tree)
     return tree
+
+
+def _wrap(tree: Tree) -> None:
+    for leaf in tree.children:
+        if isinstance(leaf.label, Text):
+            leaf.label.no_wrap, leaf.label.overflow = False, "fold"
+        _wrap(leaf)
 
 
 def _add(tree: Tree, rollout: Rollout, now_ms: int, *, folded: bool) -> None:
@@ -148,15 +157,18 @@ def _add(tree: Tree, rollout: Rollout, now_ms: int, *, folded: bool) -> None:
         return
     for leaf in _stands(rollout, now_ms):
         branch.add(leaf)
+    if rollout.error is not None:
+        told = rollout.counts[TargetStatus.FAILED] > 0
+        branch.add(_text(words.SIGNS[rollout.status], (rule(rollout.error, told=told), "red")))
     hosts = list(rollout.hosts.values())
     if len(hosts) <= HOSTS_ONE_BY_ONE_MAX:
-        width = max(map(len, rollout.hosts), default=0)
-        for host in hosts:
+        width = max((len(_name(host)) for host in hosts), default=0)
+        for host in in_order(rollout):
             branch.add(_host(host, rollout, now_ms, width))
         return
     branch.add(_counts(rollout))
     shown = [*_first(hosts, TargetStatus.IN_PROGRESS), *_first(hosts, TargetStatus.FAILED)]
-    width = max((len(host.name) for host in shown), default=0)
+    width = max((len(_name(host)) for host in shown), default=0)
     for host in shown:
         branch.add(_host(host, rollout, now_ms, width))
 
@@ -177,8 +189,9 @@ def _text(sign: str, *parts: tuple[str, str]) -> Text:
 
 def _deployment(rollout: Rollout) -> Text:
     deployment = rollout.deployment
-    how = f"rollback of {deployment.rollback_of}" if deployment.rollback_of else deployment.config.name
-    error = f"{rollout.error.code}" if rollout.error else ""
+    by_itself = deployment.creator is Creator.ROLLBACK
+    how = f"rollback of {deployment.rollback_of}" if by_itself else deployment.config.name
+    error = rollout.error.code if rollout.error else ""
     return _text(
         words.SIGNS[rollout.status],
         (deployment.deployment_id, "bold"),
@@ -211,7 +224,9 @@ def _counts(rollout: Rollout) -> Text:
 
 def _host(host: Host, rollout: Rollout, now_ms: int, width: int) -> Text:
     sign = words.SIGNS[host.status]
-    name = host.name.ljust(width)
+    name = _name(host).ljust(width)
+    if (left := fate(rollout, host.name)) and host.status is not TargetStatus.FAILED:
+        return _text(words.SKIPPED, (name, ""), (host.revision or "", "magenta"), (left, "dim"))
     match host.status:
         case TargetStatus.IN_PROGRESS:
             since = host.sent_ms if host.started_ms == NEVER else host.started_ms
@@ -234,6 +249,11 @@ def _host(host: Host, rollout: Rollout, now_ms: int, width: int) -> Text:
             return _text(sign, (name, ""), (f"skipped, {kept}", "dim"))
         case _:
             return _text(sign, (name, ""), (host.revision or "no revision", "dim"))
+
+
+def _name(host: Host) -> str:
+    """A host's name, with its zone where it has one."""
+    return f"{host.name} {host.target.zone}".rstrip()
 
 
 def _since(host: Host) -> str:

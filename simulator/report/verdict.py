@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -11,10 +12,12 @@ from rich.text import Text
 
 from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report import words
-from simulator.report.causes import causes
+from simulator.report.causes import causes, rule
+from simulator.report.hosts import counted
 from simulator.report.stages import passed, said
 from simulator.rollout.host import NEVER
-from simulator.rollout.statuses import DeploymentStatus, ErrorCode, TargetStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus
+from strategies.plan import Shift
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,15 +32,6 @@ STAGES_MAX: Final = 12
 
 Line = tuple[int, Text]
 """A line and its indent."""
-
-_COUNTED: Final = (
-    (TargetStatus.SUCCEEDED, "succeeded"),
-    (TargetStatus.FAILED, "failed"),
-    (TargetStatus.IN_PROGRESS, "under way"),
-    (TargetStatus.READY, "ready"),
-    (TargetStatus.PENDING, "pending"),
-    (TargetStatus.SKIPPED, "skipped"),
-)
 
 
 def verdict(result: RunResult, *, journal: Path | None = None, every: bool = False) -> Iterator[Line]:
@@ -60,6 +54,13 @@ def verdict(result: RunResult, *, journal: Path | None = None, every: bool = Fal
     yield 0, Text()
     if journal is not None:
         yield 0, Text.assemble(("journal: ", "dim"), str(journal), no_wrap=True)
+    if result.by_hand and journal is not None:
+        yield 0, Text("people had a part in this run: without them it goes otherwise", style="dim")
+        yield (
+            0,
+            Text.assemble(("play it again: ", "dim"), f"drydeploy replay {shlex.quote(str(journal))}", no_wrap=True),
+        )
+        return
     yield 0, Text.assemble(("run again: ", "dim"), result.replay, no_wrap=True)
 
 
@@ -94,7 +95,7 @@ def _history(result: RunResult) -> Iterator[Line]:
     """Every deployment; among those of several groups each with its group's name."""
     several = len(result.scenario.all_groups) > 1
     for rollout in result.rollouts:
-        yield from _told(rollout, several=several)
+        yield from _told(rollout, result.duration_ms, several=several)
     for promotion in result.promotions:
         for name, passage in promotion.passage.items():
             why = f": {promotion.why[name]}" if name in promotion.why else ""
@@ -105,13 +106,14 @@ def _history(result: RunResult) -> Iterator[Line]:
         yield 2, Text.assemble(_signed(sign), f" {words.clock(event.at_ms)} {words.not_created(event)}")
 
 
-def _told(rollout: Rollout, *, several: bool) -> Iterator[Line]:
+def _told(rollout: Rollout, now_ms: int, *, several: bool) -> Iterator[Line]:
     yield _happened(rollout, several=several)
     began = passed(rollout)
     if len(rollout.stages) > 1 and began:
-        shown = [f"{stage.stage.name} {stage.lasted(stage.began_ms)}" for stage in began[:STAGES_MAX]]
-        if len(began) > STAGES_MAX:
-            shown.append(f"{len(began) - STAGES_MAX} more")
+        lasting = [one for one in began if not (isinstance(one.stage, Shift) and one.ended_ms == one.began_ms)]
+        shown = [f"{stage.stage.name} {stage.lasted(now_ms)}" for stage in lasting[:STAGES_MAX]]
+        if len(lasting) > STAGES_MAX:
+            shown.append(f"{len(lasting) - STAGES_MAX} more")
         left = len(rollout.stages) - len(began)
         never = f"; {words.count(left, 'stage')} never began" if left else ""
         yield 4, Text(f"stages: {', '.join(shown)}{never}", style="dim")
@@ -121,15 +123,13 @@ def _told(rollout: Rollout, *, several: bool) -> Iterator[Line]:
 
 def _happened(rollout: Rollout, *, several: bool) -> Line:
     deployment = rollout.deployment
-    total = len(rollout.hosts)
-    counted = [(rollout.counts[status], word) for status, word in _COUNTED if rollout.counts[status]]
-    hosts = "".join(
-        f": {number:,} of {words.count(total, 'host')} {word}" if index == 0 else f", {number:,} {word}"
-        for index, (number, word) in enumerate(counted)
-    )
+    hosts = f": {told}" if (told := counted(rollout)) else ""
     lasted = "" if rollout.ended_ms == NEVER else f" after {words.took(rollout.ended_ms - rollout.started_ms)}"
     how = f"{deployment.strategy}, {deployment.config.name}"
-    if deployment.rollback_of:
+    by_itself = deployment.creator is Creator.ROLLBACK
+    if deployment.description and not by_itself:
+        how += f"; {deployment.description}"
+    if by_itself:
         how = f"rollback of {deployment.rollback_of}"
     return 2, Text.assemble(
         _signed(words.SIGNS[rollout.status]),
@@ -145,6 +145,9 @@ def _reasons(result: RunResult) -> Iterator[Line]:
         found = causes(rollout)
         if rollout.status is DeploymentStatus.SUCCEEDED and not found:
             continue
+        ended = [*_error(rollout, told=bool(found))]
+        if rollout.status is DeploymentStatus.STOPPED:  # whoever stopped it is the cause, of failed hosts, too
+            yield from ended
         for cause in found[:CAUSES_MAX]:
             yield 2, Text.assemble(_signed(words.FAILED), f" {cause}")
             if cause.log:
@@ -153,19 +156,15 @@ def _reasons(result: RunResult) -> Iterator[Line]:
                 yield from ((4, Text(f"│ {line}", style="dim")) for line in cause.log)
         if len(found) > CAUSES_MAX:
             yield 2, Text(f"… and {words.count(len(found) - CAUSES_MAX, 'other cause')}", style="dim")
-        if rollout.error is not None:
-            sign = words.SIGNS[rollout.status]
-            yield 2, Text.assemble(_signed(sign), f" {rollout.deployment_id}: {_rule(rollout, bool(found))}")
+        if rollout.status is not DeploymentStatus.STOPPED:
+            yield from ended
 
 
-def _rule(rollout: Rollout, told: bool) -> str:
-    """The error's code and message, without the failed hosts where those have been `told` already."""
-    error = rollout.error
-    assert error is not None, "asked only of a deployment with an error"
-    message = error.message
-    if told and error.code is ErrorCode.HEALTH_CONSTRAINTS:
-        message = message.rpartition("). ")[2]
-    return f"{error.code}: {message}"
+def _error(rollout: Rollout, *, told: bool) -> Iterator[Line]:
+    if rollout.error is not None:
+        sign = words.SIGNS[rollout.status]
+        why = f"{rollout.error.code}: {rule(rollout.error, told=told)}"
+        yield 2, Text.assemble(_signed(sign), f" {rollout.deployment_id}: {why}")
 
 
 def _cost(result: RunResult) -> Iterator[Line]:

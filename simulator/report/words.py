@@ -7,6 +7,7 @@ from typing import Final
 
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
 from simulator.rollout.events import DeploymentNotCreated, FaultChanged
+from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import duration
 from simulator.rollout.statuses import Creator, DeploymentStatus
 
@@ -49,10 +50,16 @@ _OUTCOMES: Final[dict[Outcome, tuple[str, str]]] = {
     Outcome.FAILED: (FAILED, "{revision} failed"),
     Outcome.STOPPED: (STOPPED, "{revision} was stopped"),
     Outcome.ROLLED_BACK: (FAILED, "{revision} {ended} and was rolled back to {back}"),
-    Outcome.ROLLBACK_FAILED: (FAILED, "{revision} {ended}, and so did the rollback to {back}"),
+    Outcome.ROLLBACK_FAILED: (FAILED, "{revision} {ended}, and {undone}"),
     Outcome.INCONCLUSIVE: (WARNING, "inconclusive"),
 }
 """The sign and the sentence for what became of the last deployment that was asked for."""
+_BY_POOLS: Final[dict[Outcome, str]] = {
+    Outcome.SUCCEEDED: "nobody deployed anything, and what the pools did went well",
+    Outcome.FAILED: "nobody deployed anything, and what the pools did failed",
+    Outcome.INCONCLUSIVE: "nobody deployed anything, and neither did a pool",
+}
+"""The sentence where nobody has asked for a deployment."""
 
 
 _CONTROLS: Final = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
@@ -164,6 +171,11 @@ def _ends_with_a_rollback(result: RunResult) -> bool:
     return bool(result.rollouts) and result.rollouts[-1].deployment.creator is Creator.ROLLBACK
 
 
+def _ended(rollouts: Sequence[Rollout]) -> str:
+    """How a deployment that did not succeed has ended."""
+    return "was stopped" if rollouts and rollouts[-1].status is DeploymentStatus.STOPPED else "failed"
+
+
 def headline(result: RunResult) -> tuple[str, str]:
     """The sign and the sentence that say what a run came to."""
     if result.status is RunStatus.INTERRUPTED:
@@ -174,10 +186,16 @@ def headline(result: RunResult) -> tuple[str, str]:
     if result.outcome is Outcome.INCONCLUSIVE and _ends_with_a_rollback(result):
         sentence = "inconclusive: {revision} {ended} and was rolled back to {back}"
     asked = [rollout for rollout in result.rollouts if rollout.deployment.creator is Creator.USER]
+    if not asked:
+        sentence = _BY_POOLS.get(result.outcome, sentence)
+    back = result.rollouts[-1].deployment.revision if result.rollouts else "nothing"
+    ended, undone = _ended(asked[-1:]), _ended(result.rollouts[-1:])
+    likewise = {"failed": "so did", "was stopped": "so was"}[ended]
     words = sentence.format(
         revision=asked[-1].deployment.revision if asked else "nothing",
-        back=result.rollouts[-1].deployment.revision if result.rollouts else "nothing",
-        ended="was stopped" if asked and asked[-1].status is DeploymentStatus.STOPPED else "failed",
+        back=back,
+        ended=ended,
+        undone=f"{likewise} the rollback to {back}" if ended == undone else f"the rollback to {back} {undone}",
     )
     if any(not finding.held for finding in result.invariants):
         return FAILED, f"{words}; a safety rule was violated"

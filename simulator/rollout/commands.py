@@ -55,7 +55,10 @@ class ProvisionHost(Command):
 
 @dataclass(frozen=True, slots=True)
 class TerminateHost(Command):
-    """End a host; with `keep` it only leaves the group. The fleet answers with HostTerminated."""
+    """End a host; with `keep` it only leaves the group. The fleet answers with HostTerminated.
+
+    Of a service of ECS what ends is the task set from which the deployment has taken the traffic.
+    """
 
     host: str
     keep: bool
@@ -65,7 +68,8 @@ class TerminateHost(Command):
 class ShiftTraffic(Command):
     """Let these hosts together have `percent` of the traffic, as far as they are in service, and the others the rest.
 
-    The balancer answers with TrafficShifted.
+    Of a service or a function it is the share of the version that the deployment brings to it. The balancer answers
+    with TrafficShifted.
     """
 
     hosts: tuple[str, ...]
@@ -101,6 +105,47 @@ class CreateDeployment(Command):
     """Create this deployment: the rollback of the one that speaks. The driver answers with DeploymentCreated."""
 
     deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCommand(Command):
+    """Something to be done in a pool. It is no deployment's: `deployment_id` is `""`."""
+
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchHost(PoolCommand):
+    """Launch a host in this zone, from the machine image of `image`. The fleet answers with HostLaunched.
+
+    `image`: the pool of the scenario whose image it is. `until_ms`: when its launch must be over, or is abandoned.
+    """
+
+    image: str
+    host: str
+    zone: str
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndHost(PoolCommand):
+    """Terminate a host of the pool. The fleet answers with HostEnded."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpLaunching(PoolCommand):
+    """Launch nothing more: so many launches in a row, `launches`, have failed alike. On AWS this never ends.
+
+    `event` is the lifecycle event at which they failed, `""` where the hosts never came to one; `reason` what was
+    said of the last one.
+    """
+
+    host: str
+    event: str
+    reason: str
+    launches: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +201,9 @@ COMMANDS: dict[str, type[Command]] = {
         StartTimer,
         Notify,
         CreateDeployment,
+        LaunchHost,
+        EndHost,
+        GiveUpLaunching,
         Finish,
         EnterEnvironment,
         AskAtGate,

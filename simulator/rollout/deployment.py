@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulator.rollout.statuses import Creator, FileExistsBehavior, RollbackEvent
-from strategies.configuration import DeploymentConfig
+from strategies import PLATFORMS
+from strategies.configuration import ComputePlatform, DeploymentConfig
 from strategies.options import NONE, Options
 
 HOSTS_MAX: Final = 1_000_000
@@ -15,6 +16,9 @@ HOSTS_MAX: Final = 1_000_000
 
 BLUE_GREEN_MS: Final = 109 * 3_600_000
 """The whole of a blue/green deployment, its two waits included (user guide, "CodeDeploy quotas")."""
+ECS_MS: Final = 120 * 3_600_000
+LAMBDA_MS: Final = 50 * 3_600_000
+"""The whole of a deployment on ECS, and on Lambda (the same)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +85,8 @@ class Deployment:
     """Whether to go on where an alarm cannot be asked."""
     nobody: str = ""
     """Why the group has no hosts, in words; `""` where that needs none."""
+
+    @property
+    def compute_platform(self) -> ComputePlatform:
+        """What is deployed to: servers, a service of ECS, or a function of Lambda."""
+        return PLATFORMS.get(self.strategy, ComputePlatform.SERVER)

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, OperatorVerb
+from simulator.rollout.statuses import (
+    AlarmState,
+    AnalysisOutcome,
+    ErrorCode,
+    EventStatus,
+    LifecycleErrorCode,
+    OperatorVerb,
+)
 
 LOG_TAIL_BYTES = 2048
 """The agent keeps this much of a script's output for its diagnostics."""
@@ -39,6 +46,14 @@ class DeploymentCreated(Event):
     """A deployment was asked for, by a person, a scenario or a rollback."""
 
     deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRefused(DeploymentCreated):
+    """A deployment was asked for, and its revision does not fit: the service reads it, and begins nothing."""
+
+    code: ErrorCode
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,18 @@ class LifecycleEventCompleted(DeploymentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class AgentRefused(DeploymentEvent):
+    """What a host's agent says of the command `cause`, or asks for about it, is refused by the service.
+
+    `code` is AWS's word for the error; `ahead_ms` is how far the host's clock is ahead, negative where it is behind.
+    """
+
+    host: str
+    code: str
+    ahead_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCheckReported(Event):
     """The balancer's opinion of a host changed, or what it sees at the host did.
 
@@ -135,10 +162,14 @@ class TimerFired(DeploymentEvent):
 
 @dataclass(frozen=True, slots=True)
 class StopRequested(DeploymentEvent):
-    """Somebody asked for the deployment to stop. `auto_rollback` None: as the group is configured."""
+    """Somebody asked for the deployment to stop. `auto_rollback` None: as the group is configured.
+
+    `aborts`: they said abort, which is to stop and to roll back.
+    """
 
     by: str
     auto_rollback: bool | None = None
+    aborts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +190,49 @@ class HostProvisioned(DeploymentEvent):
 @dataclass(frozen=True, slots=True)
 class HostTerminated(DeploymentEvent):
     """The host that the command `cause` spoke of is gone, or has left the group."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEvent(Event):
+    """Something that happened to a pool of hosts (an EC2 Auto Scaling group)."""
+
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChanged(PoolEvent):
+    """Somebody has scaled a pool, or suspended or resumed its processes; `desired` and `suspended` are as of now.
+
+    Where the replacement of a pool was meant and there was none, `pool` says so, and nothing comes of it.
+    """
+
+    desired: int
+    suspended: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostLaunched(PoolEvent):
+    """The host that the command `cause` asked for is there, its user data has been run, and its agent runs.
+
+    `user_data`: the exit code of the image's user data script; None where it has none. Nobody at AWS acts on it.
+    """
+
+    host: str
+    user_data: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnded(PoolEvent):
+    """The host that the command `cause` spoke of is terminated. No deployment is told, on AWS."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchTimedOut(PoolEvent):
+    """The time of a host's launch is over: its lifecycle hook expires, if it has not been completed."""
 
     host: str
 
@@ -241,18 +315,24 @@ EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         DeploymentCreated,
+        RevisionRefused,
         DeploymentNotCreated,
         PromotionRequested,
         GateTimerFired,
         GateAnswered,
         LifecycleEventStarted,
         LifecycleEventCompleted,
+        AgentRefused,
         HealthCheckReported,
         TimerFired,
         StopRequested,
         OperatorSpoke,
         HostProvisioned,
         HostTerminated,
+        PoolChanged,
+        HostLaunched,
+        HostEnded,
+        LaunchTimedOut,
         TrafficShifted,
         AlarmChanged,
         AnalysisEnded,

@@ -131,7 +131,7 @@ class HealthBudget:
         if self.in_flight >= self.fleet - self.minimum or self.in_flight >= self.hosts - self.own_minimum:
             return None
         if index < self._phase_a:
-            why = "not healthy yet, so deploying to it costs no health"
+            why = "not healthy, so deploying to it costs no health"
         elif index - self._phase_a == 0 and self.in_flight:
             return None  # the unhealthy ones come first, to their end
         elif self.fleet_healthy - 1 < self.minimum or self.healthy - 1 < self.own_minimum:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simulator.rollout.deployment import Target
-from simulator.rollout.events import Diagnostics, HealthCheckReported
+from simulator.rollout.events import AgentRefused, Diagnostics, HealthCheckReported
 from simulator.rollout.statuses import EventStatus, Label, TargetStatus
 
 NEVER = -1
@@ -29,12 +29,14 @@ class Host:
         "armed_ms",
         "command",
         "deadline_ms",
+        "ended_ms",
         "event",
         "gone",
         "health",
         "label",
         "name",
         "records",
+        "refused",
         "revision",
         "sent_ms",
         "started_ms",
@@ -49,12 +51,16 @@ class Host:
         self.name = target.name
         self.status = TargetStatus.PENDING
         self.revision = target.revision
-        """What is installed, as far as the core knows; None: nothing, or nobody can tell."""
+        """What is installed, as far as the core knows; None: nothing, or nobody can tell. Of a service or a function:
+        the revision that was last given all of the traffic."""
         self.label = Label.NONE
         self.unborn = False
         """Whether the host is still to be provisioned."""
         self.gone = False
-        """Whether the host was terminated, or has left the group."""
+        """Whether the host was terminated, or has left the group; of a service, whether its task set was, from which
+        the traffic was taken."""
+        self.ended_ms = NEVER
+        """When its pool terminated it, behind the deployment's back."""
         self.step = 0
         """Index of the lifecycle event in hand."""
         self.event = ""
@@ -68,6 +74,8 @@ class Host:
         """When the host's timer fires: never later than the deadline; where it is sooner, it is set again."""
         self.health: HealthCheckReported | None = None
         """The balancer's last word on this host in this deployment."""
+        self.refused: AgentRefused | None = None
+        """Why the agent was last not believed, and about which command."""
         self.records: list[Record] = []
 
     def copy(self) -> Host:
@@ -77,6 +85,11 @@ class Host:
             setattr(twin, name, getattr(self, name))
         twin.records = self.records.copy()
         return twin
+
+    @property
+    def not_believed(self) -> AgentRefused | None:
+        """Why what the agent says of the command in hand is refused; None where it is not."""
+        return self.refused if self.refused is not None and self.refused.cause == self.command else None
 
     def key(self) -> tuple[object, ...]:
         """What decides about this host's future, without its name: alike hosts have equal keys."""
@@ -97,5 +110,6 @@ class Host:
             self.deadline_ms,
             self.armed_ms,
             (health.healthy, health.seen) if health else (),
+            self.not_believed is not None,
             tuple((record.name, record.status) for record in self.records),
         )

@@ -34,17 +34,20 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
+    AgentRefused,
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    RevisionRefused,
     StopRequested,
     TimerFired,
     TrafficShifted,
@@ -124,6 +127,14 @@ class Rollout(StageWalk):
                 f"active before the deployment began: {self.alarm}. No host was touched",
             )
             return
+        self._begin(event)
+
+    def _refused(self, event: RevisionRefused) -> None:
+        self.started_ms = event.at_ms
+        self._finish(event, DeploymentStatus.FAILED, event.code, event.message)
+
+    def _begin(self, event: DeploymentCreated) -> None:
+        deployment = self.deployment
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
         members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
@@ -133,9 +144,7 @@ class Rollout(StageWalk):
         except ValueError as error:  # the group is not the one any more for which the scenario was checked
             impossible = f"{deployment.strategy} cannot be carried out on these hosts: {error}"
         self._label_hosts()
-        hosts = f"{len(deployment.targets)} host{'s' * (len(deployment.targets) != 1)}"
-        why = f"deploy {deployment.revision} to {hosts}, {deployment.strategy}, {deployment.config.name}"
-        self._notify(Trigger.DEPLOYMENT_START, why)
+        self._notify(Trigger.DEPLOYMENT_START, messages.begins(deployment, self.hosts.values()))
         self._start_timer(
             DEPLOYMENT_TIMER,
             event.at_ms + deployment.limits.deployment_ms,
@@ -171,6 +180,13 @@ class Rollout(StageWalk):
             raise self._astray(host, event.name)
         self._end_event(host, event, event.status, event.started_ms, event.diagnostics)
 
+    def _agent_refused(self, event: AgentRefused) -> None:
+        host = self._host(event.host)
+        if host.command == event.cause:
+            host.refused = event
+        else:
+            self.ignored += 1
+
     def _health_reported(self, event: HealthCheckReported) -> None:
         host = self.hosts.get(event.host)
         if host is None:
@@ -179,11 +195,16 @@ class Rollout(StageWalk):
         host.health = event
         if event.healthy:
             self.sick.pop(event.host, None)
-            if host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
+            if host.command and host.event == lifecycle.ALLOW_TRAFFIC and event.cause == host.command:
                 self._end_event(host, event, EventStatus.SUCCEEDED, host.started_ms, None)
-        elif host.status is TargetStatus.SUCCEEDED:
+        elif host.status is TargetStatus.SUCCEEDED or host.name == self.shifting:
             self.sick[event.host] = event
             self._turned_sick(event)
+
+    def _host_gone(self, event: HostEnded) -> None:
+        """A pool has terminated the host. CodeDeploy is not told: it goes on, and waits for an agent in vain."""
+        if (host := self.hosts.get(event.host)) is not None:
+            host.ended_ms = event.at_ms
 
     def _timer_fired(self, event: TimerFired) -> None:
         if event.timer == DEPLOYMENT_TIMER:
@@ -199,7 +220,8 @@ class Rollout(StageWalk):
         if event.at_ms < host.deadline_ms:
             self._arm(host)
             return
-        message = messages.timed_out(host, self.deployment.limits, event.at_ms)
+        explain = messages.target_timed_out if self.course else messages.timed_out
+        message = explain(host, self.deployment.limits, event.at_ms)
         started = event.at_ms if host.started_ms == NEVER else host.started_ms
         diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
         self._end_event(host, event, EventStatus.FAILED, started, diagnostics)
@@ -229,24 +251,9 @@ class Rollout(StageWalk):
     # -- the deployment's end -----------------------------------------------------------------------------------
 
     def _out_of_time(self, event: TimerFired) -> None:
-        limit = messages.duration(self.deployment.limits.deployment_ms)
-        message = f"the deployment did not end within {limit}"
-        for host in self.hosts.values():
-            if host.status is TargetStatus.IN_PROGRESS:
-                host.records.append(
-                    Record(
-                        host.event,
-                        EventStatus.FAILED,
-                        event.at_ms if host.started_ms == NEVER else host.started_ms,
-                        event.at_ms,
-                        Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message),
-                    )
-                )
-                self._skip_rest(host, event)
-                if host.event == lifecycle.INSTALL and host.started_ms != NEVER:
-                    host.revision = None
-                host.command = host.event = ""
-                self._move(host, TargetStatus.FAILED)
+        paused = self.paused and self.phase is not Phase.STOPPING
+        message = messages.out_of_time(self.stages[self.stage], self.deployment.limits, paused=paused)
+        self._break_off(event, message)
         self._too_late(event, message)
 
     def _too_late(self, event: Event, message: str) -> None:
@@ -255,6 +262,21 @@ class Rollout(StageWalk):
             self._stopped(event, f"; {message}")
         else:
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
+
+    def _break_off(self, event: Event, message: str) -> None:
+        """Whoever is in the midst of it as the deployment ends has failed at what is in hand."""
+        for host in self.hosts.values():
+            if host.status is not TargetStatus.IN_PROGRESS:
+                continue
+            if host.event:
+                began_ms = event.at_ms if host.started_ms == NEVER else host.started_ms
+                diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
+                host.records.append(Record(host.event, EventStatus.FAILED, began_ms, event.at_ms, diagnostics))
+            self._skip_rest(host, event)
+            if host.event == lifecycle.INSTALL and host.started_ms != NEVER and not self.course:
+                host.revision = None
+            host.command = host.event = self.shifting = ""
+            self._move(host, TargetStatus.FAILED)
 
     def _stopped(self, event: Event, more: str = "") -> None:
         if self.alarm:
@@ -266,6 +288,8 @@ class Rollout(StageWalk):
 
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         self._enter(Phase.ENDED)
+        if self.course:
+            self._break_off(event, message)
         self.status = status
         self.ended_ms = event.at_ms
         self.error = Error(code, message) if code else None
@@ -273,7 +297,7 @@ class Rollout(StageWalk):
             for host in self.hosts.values():
                 if host.status is TargetStatus.PENDING:
                     self._move(host, TargetStatus.SKIPPED)
-        why = message or f"{messages.of_hosts(self.counts[TargetStatus.SUCCEEDED], len(self.hosts))} succeeded"
+        why = message or messages.succeeded(self.deployment, self.hosts.values())
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
@@ -307,23 +331,25 @@ _END_TRIGGER = {
 _WORKING: dict[type[Event], Callable[..., None]] = {
     LifecycleEventStarted: Rollout._event_started,
     LifecycleEventCompleted: Rollout._event_completed,
+    AgentRefused: Rollout._agent_refused,
     HealthCheckReported: Rollout._health_reported,
     TimerFired: Rollout._timer_fired,
     HostProvisioned: Rollout._awaited_came,
     HostTerminated: Rollout._awaited_came,
+    HostEnded: Rollout._host_gone,
     TrafficShifted: Rollout._awaited_came,
     AnalysisEnded: Rollout._analysis_ended,
 }
 
 _TABLE: Mapping[Phase, Mapping[type[Event], Callable[..., None]]] = {
-    Phase.CREATED: {DeploymentCreated: Rollout._created},
+    Phase.CREATED: {DeploymentCreated: Rollout._created, RevisionRefused: Rollout._refused},
     Phase.ROLLING: {
         **_WORKING,
         AlarmChanged: Rollout._alarm_changed,
         OperatorSpoke: Rollout._operator_spoke,
         StopRequested: Rollout._stop_requested,
     },
-    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse},
+    Phase.STOPPING: {**_WORKING, OperatorSpoke: Rollout._refuse, StopRequested: Rollout._refuse},
     Phase.ENDED: {},
 }
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from simulator.rollout import lifecycle
+from simulator.rollout import lifecycle, rollback
 from simulator.rollout.deployment import Deployment, Limits
-from simulator.rollout.events import HealthCheckReported
+from simulator.rollout.events import AgentRefused, HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
-from strategies.plan import Bake, Stage
+from simulator.rollout.statuses import Label, TargetStatus
+from strategies.configuration import ComputePlatform
+from strategies.plan import HOST, Approve, Bake, Part, Stage
+from strategies.plan import duration as duration
 
+SIDES = (Label.NONE, Label.GREEN, Label.BLUE)
+"""The order in which the hosts of a blue/green deployment are told: what is new first."""
 FAILURES_NAMED_MAX = 3
 """A deployment's message names so many failed hosts; the others are counted."""
 
@@ -23,20 +30,42 @@ class Failure(NamedTuple):
     message: str
 
 
-def duration(ms: int) -> str:
-    """Milliseconds as a person writes them: `800ms`, `12s`, `1.5s`, `5m`, `1h 10m`."""
-    if ms < 1000:
-        return f"{ms}ms"
-    if ms < 60_000:
-        return f"{ms / 1000:.1f}s".replace(".0s", "s")
-    hours, rest = divmod(round(ms / 1000), 3600)
-    minutes, seconds = divmod(rest, 60)
-    return " ".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)
-
-
 def of_hosts(number: int, hosts: int) -> str:
     """`3 of 4 hosts`, `1 of 1 host`."""
     return f"{number} of {hosts} host{'s' * (hosts != 1)}"
+
+
+def count(number: int, side: Label = Label.NONE) -> str:
+    """`4 hosts`, `1 host`; of a side of a blue/green deployment `4 green hosts`."""
+    return f"{number:,} {f'{side.lower()} ' if side else ''}host{'s' * (number != 1)}"
+
+
+def begins(deployment: Deployment, hosts: Iterable[Host]) -> str:
+    """What a deployment is going to do, in a line."""
+    if service := target(deployment):
+        return f"deploy {deployment.revision} to {service}, {deployment.strategy}, {deployment.config.name}"
+    sides = Counter(host.label for host in hosts)
+    blue, green = count(sides[Label.BLUE], Label.BLUE), count(sides[Label.GREEN], Label.GREEN)
+    what = {
+        rollback.BLUE_GREEN: f"deploy {deployment.revision} to {green}, beside {blue}",
+        rollback.BACK_TO_BLUE: f"give the traffic back to {blue} with {deployment.revision}",
+    }.get(deployment.strategy, f"deploy {deployment.revision} to {count(len(deployment.targets))}")
+    return f"{what}, {deployment.strategy}, {deployment.config.name}"
+
+
+def succeeded(deployment: Deployment, hosts: Iterable[Host]) -> str:
+    """How many hosts succeeded: `4 of 4 hosts`; of a blue/green deployment, the green and the blue ones apart.
+
+    On ECS and Lambda: who has the traffic.
+    """
+    if service := target(deployment):
+        return f"{deployment.revision} has all of the traffic of {service}"
+    total, well = Counter[Label](), Counter[Label]()
+    for host in hosts:
+        total[host.label] += 1
+        well[host.label] += host.status is TargetStatus.SUCCEEDED
+    sides = [f"{well[side]} of {count(total[side], side)}" for side in SIDES if total[side]]
+    return f"{' and '.join(sides)} succeeded"
 
 
 def no_instances(deployment: Deployment) -> str:
@@ -47,6 +76,11 @@ def no_instances(deployment: Deployment) -> str:
 def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     """Why a lifecycle event ran into its limit."""
     waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
+    if host.ended_ms != NEVER:
+        return (
+            f"its pool terminated the host at {duration(host.ended_ms) or '0ms'}; no deployment is told, and this one "
+            f"waited {waited} for {host.event}"
+        )
     if host.event == lifecycle.ALLOW_TRAFFIC:
         health = host.health
         if health is None:
@@ -54,6 +88,8 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
         return f"{_seen(health)}; not healthy within {waited}"
     if host.event == lifecycle.BLOCK_TRAFFIC:
         return f"the balancer did not let go of the host within {waited}: requests were still under way"
+    if (refused := host.not_believed) is not None:
+        return _not_believed(host, refused, waited)
     if host.started_ms == NEVER:
         return (
             f"the agent did not begin {host.event} within {waited}, and no script ran: the agent is not running, or it "
@@ -63,6 +99,44 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
         f"{host.event} had begun and did not end within {duration(limits.event_ms)}: the agent or the host went "
         "away in the middle of it, or a script ran on"
     )
+
+
+def _not_believed(host: Host, refused: AgentRefused, waited: str) -> str:
+    """Why nothing was heard of a host whose clock is wrong."""
+    wrong = f"{duration(_whole_minutes(abs(refused.ahead_ms)))} {'ahead' if refused.ahead_ms > 0 else 'behind'}"
+    what = f"{host.event} did not begin" if host.started_ms == NEVER else f"nobody heard of the end of {host.event}"
+    return (
+        f"the host's clock is {wrong}, and a signature is good for five minutes: the service refuses what the agent "
+        f"says ({refused.code}), so {what} within {waited}. Set the clock; no script is to blame"
+    )
+
+
+def _whole_minutes(ms: int) -> int:
+    return round(ms / 60_000) * 60_000
+
+
+def target_timed_out(host: Host, _limits: Limits, now_ms: int) -> str:
+    """The same of a target that is no host: a service of ECS, or a function."""
+    waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
+    if host.event == lifecycle.INSTALL:
+        health = host.health
+        seen = "no task of it answered" if health is None or health.healthy else _seen(health)
+        return f"the replacement task set did not become steady within {waited}: {seen}"
+    if host.event == lifecycle.ALLOW_TEST_TRAFFIC:
+        return f"the test listener was not pointed at the replacement task set within {waited}"
+    return (
+        f"the function of {host.event} reported neither Succeeded nor Failed within {waited}; it "
+        "has to call PutLifecycleEventHookExecutionStatus, on every way out of it"
+    )
+
+
+def target(deployment: Deployment) -> str:
+    """What an ECS or Lambda deployment is of: `the service web`, `the function web`; `""` where it is of hosts."""
+    noun = _NOUNS.get(deployment.compute_platform)
+    return f"the {noun} {deployment.targets[0].name}" if noun else ""
+
+
+_NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
 
 
 def too_many_failed(budget: HealthBudget, failures: list[Failure], sick: list[HealthCheckReported]) -> str:
@@ -101,6 +175,31 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure], sick: list[He
     return f"{why}. {rule[0].upper()}{rule[1:]}{skipped}"
 
 
+_WHY_TAKEN = {
+    (Part.INSTALL, Label.GREEN): "out of traffic, so nobody misses it",
+    (Part.ALLOW, Label.GREEN): "installed and validated, so it may have traffic",
+    (Part.BLOCK, Label.BLUE): "the new hosts are in traffic, so it may leave",
+    (Part.ALLOW, Label.BLUE): "its revision is the one to go back to, so it gets its traffic again",
+    (Part.BLOCK, Label.GREEN): "the old hosts have the traffic, so it may leave",
+}
+"""In blue/green nobody's health decides who is taken: a host's side does, and the part of the lifecycle."""
+
+
+def taken(part: Part, label: Label, why: str) -> str:
+    """Why a host is taken: by what its stage does to it, or, in place, as the health budget says (`why`)."""
+    return _WHY_TAKEN.get((part, label), why)
+
+
+def out_of_time(stage: Stage, limits: Limits, *, paused: bool) -> str:
+    """The message of TIMEOUT where a deployment runs into its limit, and what it waited for where it did."""
+    waited = ""
+    if paused:
+        waited = ": it was paused, and nobody said resume"
+    elif isinstance(stage, Approve):
+        waited = ": it waited for somebody to say continue, and nobody did"
+    return f"the deployment did not end within {duration(limits.deployment_ms)}{waited}"
+
+
 def never_came(stage: Stage, hosts: list[str], limits: Limits) -> str:
     """The message where hosts were not provisioned or terminated, or traffic not shifted, in time."""
     which = (
@@ -111,6 +210,8 @@ def never_came(stage: Stage, hosts: list[str], limits: Limits) -> str:
 
 def turned_sick(health: HealthCheckReported, stage: Bake) -> str:
     """The message where a host turned unhealthy in a bake."""
+    if stage.watched != HOST:
+        return f"the replacement task set of {health.host} was steady and is unhealthy now: {_seen(health)}"
     return (
         f"{health.host} had passed every check and turned unhealthy later: {_seen(health)}. Without the bake "
         f"({stage.name}) nobody would have noticed"

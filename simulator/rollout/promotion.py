@@ -39,6 +39,7 @@ class Passage(StrEnum):
 
 _OPEN = frozenset({Passage.SOAKING, Passage.READY})
 _UNDER_WAY = _OPEN | {Passage.IN_PROGRESS}
+_BY_POOLS = frozenset({Creator.AUTOSCALING, Creator.AUTOSCALING_TERMINATION, Creator.AUTO_UPDATE})
 _LOST = frozenset({Passage.FAILED, Passage.STOPPED, Passage.SKIPPED})
 
 
@@ -98,6 +99,8 @@ class Promotion:
     def _created(self, event: DeploymentCreated) -> None:
         """What leaves an environment, or is replaced there, stands there no more."""
         place = self._by_group.get(event.deployment.group)
+        if event.deployment.creator in _BY_POOLS:
+            return  # it brings to new hosts what stands there
         if place is None or self.passage[place.name] is not Passage.SUCCEEDED:
             return
         for other in self.places.values():
@@ -108,10 +111,10 @@ class Promotion:
     def _timer_fired(self, event: GateTimerFired) -> None:
         place = self.places[event.environment]
         if self._timers.get(place.name) != event.cause:
-            return
+            return  # a gate that was answered, or is shut for good, has no timer any more
         if self.passage[place.name] is Passage.SOAKING:
             self._soaked(place, event.at_ms)
-        elif self.passage[place.name] is Passage.READY:
+        else:
             waited = duration(place.answer_ms or 0)
             self._lose(place, Passage.STOPPED, f"nobody answered at the gate within {waited}")
 

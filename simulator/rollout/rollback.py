@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment, Target
-from simulator.rollout.host import Host
+from simulator.rollout.host import NEVER, Host
 from simulator.rollout.quick import quick
 from simulator.rollout.statuses import Creator, DeploymentStatus, EventStatus, Label, RollbackEvent, TargetStatus
 from strategies.blue_green import latest
@@ -27,7 +27,7 @@ _target = quick(Target)
 _WHOLE = 100
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-_ATTEMPTED = (TargetStatus.SUCCEEDED, TargetStatus.FAILED, TargetStatus.READY)
+_ATTEMPTED = (TargetStatus.SUCCEEDED, TargetStatus.FAILED)
 
 
 def deployment_id(*seed: object) -> str:
@@ -45,12 +45,18 @@ def aftermath(hosts: Iterable[Host], sick: Container[str] = (), side: Label = La
 
     `sick` are hosts that succeeded and turned unhealthy later.
     """
-    return tuple(left(host, sick) for host in hosts if host.label is side and not host.gone and not host.unborn)
+    return tuple(left(host, sick) for host in hosts if host.label is side and _stays(host))
+
+
+def _stays(host: Host) -> bool:
+    """Whether a host is there afterwards. (What ends of a service is one of its task sets.)"""
+    return host.ended_ms == NEVER and (host.label is Label.NONE or not (host.gone or host.unborn))
 
 
 def left(host: Host, sick: Container[str] = ()) -> Target:
     """One host after a deployment, in the group or not: see `aftermath`."""
-    if host.status not in _ATTEMPTED:
+    installed = host.status is TargetStatus.READY and host.label is Label.GREEN  # a service that is Ready is as it was
+    if host.status not in _ATTEMPTED and not installed:
         return host.target
     well = host.status is TargetStatus.SUCCEEDED and host.name not in sick
     return _target(host.name, host.target.zone, well, host.revision)
@@ -60,7 +66,7 @@ def side_that_stays(deployment: Deployment, hosts: Iterable[Host], share: int | 
     """Which side of a blue/green deployment is the group afterwards: the new hosts once they alone have traffic.
 
     `share`: the percentage that was shifted to the new hosts, None where nothing was. Chosen: CodeDeploy says nothing
-    of a deployment that is stopped while both sides stand (docs/decisions/0040).
+    of a deployment that is stopped while both sides stand (docs/decisions/0025).
     """
     told = deployment.options.blue_green or BlueGreen()
     at_first = {Label.BLUE: frozenset(told.held_out), Label.GREEN: frozenset(told.let_in)}
@@ -71,7 +77,7 @@ def side_that_stays(deployment: Deployment, hosts: Iterable[Host], share: int | 
         if host.label is Label.BLUE and host.gone:
             return Label.GREEN
         began_in = (host.label is Label.BLUE) is (host.name not in at_first[host.label])
-        if not host.gone and _has_traffic(host, began_in):
+        if _stays(host) and _has_traffic(host, began_in):
             serve.add(host.label)
     serve -= {Label.GREEN} if share == 0 else {Label.BLUE} if share == _WHOLE else set()
     return Label.GREEN if serve == {Label.GREEN} else Label.BLUE
@@ -121,7 +127,8 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
 
     It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one, and
     zone by zone where it went so (docs/decisions/0021). A blue/green deployment is undone by giving the traffic back to
-    the original hosts as long as they stand, and by another blue/green deployment once they are gone.
+    the original hosts as long as they stand, and by another blue/green deployment once they are gone; so is one on ECS,
+    with its task sets, and one on Lambda.
     """
     success = deployment.last_success
     assert success is not None, "refusal() answers for a group without a success"
@@ -129,9 +136,11 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     two_sided = strategy in (BLUE_GREEN, BACK_TO_BLUE)
     if two_sided and not any(host.gone for host in hosts.values() if host.label is Label.BLUE):
         strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
-        targets = tuple(host.target for host in hosts.values() if not host.gone)
+        targets = tuple(host.target for host in hosts.values() if not host.gone and host.ended_ms == NEVER)
     else:
         targets = aftermath(hosts.values(), sick, Label.GREEN if two_sided else Label.NONE)
+        if strategy in lifecycle.BACK and not any(host.gone for host in hosts.values()):
+            strategy = lifecycle.BACK[strategy]
         strategy, options = without_waits(strategy, options)
         if two_sided:
             told = options.blue_green or BlueGreen()
@@ -161,6 +170,8 @@ def without_waits(strategy: str, options: Options) -> tuple[str, Options]:
         return strategy, Options(blue_green=told)
     if strategy == ZONAL:
         return strategy, Options(minimum_per_zone=options.minimum_per_zone)
+    if strategy in lifecycle.COURSES:
+        return strategy, NONE
     return (strategy, options) if options == NONE else (ROLLING, NONE)
 
 
@@ -172,6 +183,8 @@ def _back(options: Options, hosts: Iterable[Host]) -> Options:
     told = options.blue_green or BlueGreen()
     held_out, let_in, doomed = [], [], []
     for host in hosts:
+        if host.ended_ms != NEVER:
+            continue  # its pool has terminated it: there is nothing to bring back, and nothing to end
         began = {record.name for record in host.records if record.status is not EventStatus.SKIPPED}
         well = {record.name for record in host.records if record.status is EventStatus.SUCCEEDED}
         if host.label is Label.BLUE:

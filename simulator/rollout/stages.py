@@ -19,6 +19,7 @@ from simulator.rollout.events import (
     HostProvisioned,
     HostTerminated,
     OperatorSpoke,
+    StopRequested,
     TimerFired,
     TrafficShifted,
 )
@@ -33,7 +34,7 @@ from simulator.rollout.statuses import (
     TargetStatus,
     Trigger,
 )
-from strategies.plan import Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
+from strategies.plan import WHOLE, Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
 
 STAGE_TIMER = "stage:"
 
@@ -70,7 +71,7 @@ class StageWalk(FleetWalk):
     def _begin_deploy(self, stage: Deploy, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
         self.sequence = lifecycle.sequence(with_balancer=self.deployment.with_balancer, part=stage.part)
-        self.ready_is_enough = stage.part is Part.INSTALL
+        self.through = _THROUGH.get(stage.part, TargetStatus.SUCCEEDED)
         if stage.part is Part.BLOCK:
             self._look_at_the_new(stage)
         self.failures = [failure for failure in self.failures if failure.host in stage.among]
@@ -91,10 +92,12 @@ class StageWalk(FleetWalk):
         """Take as many hosts as the budget gives; where it gives none and none is under way, the stage has ended."""
         if self.paused:
             return
-        budget = self.budget
+        budget, stage = self.budget, self.stages[self.stage]
+        part = stage.part if isinstance(stage, Deploy) else Part.WHOLE
         while taken := budget.take():
             name, why = taken
             host = self.hosts[name]
+            why = str(self.stages[self.stage]) if self.course else messages.taken(part, host.label, why)
             if host.status is TargetStatus.PENDING:
                 self._notify(Trigger.INSTANCE_START, why, name)
             self._move(host, TargetStatus.IN_PROGRESS)
@@ -103,6 +106,10 @@ class StageWalk(FleetWalk):
             return
         if budget.success:
             self._end_stage(event)
+        elif self.course:
+            failure = self.failures[-1]
+            message = f"{failure.host} failed at {failure.event}: {failure.message}"
+            self._finish(event, DeploymentStatus.FAILED, lifecycle.fails_with(failure.event), message)
         else:
             message = messages.too_many_failed(budget, self.failures, self._sick_among_these())
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
@@ -135,6 +142,8 @@ class StageWalk(FleetWalk):
 
     def _begin_shift(self, stage: Shift, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
+        if stage.target and not self.shifting:
+            self._begin_traffic(self.hosts[stage.target], event)
         self._await(ShiftTraffic(self._next_id(), self.deployment_id, str(stage), stage.hosts, stage.percent), "")
         self._await_until(event, str(stage))
 
@@ -217,6 +226,8 @@ class StageWalk(FleetWalk):
             stage = self.stages[self.stage]
             assert isinstance(stage, Shift), "nothing else shifts traffic"
             self.share = stage.percent
+            if self.shifting and self.share == WHOLE:
+                self._end_traffic(self.hosts[self.shifting], event)
         if not self.awaited:
             if self.phase is Phase.STOPPING:
                 self._host_ended(event)
@@ -228,7 +239,7 @@ class StageWalk(FleetWalk):
         if event.timer != f"{STAGE_TIMER}{self.stage}" or self.stage_over:
             self.ignored += 1
         elif isinstance(stage, Approve):
-            message = f"nobody said continue: {stage}"
+            message = f"nobody said continue within {messages.duration(stage.waits_ms or 0)}"
             self._finish(event, DeploymentStatus.STOPPED, ErrorCode.TIMEOUT, message)
         elif self.awaited:
             self._too_late(event, messages.never_came(stage, list(self.awaited.values()), self.deployment.limits))
@@ -242,7 +253,8 @@ class StageWalk(FleetWalk):
         stage = self.stages[self.stage]
         if isinstance(stage, Bake):
             message = messages.turned_sick(health, stage)
-            self._finish(now or health, DeploymentStatus.FAILED, ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY, message)
+            code = ErrorCode.ECS_UPDATE_ERROR if self.course else ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY
+            self._finish(now or health, DeploymentStatus.FAILED, code, message)
 
     # -- the operator -------------------------------------------------------------------------------------------
 
@@ -259,14 +271,16 @@ class StageWalk(FleetWalk):
             return deaf
         stage = self.stages[self.stage] if self.stages else None
         match verb:
-            case OperatorVerb.CONTINUE | OperatorVerb.PROMOTE if self.stage_over:
+            case OperatorVerb.CONTINUE | OperatorVerb.PROMOTE | OperatorVerb.SKIP_WAIT if self.stage_over:
                 return "the wait is over already, and the deployment is paused: say resume"
             case OperatorVerb.CONTINUE if self.waits_to_terminate:
                 return None
             case OperatorVerb.CONTINUE if not isinstance(stage, Approve):
                 return f"the deployment waits for nobody: it is {self.status}"
-            case OperatorVerb.PROMOTE if self.waits_to_terminate:
+            case OperatorVerb.PROMOTE | OperatorVerb.SKIP_WAIT if self.waits_to_terminate:
                 return None
+            case OperatorVerb.SKIP_WAIT if not isinstance(stage, Bake):
+                return _NO_WAIT.get(type(stage), f"there is no wait to cut short: the deployment is {self.status}")
             case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake | Analyse):
                 return f"there is no wait to cut short: the deployment is {self.status}"
             case OperatorVerb.PROMOTE_FULL if self.paused:
@@ -277,9 +291,10 @@ class StageWalk(FleetWalk):
                 return "the deployment is not paused"
         return None
 
-    def _refuse(self, event: OperatorSpoke) -> None:
+    def _refuse(self, event: OperatorSpoke | StopRequested) -> None:
         """A word that is impossible now: it is kept with its reason, and changes nothing."""
-        self.spoken.append((event, self.refusal(event.verb)))
+        why = self.deaf if isinstance(event, StopRequested) else self.refusal(event.verb)
+        self.spoken.append((event, why))
         self.ignored += 1
 
     def _operator_spoke(self, event: OperatorSpoke) -> None:
@@ -314,6 +329,12 @@ class StageWalk(FleetWalk):
             self._fill(event)
 
 
+_NO_WAIT: Mapping[type, str] = {
+    Approve: "the deployment waits for a person's yes, and not for a time to pass: say continue",
+    Analyse: "the new version is being judged, and not only a time to pass: promote does without the verdict",
+}
+"""Why a stage is no wait that could be skipped."""
+
 _ANALYSIS_ENDS = {
     AnalysisOutcome.FAILED: (DeploymentStatus.FAILED, ErrorCode.CUSTOMER_APPLICATION_UNHEALTHY),
     AnalysisOutcome.ERROR: (DeploymentStatus.FAILED, ErrorCode.INTERNAL_ERROR),
@@ -321,7 +342,15 @@ _ANALYSIS_ENDS = {
 }
 """How a deployment ends that its analysis does not let pass. Nothing found within the time is no success."""
 
-_TO_COME = (TargetStatus.PENDING, TargetStatus.READY)
+_TO_COME = (TargetStatus.PENDING, TargetStatus.READY, TargetStatus.IN_PROGRESS)
+"""Of the hosts of a stage that begins: those that it takes. One that is in progress then has a part behind it."""
+
+_THROUGH = {
+    Part.INSTALL: TargetStatus.READY,
+    Part.REPLACE: TargetStatus.READY,
+    Part.BEFORE: TargetStatus.IN_PROGRESS,
+}
+"""Where a host stands after a part of its lifecycle; after the others it has succeeded."""
 
 _BEGIN: Mapping[type[Stage], Callable[..., None]] = {
     Deploy: StageWalk._begin_deploy,

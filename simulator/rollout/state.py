@@ -12,7 +12,7 @@ from simulator.rollout.deployment import HOSTS_MAX, Deployment, Target
 from simulator.rollout.events import AnalysisEnded, Event, HealthCheckReported, OperatorSpoke, StopRequested
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
-from simulator.rollout.statuses import DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import DeploymentStatus, EventStatus, TargetStatus
 from simulator.rollout.story import STORY_EVENTS_MAX
 from strategies.plan import Stage
 
@@ -62,12 +62,16 @@ class RolloutState:
         """The analyses that a person did without, by the stage's name, and the word that said so."""
         self.stage_over = False
         """Whether the stage has ended, and only the pause holds the next one."""
-        self.spoken: list[tuple[OperatorSpoke, str | None]] = []
+        self.spoken: list[tuple[OperatorSpoke | StopRequested, str | None]] = []
         """What people have said, each with the reason why it was impossible at the time; None where it was not."""
         self.waits_to_terminate = False
         """Whether the original hosts still stand only because their termination waits."""
-        self.ready_is_enough = False
-        """Whether a host that is through the stage is Ready, with more to come, and not Succeeded."""
+        self.course = lifecycle.COURSES.get(deployment.strategy, ())
+        """All events of a target that is no host, a service or a function; empty where there are hosts."""
+        self.shifting = ""
+        """The target in whose event AllowTraffic traffic is being shifted; `""` where there is none."""
+        self.through = TargetStatus.SUCCEEDED
+        """Where a host stands that is through the stage: there may be more to come."""
         self.awaited: dict[str, str] = {}
         """Commands of the stage that are under way and concern no lifecycle event: id, and host."""
         self.share: int | None = None
@@ -95,7 +99,14 @@ class RolloutState:
 
     @property
     def touched(self) -> bool:
-        """Whether anything was done to a host, or a new one was brought up: what there may be to undo."""
+        """Whether anything was done that there may be to undo: at a host, or a new one was brought up."""
+        if self.course:
+            return any(
+                record.status is not EventStatus.SKIPPED
+                and (self.deployment.strategy, record.name) not in lifecycle.NOTHING_TO_UNDO
+                for host in self.hosts.values()
+                for record in host.records
+            )
         counts = self.counts
         if counts[TargetStatus.SUCCEEDED] + counts[TargetStatus.FAILED] + counts[TargetStatus.READY]:
             return True

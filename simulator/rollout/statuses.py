@@ -68,9 +68,15 @@ class ErrorCode(StrEnum):
 
     ALARM_ACTIVE = "ALARM_ACTIVE"
     CUSTOMER_APPLICATION_UNHEALTHY = "CUSTOMER_APPLICATION_UNHEALTHY"
+    ECS_UPDATE_ERROR = "ECS_UPDATE_ERROR"
     HEALTH_CONSTRAINTS = "HEALTH_CONSTRAINTS"
     HEALTH_CONSTRAINTS_INVALID = "HEALTH_CONSTRAINTS_INVALID"
+    HOOK_EXECUTION_FAILURE = "HOOK_EXECUTION_FAILURE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+    INVALID_ECS_SERVICE = "INVALID_ECS_SERVICE"
+    INVALID_LAMBDA_CONFIGURATION = "INVALID_LAMBDA_CONFIGURATION"
+    INVALID_LAMBDA_FUNCTION = "INVALID_LAMBDA_FUNCTION"
+    INVALID_REVISION = "INVALID_REVISION"
     MANUAL_STOP = "MANUAL_STOP"
     NO_INSTANCES = "NO_INSTANCES"
     TIMEOUT = "TIMEOUT"
@@ -81,6 +87,37 @@ class Creator(StrEnum):
 
     USER = "user"
     ROLLBACK = "codeDeployRollback"
+    AUTO_UPDATE = "CodeDeployAutoUpdate"
+    """CodeDeploy itself: to hosts that a pool has launched meanwhile."""
+    AUTOSCALING = "autoscaling"
+    """A pool that has launched a host."""
+    AUTOSCALING_TERMINATION = "autoscalingTermination"
+    """A pool that is about to terminate a host."""
+
+    @property
+    def beside(self) -> bool:
+        """Whether such a deployment goes on beside its group's active one."""
+        return self in _BESIDE
+
+
+_BESIDE = frozenset({Creator.AUTOSCALING, Creator.AUTOSCALING_TERMINATION})
+
+
+class PoolProcess(StrEnum):
+    """What a scaling group does by itself, and can be made to leave (EC2 Auto Scaling, SuspendProcesses)."""
+
+    LAUNCH = "Launch"
+    TERMINATE = "Terminate"
+    AZ_REBALANCE = "AZRebalance"
+    INSTANCE_REFRESH = "InstanceRefresh"
+    SCHEDULED_ACTIONS = "ScheduledActions"
+
+
+class OutdatedInstancesStrategy(StrEnum):
+    """What becomes of hosts that were launched while a deployment was under way, and missed it."""
+
+    UPDATE = "UPDATE"
+    IGNORE = "IGNORE"
 
 
 class RollbackEvent(StrEnum):
@@ -120,6 +157,7 @@ class OperatorVerb(StrEnum):
     """What a person says to a deployment under way, in Argo's words; `continue` is CodeDeploy's."""
 
     CONTINUE = "continue"
+    SKIP_WAIT = "skip-wait"
     PAUSE = "pause"
     RESUME = "resume"
     PROMOTE = "promote"

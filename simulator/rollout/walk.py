@@ -56,7 +56,11 @@ class HostWalk(RolloutState):
         name = host.event
         host.records.append(_new_record((name, status, started_ms, event.at_ms, diagnostics)))
         host.command = host.event = ""
-        if name == lifecycle.INSTALL and (host.started_ms != NEVER or type(event) is LifecycleEventCompleted):
+        if (
+            name == lifecycle.INSTALL
+            and not self.course
+            and (host.started_ms != NEVER or type(event) is LifecycleEventCompleted)
+        ):
             # An Install that fails has already removed what the revision before it had put there.
             host.revision = self.deployment.revision if status is _SUCCEEDED else None
         why = _NEXT
@@ -81,10 +85,10 @@ class HostWalk(RolloutState):
         """A host is through with this deployment: all went well, or it failed at an event and skips the rest."""
         if failed_at is None:
             host.step = 0
-            if self.ready_is_enough:
+            if self.through is TargetStatus.READY:
                 self._move(host, TargetStatus.READY)
                 self._notify(Trigger.INSTANCE_READY, "installed and validated, out of traffic", host.name)
-            else:
+            elif self.through is TargetStatus.SUCCEEDED:
                 self._move(host, TargetStatus.SUCCEEDED)
                 self._notify(Trigger.INSTANCE_SUCCESS, "every lifecycle event succeeded", host.name)
                 if host.health is not None and not host.health.healthy and lifecycle.ALLOW_TRAFFIC in self.sequence:
@@ -99,8 +103,34 @@ class HostWalk(RolloutState):
         self.budget.give_back(succeeded=failed_at is None)
         self._host_ended(event)
 
+    def _begin_traffic(self, host: Host, event: Event) -> None:
+        """A target's AllowTraffic begins with the first of the stages that carry it out."""
+        if host.status is TargetStatus.PENDING:
+            self._notify(Trigger.INSTANCE_START, "all of the traffic goes back", host.name)
+        self._move(host, TargetStatus.IN_PROGRESS)
+        self.shifting = host.name
+        host.event = lifecycle.ALLOW_TRAFFIC
+        host.sent_ms = host.started_ms = event.at_ms
+        if host.health is not None and not host.health.healthy:
+            self.sick[host.name] = host.health  # since its task set was steady
+
+    def _end_traffic(self, host: Host, event: Event) -> None:
+        """All of the traffic has been shifted; the target has succeeded where no other event of its is to come."""
+        host.records.append(Record(host.event, _SUCCEEDED, host.started_ms, event.at_ms, None))
+        self.shifting = host.event = ""
+        host.revision = self.deployment.revision
+        if len(host.records) == len(self.course):
+            self._move(host, TargetStatus.SUCCEEDED)
+            self._notify(Trigger.INSTANCE_SUCCESS, "every lifecycle event succeeded", host.name)
+
     def _skip_rest(self, host: Host, event: Event) -> None:
         """What the host will not come to any more."""
+        if self.course:
+            there = {record.name for record in host.records}
+            host.records.extend(
+                Record(name, _SKIPPED, None, event.at_ms, None) for name in self.course if name not in there
+            )
+            return
         done = bool(host.records) and host.records[-1].name == self.sequence[host.step]
         host.records.extend(
             Record(name, _SKIPPED, None, event.at_ms, None) for name in self.sequence[host.step + done :]

@@ -10,9 +10,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from simulator.cli import MODULES
+from simulator.control import operator_words as words
 from tests.cli.operating import BAKES, JUDGE, JUDGED, LIMIT_S, Going, approval, going
 from tests.cli.program import PROGRAM, drydeploy, environment, small_scenario
 
@@ -43,13 +45,13 @@ def test_a_run_is_listed_and_described(approval: Going) -> None:
     heading, row = approval.say("ps").stdout.splitlines()
     assert heading.split() == ["RUN", "SCENARIO", "FLEET", "FOR", "DEPLOYMENT", "REVISION", "STATUS", "WAITS"]
     assert row.split()[:3] == [approval.path.stem, "small", "virtual"]
-    assert row.endswith("for a person's yes")
+    assert "for a person's yes, 7h 59m " in row  # and then the deployment's own limit ends it
     told = approval.say("status").stdout
     assert "v2 Ready (steps, CodeDeployDefault.OneAtATime, created by user)" in told
     assert "stage 2 of 3: wait until somebody says continue" in told
     assert "3 hosts: 2 Pending, 1 Succeeded" in told
     assert "in service 3 of 3, 2 required" in told
-    assert "possible: continue, pause, promote, promote-full, abort, stop" in told
+    assert "possible: continue, pause, promote, promote --full, abort, stop" in told
     found = json.loads(approval.say("status", "-o", "json").stdout)
     assert [each["run"] for each in json.loads(approval.say("ps", "-o", "json").stdout)] == [found["run"]]
     assert (found["scenario"], found["pid"], found["state"]) == ("small", approval.process.pid, "running")
@@ -65,7 +67,7 @@ def test_only_the_user_can_open_the_socket(approval: Going) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert approval.say("continue").returncode == 0
     assert approval.end() == 0
-    assert list(path.parent.iterdir()) == []
+    assert list(path.parent.glob("*.sock")) == []
 
 
 def test_a_directory_that_others_may_enter_is_closed_to_them(tmp_path: Path) -> None:
@@ -119,8 +121,17 @@ def test_a_yes_from_another_process_is_heard_and_journalled(approval: Going) -> 
     assert [(event["verb"], event["by"]) for event in spoken] == [("continue", "alice")]
 
 
+def as_it_is(run: words.Run) -> list[words.Deployment]:
+    """The deployments of a run, without how long their waits still last."""
+    waits = [each.waits_for for each in run.deployments]
+    return [
+        msgspec.structs.replace(each, waits_for=wait and msgspec.structs.replace(wait, left_ms=None))
+        for each, wait in zip(run.deployments, waits, strict=True)
+    ]
+
+
 def test_what_is_impossible_is_refused_with_the_reason_and_changes_nothing(approval: Going) -> None:
-    before = approval.path.stem, approval.is_in("Ready").deployments
+    before = approval.path.stem, as_it_is(approval.is_in("Ready"))
     for spoken, reason in (
         (("resume",), "resume is refused: the deployment is not paused"),
         (("skip-wait",), "waits for a person's yes, and not for a time to pass"),
@@ -131,10 +142,51 @@ def test_what_is_impossible_is_refused_with_the_reason_and_changes_nothing(appro
         refused = approval.say(*spoken)
         assert (refused.returncode, refused.stdout) == (1, ""), spoken
         assert reason in refused.stderr
-    assert (approval.path.stem, approval.is_in("Ready").deployments) == before
+    assert (approval.path.stem, as_it_is(approval.is_in("Ready"))) == before
     assert approval.say("pause").returncode == 0
     twice = approval.say("pause")
     assert (twice.returncode, twice.stderr) == (1, "drydeploy: pause is refused: the deployment is paused already\n")
+
+
+def test_a_refused_word_is_in_the_journal_and_in_the_report(tmp_path: Path) -> None:
+    journal = tmp_path / "j.jsonl"
+    with going(tmp_path, "--journal", str(journal)) as run:
+        run.is_in("Ready")
+        assert run.say("skip-wait", by="bob").returncode == 1
+        assert run.say("continue").returncode == 0
+        assert run.end() == 0
+        printed = run.printed()
+    refused = "bob said skip-wait, refused: the deployment waits for a person's yes, and not for a time to pass"
+    assert printed.count(refused) == 2  # as it was said, and in the verdict
+    assert f"play it again: drydeploy replay {journal}" in printed
+    assert refused in drydeploy("replay", str(journal), state=tmp_path).stdout
+
+
+def test_who_asks_late_is_told_how_it_has_ended_and_where_its_journal_is(tmp_path: Path) -> None:
+    journal = tmp_path / "j.jsonl"
+    with going(tmp_path, "--journal", str(journal)) as run:
+        run.is_in("Ready")
+        name = run.path.stem
+        run.say("continue")
+        assert run.end() == 0
+        late = run.say("status", name)
+    assert (late.returncode, late.stdout) == (2, "")
+    assert f"{name} has ended: ✔ v2 was deployed; its journal: {journal}" in late.stderr
+
+
+def test_a_run_is_known_by_the_id_of_a_deployment_of_it(approval: Going) -> None:
+    (deployment,) = approval.is_in("Ready").deployments
+    stranger = approval.say("continue", deployment.deployment_id, "--group", "staging")
+    assert (stranger.returncode, stranger.stdout) == (2, "")
+    assert f"{deployment.deployment_id} is a deployment of production, and not of staging" in stranger.stderr
+    assert approval.say("continue", deployment.deployment_id).returncode == 0
+
+
+def test_a_group_that_is_not_there_is_refused_with_those_that_are(approval: Going) -> None:
+    refused = approval.say("continue", "--group", "staging")
+    assert refused.returncode == 1
+    assert "there is no group staging; there is production" in refused.stderr
+    assert approval.say("continue", "--group", "production").returncode == 0
 
 
 def test_of_two_operators_at_once_the_second_is_told_what_the_first_has_done(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_what_was_stopped_is_retried_and_what_succeeded_is_undone(tmp_path: Path
         assert set(run.stays().possible) == {"retry", "undo", "end"}
         again = run.say("retry")
         assert again.returncode == 0, again.stderr
-        assert " deploys v2: d-" in again.stdout
+        assert " deploys v2: alice said retry: d-" in again.stdout
         assert " once more, which Stopped" in again.stdout
         run.is_in("Ready", 2)
         run.say("continue")
@@ -35,7 +35,7 @@ def test_what_was_stopped_is_retried_and_what_succeeded_is_undone(tmp_path: Path
         assert (unknown.returncode, unknown.stdout) == (1, "")
         assert "v9 was never deployed with success here; there is v1 to go back to" in unknown.stderr
         back = run.say("undo")
-        assert " deploys v1: undo of d-" in back.stdout
+        assert " deploys v1: alice said undo: back from d-" in back.stdout
         assert [each.revision for each in run.stays(3).deployments] == ["v2", "v2", "v1"]
         assert run.say("undo", "--to", "v2").returncode == 0
         assert run.stays(4).deployments[-1].creator == "user"

@@ -109,7 +109,7 @@ def small(tmp_path: Path) -> str:
     return path.name
 
 
-@pytest.mark.parametrize(("keys", "code", "spoken"), [("xc", 0, "alice said continue"), ("A", 3, "alice said stop")])
+@pytest.mark.parametrize(("keys", "code", "spoken"), [("xc", 0, "alice said continue"), ("A", 3, "alice said abort")])
 def test_a_key_answers_below_the_tree(tmp_path: Path, small: str, keys: str, code: int, spoken: str) -> None:
     with terminal(tmp_path, "run", small, "--speed", "10") as screen:
         screen.until(QUESTION)

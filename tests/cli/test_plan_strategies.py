@@ -56,7 +56,10 @@ def test_a_mistake_in_a_strategy_is_told_not_planned(tmp_path: Path) -> None:
     (tmp_path / "mine.yml").write_text(text.replace("hosts: 1, bake: 4s", "hosts: 4, bake: 4s"))
     done = drydeploy("plan", "mine.yml", state=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "a canary of 4 of 4 hosts leaves nobody to compare it with; take a smaller share" in done.stderr
+    assert (
+        "a canary of 4 hosts is the whole fleet of 4, and leaves nobody to compare it with; take a smaller share"
+        in done.stderr
+    )
 
 
 def test_validate_warns_and_the_scenario_stays_valid(tmp_path: Path) -> None:

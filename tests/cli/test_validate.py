@@ -185,3 +185,49 @@ def test_init_below_a_file(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "not a directory" in done.stderr
     assert "Errno" not in done.stderr
+
+
+ECS_APPSPEC = """\
+version: 0.0
+Resources:
+  - TargetService:
+      Type: AWS::ECS::Service
+      Properties:
+        TaskDefinition: arn:aws:ecs:us-east-1:123456789012:task-definition/shop:2
+        LoadBalancerInfo: {ContainerName: shop}
+Hooks:
+  - AfterAllowTestTrafic: visit
+"""
+
+
+@pytest.mark.parametrize("name", ["appspec.yaml", "appspec.json", "shop.yml"])
+def test_an_appspec_of_ecs_is_known_by_what_is_in_it(tmp_path: Path, name: str) -> None:
+    import yaml
+
+    text = json.dumps(yaml.safe_load(ECS_APPSPEC), indent=2) if name.endswith("json") else ECS_APPSPEC
+    (tmp_path / name).write_text(text)
+    done = drydeploy("validate", name, state=tmp_path)
+    assert done.returncode == 2
+    assert "`ContainerPort` is expected to be a port of 1 to 65535, and is absent" in done.stdout
+    assert "did you mean `AfterAllowTestTraffic`?" in done.stdout
+    if not name.endswith("json"):
+        assert f"{name}:7:9: error:" in done.stdout
+        assert f"{name}:9:5: error:" in done.stdout
+
+
+def test_a_scenario_tells_of_bundles_for_another_platform_and_of_functions_that_are_not_there(tmp_path: Path) -> None:
+    bundle(tmp_path / "servers")
+    good = tmp_path / "ecs"
+    good.mkdir()
+    text = ECS_APPSPEC.replace("shop}", "shop, ContainerPort: 8080}").replace("Trafic", "Traffic")
+    (good / "appspec.yaml").write_text(text)
+    (tmp_path / "s.yml").write_text(
+        "name: s\nfleet: {hosts: 2, running: v1}\nbalancer: {port: 8080}\n"
+        "revisions: {v1: ecs, v2: servers}\ngroup: {compute_platform: ECS}\n"
+        "functions: {visits: {}}\ndeploy: [{revision: v2}]\n"
+    )
+    done = drydeploy("validate", "s.yml", state=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "servers/appspec.yml:2:1: warning: this file is for servers (`os`), and ECS needs `Resources`" in done.stdout
+    assert "AfterAllowTestTraffic calls visit, and the scenario has no such function" in done.stdout
+    assert "did you mean visits?" in done.stdout

@@ -145,7 +145,7 @@ def test_validate_a_good_scenario(tmp_path: Path) -> None:
 def test_plan(tmp_path: Path) -> None:
     text = drydeploy("plan", "health-check-404", state=tmp_path).stdout
     assert "└── 1. v2  rolling, CodeDeployDefault.OneAtATime  (1 at a time)" in text
-    assert "deploy to 4 hosts, 1 at once, 3 stay healthy" in text
+    assert "deploy to 4 hosts, 1 at once, 3 must stay healthy" in text
     assert drydeploy("plan", "health-check-404", "--mermaid", state=tmp_path).stdout.startswith("flowchart TD")
     assert drydeploy("plan", "health-check-404", "--dot", state=tmp_path).stdout.startswith("digraph plan {")
     found = json.loads(drydeploy("plan", "health-check-404", "-o", "json", state=tmp_path).stdout)

@@ -80,7 +80,7 @@ def test_an_approval_is_answered_from_another_process(engine: DockerClient, tmp_
         assert run.say("end").returncode == 0
         assert run.end() == 0, run.printed()
         assert containers(engine, ready.run) == 0
-        assert spoken(run) == [("continue", "alice"), ("promote", "carol")]
+        assert spoken(run) == [("continue", "alice"), ("continue", "bob"), ("promote", "carol")]  # bob was refused
 
 
 def test_what_was_stopped_in_its_termination_wait_is_undone(engine: DockerClient, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ BY_THE_CLOCK = frozenset({"alarm-in-mid-flight"})
 """Where an alarm strikes in the midst of a deployment, how far the hosts have come by then is a matter of time."""
 IN_SERVICE_BY_THE_CLOCK = BY_THE_CLOCK | {"canary-no-bake"}
 """Where hosts turn bad behind the deployment's back, how many are left at its end is a matter of time."""
-HOSTS = re.compile(r"\b(?:h\d+(?:-g\d+)?|(?:blue|green)\d+)\b")
+HOSTS = re.compile(r"\b(?:(?:h|web-)\d+(?:-g\d+)?|(?:blue|green)\d+)\b")
 PLACE = re.compile(r"/opt/codedeploy-agent/deployment-root/[^/ ]+/[^/ ]+/(?=deployment-archive/)")
 """Where a deployment lies on a real host; a virtual one has no such place."""
 
@@ -73,11 +73,16 @@ def on_containers(scenario: Scenario, journal: Path) -> Played:
     return Played(result, decisions)
 
 
+def in_groups(result: RunResult) -> list[Rollout]:
+    """The deployments, group by group: those of two groups that are under way at once have no order between them."""
+    return sorted(result.rollouts, key=lambda rollout: rollout.deployment.group)
+
+
 def told(rollout: Rollout) -> dict[str, Any]:
     """Everything that is said of a deployment and its hosts, but for times and logs."""
     error = rollout.error
     return {
-        "id": rollout.deployment_id,
+        "group": rollout.deployment.group,
         "revision": rollout.deployment.revision,
         "status": rollout.status,
         "error": error and (error.code, in_short(error.message)),
@@ -109,10 +114,13 @@ def assert_same(scenario: Scenario, journal: Path) -> tuple[Played, Played]:
         assert (unmet(played.result), broken(played.result)) == ([], [])
     assert there.result.outcome == here.result.outcome
     assert there.decisions.by_deployment == here.decisions.by_deployment
+    assert there.decisions.by_pool == here.decisions.by_pool
     if scenario.name not in BY_THE_CLOCK:
         assert there.decisions.by_host == here.decisions.by_host
-        for ours, theirs in zip(here.result.rollouts, there.result.rollouts, strict=True):
+        for ours, theirs in zip(in_groups(here.result), in_groups(there.result), strict=True):
             assert told(theirs) == told(ours)
+        if len(scenario.all_groups) == 1:
+            assert [r.deployment_id for r in there.result.rollouts] == [r.deployment_id for r in here.result.rollouts]
     if scenario.name not in IN_SERVICE_BY_THE_CLOCK:
         assert there.result.in_service_min == here.result.in_service_min
     again = Decisions()
@@ -271,6 +279,7 @@ STRIKES = (
     ("BeforeInstall", {"script": "missing"}, None),
     ("ApplicationStart", {"script": {"exit": 3}}, None),
     ("ApplicationStart", {"script": "hang"}, None),
+    ("ApplicationStart", {"script": "keeps-output-open"}, None),
     ("ApplicationStart", {"agent": "restart"}, None),
     ("Install", {"host": "pause"}, "2s"),
 )
@@ -309,7 +318,7 @@ def test_faults_are_told_alike_on_both_fleets(engine: DockerClient, tmp_path: Pa
     )
     here, _ = assert_same(scenario, tmp_path / "journal.jsonl")
     failed = [rollout.status == "Failed" for rollout in here.result.rollouts]
-    assert failed == [True] * 4 + [False] + [True] * len(BUNDLES) + [False]
+    assert failed == [True] * 5 + [False] + [True] * len(BUNDLES) + [False]
 
 
 def write(directory: Path, files: dict[str, str]) -> None:
@@ -330,3 +339,25 @@ def one_host(**parts: Any) -> Scenario:
     group = {"deployment_config": "CodeDeployDefault.AllAtOnce"}
     limits = {"start": "10s", "event": "20s"}
     return rehearsals.scenario(fleet={"hosts": 1}, balancer=None, group=group, limits=limits, **parts)
+
+
+def test_draws_and_moments_strike_alike_on_both_fleets(engine: DockerClient, tmp_path: Path) -> None:
+    """Which hosts the dice spare decides who fails; a share of the traffic, and a request, bring the others."""
+    group = {
+        "strategy": {"blue-green": {"traffic": {"linear": {"percent": 40, "every": "1s"}}}},
+        "deployment_config": "CodeDeployDefault.AllAtOnce",
+    }
+    scenario = rehearsals.scenario(
+        fleet={"hosts": 3, "running": "v1"},
+        group=group,
+        limits={"start": "20s", "event": "25s"},
+        alarms={"pager": {"scripted": True}},
+        faults=[
+            {"name": "drawn", "when": {"event": "BeforeInstall"}, "do": {"script": {"exit": 1}}, "probability": "50%"},
+            {"name": "shifted", "when": {"weight": 80}, "do": {"file": {"path": "/srv/left-here"}}},
+            {"name": "asked", "when": {"request": 20}, "do": {"alarm": {"name": "pager"}}, "for": "1s"},
+        ],
+    )
+    here, there = assert_same(scenario, tmp_path / "journal.jsonl")
+    for played in (here, there):
+        assert {change.fault for change in played.result.faults} == {"drawn", "shifted", "asked"}

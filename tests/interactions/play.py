@@ -41,6 +41,7 @@ from simulator.rollout.events import (
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
@@ -190,6 +191,10 @@ class Play:
         """The balancer's health check sees this at the host."""
         yield from self._tell(self.hand.health(host, seen))
 
+    def do_refused(self, host: str, minutes: str, cause: str | None = None) -> Iterator[str]:
+        """The agent is refused: its clock is so many minutes ahead, or behind where they are negative."""
+        yield from self._tell(self.hand.refuse(host, int(minutes) * 60_000, cause=cause))
+
     def do_timer(self, name: str) -> Iterator[str]:
         """The time of a timer comes: a host's, `deployment`, or `stage`."""
         yield from self._tell(self.hand.fire(name))
@@ -217,6 +222,10 @@ class Play:
         """All goes well on every host that is under way, one after the other, until none is."""
         while self.hand.busy:
             yield from self.do_walk(self.hand.busy[0])
+
+    def do_ended(self, host: str) -> Iterator[str]:
+        """A pool has terminated the host: no deployment is asked, and none is told."""
+        yield from self._tell(self.hand.ended(host))
 
     def do_alarm(self, name: str, state: str, why: str = "p99 is 900ms, above 500ms") -> Iterator[str]:
         """An alarm has another state."""
@@ -338,6 +347,8 @@ def _event(event: Event) -> str:
         return f"{kind}: {event.verb}, says {event.by}"
     if isinstance(event, HostProvisioned | HostTerminated | TrafficShifted):
         return f"{kind} {getattr(event, 'host', '')}".rstrip() + f" ({event.cause})"
+    if isinstance(event, HostEnded):
+        return f"{kind} {event.host}"
     if isinstance(event, AlarmChanged):
         return f"{kind} {event.alarm} {event.state}: {event.why}"
     if isinstance(event, AnalysisEnded):

@@ -13,7 +13,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from simulator.rollout import lifecycle
-from simulator.rollout.commands import Command, CreateDeployment, Finish, ProvisionHost
+from simulator.rollout.commands import Command, CreateDeployment, Finish, ProvisionHost, ShiftTraffic
 from simulator.rollout.deployment import Limits, Target
 from simulator.rollout.events import AlarmChanged, AnalysisEnded, Event, LifecycleEventCompleted
 from simulator.rollout.machine import Rollout
@@ -92,8 +92,8 @@ def built(kinds: list[tuple[str, st.SearchStrategy[Options]]], **told: st.Search
 deployments_of = partial(
     st.builds,
     deployment,
-    fleets,
-    minima,
+    hosts=fleets,
+    minimum=minima,
     rolls_back=st.sets(st.sampled_from(list(RollbackEvent))).map(sorted),
     alarms=st.sampled_from([(), ("slow",)]),
     ignore_stop_failures=st.booleans(),
@@ -107,7 +107,17 @@ deployments_of = partial(
 )
 in_place_deployments = built(in_place_strategies, balancer=st.booleans())
 blue_green_deployments = built([blue_green], balancer=st.just(True))
-deployments = st.one_of(in_place_deployments, blue_green_deployments)
+of_versions: list[tuple[str, st.SearchStrategy[Options]]] = [("ecs", blue_green[1]), ("lambda", blue_green[1])]
+traffic_deployments = st.sampled_from(of_versions).flatmap(
+    lambda kind: deployments_of(
+        hosts=st.just([Target("h1", healthy=True, revision="v1")]),
+        minimum=st.just("AllAtOnce"),
+        strategy=st.just(kind[0]),
+        options=kind[1],
+        balancer=st.just(True),
+    )
+)
+deployments = st.one_of(in_place_deployments, blue_green_deployments, traffic_deployments)
 
 
 def play(hand: Hand, data: st.DataObject, *, trouble: bool = True) -> None:
@@ -332,6 +342,20 @@ def test_blue_green_in_which_nothing_goes_wrong_ends_with_the_new_hosts(asked, d
     assert {(t.name, t.healthy, t.revision) for t in rollout.aftermath} == {
         (f"{target.name}-g2", True, "v2") for target in asked.targets
     }
+
+
+@given(traffic_deployments, st.data())
+def test_a_service_or_function_with_which_nothing_goes_wrong_has_the_traffic_go_over(asked, data) -> None:  # type: ignore[no-untyped-def]
+    hand = Hand(asked)
+    play(hand, data, trouble=False)
+    rollout = hand.rollout
+    if rollout.error is not None and rollout.error.code is ErrorCode.TIMEOUT:
+        return  # nobody said continue before the wait was over
+    shares = [command.percent for command in hand.commands if isinstance(command, ShiftTraffic)]
+    assert shares == [*asked.options.blue_green.shift, 100]
+    assert hand.statuses() == {"Succeeded": 1}
+    assert [(t.healthy, t.revision) for t in rollout.aftermath] == [(True, "v2")]
+    assert [r.name for r in rollout.hosts["h1"].records] == list(lifecycle.COURSES[asked.strategy])
 
 
 # -- symmetry ---------------------------------------------------------------------------------------------------------

@@ -220,23 +220,22 @@ def test_it_is_as_the_naive_one(rise: int, fall: int, rate: int, running: bool, 
     assert sorted(reports) == sorted(book.reports)
     total, failed, by_revision = balancer.measure(END_MS)
     assert total == round(Fraction(END_MS * rate, 1000))
-    assert failed == round(book.failed * rate / 1000)
     shares = {name: ms * rate / 1000 for name, ms in book.by_revision.items()}
+    assert abs(failed - book.failed * rate / 1000) < len(shares) + 1  # of each revision, and of nobody, one is rounded
     assert {name for name, count in by_revision if count} <= shares.keys() == dict(by_revision).keys()
-    assert all(abs(count - shares[name]) < 1 for name, count in by_revision)
-    assert sum(count for _, count in by_revision) == round(sum(shares.values(), Fraction()))
+    assert all(abs(count - shares[name]) < 2 for name, count in by_revision)  # its good answers, and its bad ones
     assert balancer.in_service_min == book.in_service_min
 
 
 @given(st.integers(1, 1000), moves)
 def test_every_request_is_accounted_for(rate: int, moves: list[Move]) -> None:
-    """Answered by a revision or not answered at all: nothing is lost but the rounding of each figure."""
+    """Answered by a revision or not answered at all: nothing is lost, for all figures are rounded together."""
     config = Balancer(traffic=Traffic(rate=rate), health_check=HealthCheck.model_construct(interval=INTERVAL_MS))
     balancer, _ = exact(config, dict.fromkeys(["h1", "h2", "h3"], GOOD_OLD), True, moves)
     total, failed, by_revision = balancer.measure(END_MS)
     answered = sum(count for _, count in by_revision)
     assert answered <= total
-    assert answered + failed >= total - 1
+    assert answered + failed >= total
     assert 0 <= failed <= total
 
 

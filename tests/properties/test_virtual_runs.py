@@ -39,12 +39,28 @@ health = st.one_of(
 )
 effects = st.one_of(
     st.fixed_dictionaries({"agent": st.sampled_from(["stop", "restart"])}),
-    st.fixed_dictionaries({"host": st.sampled_from(["crash", "pause"])}),
-    st.fixed_dictionaries({"bundle": st.sampled_from(["missing", "corrupt"])}),
+    st.fixed_dictionaries({"host": st.sampled_from(["crash", "pause", "terminate"])}),
+    st.fixed_dictionaries({"bundle": st.sampled_from(["missing", "corrupt", "access-denied"])}),
+    st.sampled_from([{"disk": "full"}, {"network": {"cut": "controller"}}]),
+    st.sampled_from(["6m", "-2h", "1m"]).map(lambda offset: {"clock": {"offset": offset}}),
     st.just({"file": {"path": "/srv/web/site/index.html"}}),
 )
+service_effects = st.one_of(
+    st.just({"balancer": "refuses-registration"}),
+    st.just({"balancer": "restart"}),
+    st.builds(lambda draining: {"balancer": {"draining": draining}}, some_times),
+    st.builds(lambda lasts: {"slow_start": lasts}, some_times),
+    st.builds(lambda requests: {"memory": {"leak_after": requests}}, st.integers(1, 200)),
+)
+"""What can only be wrong where there is a balancer."""
+networks = st.one_of(
+    st.fixed_dictionaries({"cut": st.sampled_from(["balancer", "both"])}),
+    st.fixed_dictionaries({"latency": st.sampled_from(["100ms", "450ms", "20s"])}),
+    st.fixed_dictionaries({"loss": st.sampled_from([1, 30, 99])}),
+)
+script_words = ["hang", "missing", "keeps-output-open"]
 script_effects = st.fixed_dictionaries(
-    {"script": st.one_of(st.sampled_from(["hang", "missing"]), st.fixed_dictionaries({"exit": st.integers(1, 255)}))}
+    {"script": st.one_of(st.sampled_from(script_words), st.fixed_dictionaries({"exit": st.integers(1, 255)}))}
 )
 
 
@@ -55,17 +71,25 @@ def faults(draw: st.DrawFn, hosts: int, balancer: bool) -> dict[str, Any]:
         names = [name for name in events if name in SCRIPT_EVENTS]
         fault: dict[str, Any] = {"when": {"event": draw(st.sampled_from(names))}, "do": draw(script_effects)}
     else:
-        kinds = [effects, health.map(lambda effect: {"health": effect})] if balancer else [effects]
-        fault = {"do": draw(st.one_of(kinds))}
-        when = draw(st.sampled_from(["start", "time", "event", "status"]))
+        behind = [health.map(lambda effect: {"health": effect}), networks.map(lambda effect: {"network": effect})]
+        of_balancer = [*behind, service_effects] if balancer else []
+        crash = st.just({"controller": "crash"})
+        fault = {"do": draw(st.one_of([effects, crash, *of_balancer]))}
+        when = draw(st.sampled_from(["start", "time", "event", "status", *(["request"] if balancer else [])]))
         if when == "time":
             fault["when"] = {"at": draw(times)}
         elif when == "event":
             fault["when"] = {"event": draw(st.sampled_from(events)), "nth": draw(st.integers(1, hosts))}
         elif when == "status":
             fault["when"] = {"status": "InProgress"}
-        if draw(st.booleans()):
+        elif when == "request":
+            fault["when"] = {"request": draw(st.integers(1, 300))}
+        if "controller" in fault["do"] or (
+            draw(st.booleans()) and fault["do"] not in ({"balancer": "restart"}, {"host": "terminate"})
+        ):
             fault["for"] = draw(some_times)
+    if draw(st.integers(0, 3)) == 3:
+        fault["probability"] = draw(st.sampled_from([0.2, 0.7]))
     where = draw(st.sampled_from(["everywhere", "random", "host", "revision"]))
     if where == "random":
         fault["where"] = {"random": draw(st.integers(1, hosts))}

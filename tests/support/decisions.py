@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 
 from simulator.rollout.commands import (
     AllowTraffic,
+    AskAtGate,
     BlockTraffic,
     Command,
     CreateDeployment,
+    EnterEnvironment,
     Finish,
     Notify,
+    PoolCommand,
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
@@ -33,25 +36,44 @@ from simulator.rollout.statuses import Trigger
 class Decisions:
     """An observer that keeps what was decided. Two of them are equal if the same was decided in the same order.
 
-    `by_host`: lines such as `1 RunLifecycleEvent Install`, the number being that of the deployment, from 1.
-    `by_deployment`: lines such as `DeploymentStart`, `take h1`, `Finish Failed HEALTH_CONSTRAINTS`,
-    `CreateDeployment v1`.
+    A deployment is called by its group and its number there, from 1: deployments of two groups are created in another
+    order on another fleet. `by_host`: lines such as `production 1 RunLifecycleEvent Install`. `by_deployment`: lines
+    such as `DeploymentStart`, `take h1`, `Finish Failed HEALTH_CONSTRAINTS`, `CreateDeployment v1`. `by_environment`:
+    `AskAtGate v2`, `EnterEnvironment v2`.
     """
 
     by_host: dict[str, list[str]] = field(default_factory=dict)
-    by_deployment: list[list[str]] = field(default_factory=list)
-    _ids: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    by_deployment: dict[str, list[str]] = field(default_factory=dict)
+    by_environment: dict[str, list[str]] = field(default_factory=dict)
+    by_pool: dict[str, list[str]] = field(default_factory=dict)
+    """Lines such as `LaunchHost web-4` by the pool, and `autoscaling v1: web-4` by the group."""
+    _ids: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, _event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         """Note what came of an event."""
         if rollout is not None and rollout.deployment_id not in self._ids:
-            self._ids[rollout.deployment_id] = len(self._ids) + 1
-            self.by_deployment.append([])
+            group = rollout.deployment.group
+            number = sum(name.rpartition(" ")[0] == group for name in self.by_deployment) + 1
+            self._ids[rollout.deployment_id] = name = f"{group} {number}"
+            self.by_deployment[name] = []
         for command in commands:
-            self._note(command, self._ids[command.deployment_id])
+            if rollout is None and isinstance(command, PoolCommand | CreateDeployment):
+                self._note_pool(command)
+            else:
+                self._note(command, self._ids.get(command.deployment_id, ""))
 
-    def _note(self, command: Command, deployment: int) -> None:
+    def _note_pool(self, command: PoolCommand | CreateDeployment) -> None:
         match command:
+            case PoolCommand(pool=pool):
+                self.by_pool.setdefault(pool, []).append(f"{type(command).__name__} {getattr(command, 'host', '')}")
+            case CreateDeployment(deployment=created):
+                hosts = ", ".join(target.name for target in created.targets)
+                self.by_pool.setdefault(created.group, []).append(f"{created.creator} {created.revision}: {hosts}")
+
+    def _note(self, command: Command, deployment: str) -> None:
+        match command:
+            case EnterEnvironment(environment=name, revision=revision) | AskAtGate(environment=name, revision=revision):
+                self.by_environment.setdefault(name, []).append(f"{type(command).__name__} {revision}")
             case RunLifecycleEvent(host=host, name=name):
                 self._tell(host, deployment, command, name)
             case BlockTraffic(host=host):
@@ -59,23 +81,23 @@ class Decisions:
             case AllowTraffic(host=host):
                 self._tell(host, deployment, command, ALLOW_TRAFFIC)
             case ShiftTraffic(hosts=hosts, percent=percent):
-                self.by_deployment[deployment - 1].append(f"shift {percent} % to {', '.join(hosts)}")
+                self.by_deployment[deployment].append(f"shift {percent} % to {', '.join(hosts)}")
             case ProvisionHost(host=host, zone=zone):
-                self.by_deployment[deployment - 1].append(f"provision {host}" + f" in {zone}" * bool(zone))
+                self.by_deployment[deployment].append(f"provision {host}" + f" in {zone}" * bool(zone))
             case TerminateHost(host=host, keep=keep):
-                self.by_deployment[deployment - 1].append(f"{'keep' if keep else 'terminate'} {host}")
+                self.by_deployment[deployment].append(f"{'keep' if keep else 'terminate'} {host}")
             case StartAnalysis(analysis=analysis):
-                self.by_deployment[deployment - 1].append(f"analyse by {analysis}")
+                self.by_deployment[deployment].append(f"analyse by {analysis}")
             case Notify(trigger=trigger, host=None):
-                self.by_deployment[deployment - 1].append(trigger)
+                self.by_deployment[deployment].append(trigger)
             case Notify(trigger=trigger, host=str(host)):
                 self._tell(host, deployment, command, trigger)
                 if trigger is Trigger.INSTANCE_START:
-                    self.by_deployment[deployment - 1].append(f"take {host}")
+                    self.by_deployment[deployment].append(f"take {host}")
             case Finish(status=status, error=error):
-                self.by_deployment[deployment - 1].append(f"Finish {status}" + (f" {error.code}" if error else ""))
+                self.by_deployment[deployment].append(f"Finish {status}" + (f" {error.code}" if error else ""))
             case CreateDeployment(deployment=created):
-                self.by_deployment[deployment - 1].append(f"CreateDeployment {created.revision}")
+                self.by_deployment[deployment].append(f"CreateDeployment {created.revision}")
 
-    def _tell(self, host: str, deployment: int, command: Command, what: str) -> None:
+    def _tell(self, host: str, deployment: str, command: Command, what: str) -> None:
         self.by_host.setdefault(host, []).append(f"{deployment} {type(command).__name__} {what}")

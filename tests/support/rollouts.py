@@ -26,10 +26,12 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment, Limits, Success, Target
 from simulator.rollout.events import (
+    AgentRefused,
     DeploymentCreated,
     Diagnostics,
     Event,
     HealthCheckReported,
+    HostEnded,
     HostProvisioned,
     HostTerminated,
     LifecycleEventCompleted,
@@ -55,6 +57,7 @@ from simulator.rollout.statuses import (
 from strategies.configuration import DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType, named
 from strategies.options import NONE, Options
 from strategies.plan import Deploy
+from tests.support.targets import validate_target
 
 STEP_MS = 1_000
 """Unless a test says otherwise, this much time passes from one event to the next."""
@@ -181,6 +184,16 @@ class Hand:
         cause = state.command if state else ""
         return self.feed(HealthCheckReported(self.id(), self.now_ms, cause, host, seen == "200", "/", "200", seen))
 
+    def ended(self, host: str) -> tuple[Command, ...]:
+        """A pool has terminated the host."""
+        return self.feed(HostEnded(self.id(), self.now_ms, "", "web", host))
+
+    def refuse(self, host: str, ahead_ms: int, *, cause: str | None = None) -> tuple[Command, ...]:
+        """The service does not believe the host's agent, whose clock is so far ahead."""
+        wanted, deployment = cause or self.rollout.hosts[host].command, self.rollout.deployment_id
+        event = AgentRefused(self.id(), self.now_ms, wanted, deployment, host, "InvalidSignatureException", ahead_ms)
+        return self.feed(event)
+
     def fire(self, timer: str) -> tuple[Command, ...]:
         """The time of a timer comes: a host's by its name, `deployment`, `stage` for the stage's own, or in full."""
         short = {"deployment": timer, "stage": f"stage:{self.rollout.stage}"}
@@ -289,6 +302,9 @@ def validate(rollout: Rollout) -> None:
     counted = Counter(host.status for host in hosts)
     assert {status: count for status, count in rollout.counts.items() if count} == dict(counted)
     assert rollout.ended == rollout.status.terminal == (rollout.ended_ms != NEVER)
+    if rollout.course:
+        validate_target(rollout)
+        return
     ways = _ways(rollout)
     for host in hosts:
         _validate_host(rollout, host, ways[host.name])

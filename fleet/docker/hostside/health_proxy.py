@@ -1,4 +1,4 @@
-"""A proxy before a host's application: it answers the health check's path as a fault demands.
+"""A proxy before a host's application: it answers the health check's path as a fault demands, or makes all wait.
 
     python3 -m hostside.health_proxy PORT STATE_FILE
 
@@ -6,9 +6,12 @@ Connections to the application's port are redirected here by the host's own netf
 health check's path is handed on to where it was meant to go. The state file is read for every request::
 
     {"path": "/", "faults": {"name": {"status": 404, "slow_ms": 0, "up_ms": 0, "down_ms": 0, "since":
-    1700000000.0}}}
+    1700000000.0}, "other": {"latency_ms": 300}}}
 
-A flapping fault has `down_ms` and `up_ms`: it fails for the one, from `since` on, then passes for the other.
+A request for any path waits for every `latency_ms`.
+A flapping fault has `down_ms` and `up_ms`: it fails for the one, from `since` on, then passes for the other. One that
+strikes `everywhere` strikes other paths too; one with `until` is over then; one with `after` begins once so many
+requests of users have been handed on since `since` (a time in seconds, which tells one count from another).
 """
 
 from __future__ import annotations
@@ -16,10 +19,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import socket
 import struct
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +32,40 @@ SO_ORIGINAL_DST = 80
 HEAD_MAX_BYTES = 64 * 1024
 CHUNK_BYTES = 64 * 1024
 CONNECT_S = 5
+HEALTH_CHECK = b"\r\nhost: health-check.drydeploy\r\n"
+"""Of a request's head that is the balancer's own, and no user's; see `fleet.balancer.haproxy_config`."""
+
+Served = Counter[tuple[str, float]]
+"""How many requests of users were handed on, by the fault and its `since`."""
 
 
-def verdict(state: dict[str, Any], target: str, now_s: float) -> tuple[int | None, float]:
+def verdict(state: dict[str, Any], target: str, now_s: float, served: Served) -> tuple[int | None, float]:
     """What a request for `target` meets: a status code instead of an answer or None, and seconds of delay."""
-    if target != state["path"] and target.partition("?")[0] != state["path"]:
-        return None, 0.0
-    status, delay_s = None, 0.0
-    for fault in state["faults"].values():
-        down_ms, up_ms = fault.get("down_ms", 0), fault.get("up_ms", 0)
-        if down_ms and (now_s - fault["since"]) * 1000 % (down_ms + up_ms) >= down_ms:
+    checked = state["path"] in (target, target.partition("?")[0])
+    status, delay_s = None, sum(fault.get("latency_ms", 0) for fault in state["faults"].values()) / 1000
+    for name, fault in state["faults"].items():
+        if not (checked or fault.get("everywhere")) or not strikes(name, fault, now_s, served):
             continue
         delay_s += fault.get("slow_ms", 0) / 1000
         status = fault.get("status") or status
     return status, delay_s
+
+
+def strikes(name: str, fault: dict[str, Any], now_s: float, served: Served) -> bool:
+    """Whether a fault strikes now: one may come and go, be over, or wait until so many users have been served."""
+    down_ms, up_ms = fault.get("down_ms", 0), fault.get("up_ms", 0)
+    if down_ms and (now_s - fault["since"]) * 1000 % (down_ms + up_ms) >= down_ms:
+        return False
+    if now_s >= fault.get("until", math.inf):
+        return False
+    return "after" not in fault or served[name, fault["since"]] >= fault["after"]
+
+
+def count(state: dict[str, Any], served: Served) -> None:
+    """A user is going to be answered by the application."""
+    for name, fault in state["faults"].items():
+        if "after" in fault:
+            served[name, fault["since"]] += 1
 
 
 def original_destination(connection: socket.socket) -> tuple[str, int]:
@@ -65,6 +90,7 @@ class Proxy:
 
     def __init__(self, state: Path) -> None:
         self._state = state
+        self._served: Served = Counter()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -82,7 +108,10 @@ class Proxy:
             return
         words = head.split(b" ", 2)
         target = words[1].decode("latin-1") if len(words) == 3 else ""
-        status, delay_s = verdict(json.loads(self._state.read_text()), target, time.time())
+        state = json.loads(self._state.read_text())
+        status, delay_s = verdict(state, target, time.time(), self._served)
+        if status is None and HEALTH_CHECK not in head.lower():
+            count(state, self._served)
         await asyncio.sleep(delay_s)
         if status is not None:
             writer.write(b"HTTP/1.1 %d Fault\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)

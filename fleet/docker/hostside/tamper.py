@@ -1,6 +1,7 @@
 """Change a host's disk for the length of one lifecycle event, and put it right again.
 
-    python3 -m hostside.tamper script EVENT SPECIFICATION FAULT ROOT   (FAULT: exit:N, hang or missing)
+    python3 -m hostside.tamper script EVENT SPECIFICATION FAULT ROOT   (FAULT: exit:N, hang,
+                                                                        missing or keeps-output-open)
     python3 -m hostside.tamper bundle FILE FAULT                       (FAULT: missing or corrupt)
     python3 -m hostside.tamper restore
 
@@ -22,6 +23,12 @@ from fleet.agent.specification import parse
 
 ASIDE = Path("/var/lib/drydeploy/aside")
 HANG = "#!/bin/sh\nexec sleep 2147483647\n"
+KEEPS_OUTPUT_OPEN = """\
+#!/bin/sh
+sleep 2147483647 </dev/null &
+exec "$(dirname "$0")/{original}" "$@"
+"""
+"""What the original starts in the background would do: end the script, and leave its outputs open."""
 
 
 def script(event: str, specification: str, fault: str, root: str) -> None:
@@ -39,11 +46,28 @@ def script(event: str, specification: str, fault: str, root: str) -> None:
         file = place.archive / location
         if not file.is_file():
             continue
-        keep(file)
-        if fault != "missing":
-            word, _, code = fault.partition(":")
-            file.write_text(HANG if word == "hang" else f"#!/bin/sh\nexit {int(code)}\n")
-            file.chmod(0o755)
+        replace(file, fault)
+
+
+def replace(file: Path, fault: str) -> None:
+    """Put a script that fails in the place of one, or none."""
+    if fault == "keeps-output-open":
+        original = file.with_name(f".{file.name}.original")
+        shutil.copy2(file, original)
+        original.chmod(0o755)
+        note(original)
+    keep(file)
+    if fault != "missing":
+        file.write_text(stand_in(fault, file.name))
+        file.chmod(0o755)
+
+
+def stand_in(fault: str, name: str) -> str:
+    """What stands in for a script of this name."""
+    word, _, code = fault.partition(":")
+    if word == "keeps-output-open":
+        return KEEPS_OUTPUT_OPEN.format(original=f".{name}.original")
+    return HANG if word == "hang" else f"#!/bin/sh\nexit {int(code)}\n"
 
 
 def bundle(path: str, fault: str) -> None:
@@ -57,21 +81,27 @@ def bundle(path: str, fault: str) -> None:
 
 def keep(file: Path) -> None:
     """Move a file aside."""
+    shutil.move(file, note(file))
+
+
+def note(file: Path) -> Path:
+    """Remember to put right what stands at a path; where to keep what stood there before."""
     ASIDE.mkdir(parents=True, exist_ok=True)
     number = len(list(ASIDE.glob("*.json")))
     aside = ASIDE / str(number)
     (ASIDE / f"{number}.json").write_text(json.dumps({"file": str(file), "aside": str(aside)}))
-    shutil.move(file, aside)
+    return aside
 
 
 def restore() -> None:
-    """Put back what was moved aside; not where its directory has gone meanwhile."""
+    """Put back what was moved aside, not where its directory has gone meanwhile; and take away what was added."""
     for note in sorted(ASIDE.glob("*.json")):
         kept = json.loads(note.read_text())
         file, aside = Path(kept["file"]), Path(kept["aside"])
-        if aside.exists() and file.parent.is_dir():
+        if file.parent.is_dir():
             file.unlink(missing_ok=True)
-            shutil.move(aside, file)
+            if aside.exists():
+                shutil.move(aside, file)
         aside.unlink(missing_ok=True)
         note.unlink()
 

@@ -7,6 +7,9 @@ import time
 
 import pytest
 
+from fleet.agent.client import Client
+from fleet.agent.config import load_config
+from fleet.agent.protocol import ServiceAway, succeeded
 from tests.conformance.agent.host import GROUP, IDENTIFIER, Host
 from tests.conformance.agent.service import CommandService, Signer
 
@@ -223,6 +226,26 @@ def test_a_service_that_fails_in_the_middle_of_an_event_loses_nothing(host: Host
     spec = host.specification("d-1", host.bundle(APPSPEC))
     assert host.do("DownloadBundle", spec)["status"] == "Succeeded"
     assert len(host.service.wait_for(operation)) == 6
+
+
+def test_a_refused_connection_is_a_service_that_is_away_and_no_refusal(idle_host: Host) -> None:
+    """What is away is waited for, in the middle of an event too; what refuses is believed."""
+    client = Client(load_config(idle_host.config_file(), {}), "1")
+    idle_host.service.close()
+    with pytest.raises(ServiceAway, match="does not answer"):
+        client.complete("command-1", succeeded())
+
+
+@pytest.mark.parametrize(
+    "operation", ["GetDeploymentSpecification", "PutHostCommandAcknowledgement", "PutHostCommandComplete"]
+)
+def test_a_signature_that_is_not_believed_may_be_believed_once_the_clock_is_right(host: Host, operation: str) -> None:
+    expired = {"__type": "InvalidSignatureException", "message": "Signature expired"}
+    host.service.failures[operation] = [(400, expired)] * 3
+    command = host.send("DownloadBundle", host.announce(host.specification("d-1", host.bundle(APPSPEC))))
+    count = 4 if operation == "PutHostCommandComplete" else 1
+    calls = host.service.wait_for("PutHostCommandComplete", command=command, count=count)
+    assert {call.body["CommandStatus"] for call in calls} == {"Succeeded"}
 
 
 def test_a_service_that_refuses_the_acknowledgement_is_believed(host: Host) -> None:

@@ -25,6 +25,7 @@ class Heard:
     polls: list[str] = field(default_factory=list)
     begun: list[HostCommand] = field(default_factory=list)
     ended: list[tuple[HostCommand, Completion]] = field(default_factory=list)
+    not_believed: list[tuple[HostCommand, int]] = field(default_factory=list)
 
     def polled(self, host: str) -> None:
         self.polls.append(host)
@@ -34,6 +35,9 @@ class Heard:
 
     def completed(self, command: HostCommand, completion: Completion) -> None:
         self.ended.append((command, completion))
+
+    def refused(self, command: HostCommand, ahead_ms: int) -> None:
+        self.not_believed.append((command, ahead_ms))
 
 
 class Service:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import subprocess
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,17 @@ GOOD = {"Format": "JSON", "Payload": '{"error_code":0,"script_name":"","message"
 BAD = {"Format": "JSON", "Payload": '{"error_code":4,"script_name":"a.sh","message":"exit code 1","log":"oh"}'}
 
 
+def stamp(time: datetime) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ")
+
+
 def post(service: Service, operation: str, body: object, **headers: str) -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
     given = {
         "X-Amz-Target": f"CodeDeployCommandService_v20141006.{operation}",
         "Content-Type": "application/x-amz-json-1.1",
         "Authorization": f"AWS4-HMAC-SHA256 Credential={service.endpoint.access_key_id}/20250101/r/x/aws4_request",
+        "X-Amz-Date": stamp(datetime.now(UTC)),
     }
     raw = body if isinstance(body, str) else json.dumps(body)
     connection.request("POST", "/", raw, {**given, **{k.replace("_", "-"): v for k, v in headers.items()}})
@@ -201,6 +208,48 @@ def test_an_agent_of_somebody_else_is_not_let_in(service: Service, host: str) ->
     with pytest.raises(ClientError) as refused:
         service.client(aws_access_key_id="AKIAIOSFODNN7EXAMPLE").poll_host_command(HostIdentifier=host)
     assert refused.value.response["Error"]["Code"] == "UnrecognizedClientException"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "why"),
+    [
+        (120, "Signature not yet current: .* is still later than .* 5 min"),
+        (-120, "Signature expired: .* is now earlier"),
+    ],
+)
+def test_a_signature_is_good_for_five_minutes(service: Service, host: str, minutes: int, why: str) -> None:
+    """User guide, "General troubleshooting issues": InvalidSignatureException – Signature expired."""
+    service.offer()
+    signed = stamp(datetime.now(UTC) + timedelta(minutes=minutes))
+    status, answer = post(service, "PollHostCommand", {"HostIdentifier": host}, X_Amz_Date=signed)
+    assert (status, answer["__type"]) == (400, "InvalidSignatureException")
+    assert re.match(why, answer["message"])
+    [(command, ahead_ms)] = service.heard.not_believed
+    assert (command.name, round(ahead_ms / 60_000)) == ("Install", minutes)
+    assert service.heard.polls == []
+
+
+@pytest.mark.parametrize("minutes", [4.9, -4.9])
+def test_within_five_minutes_a_clock_may_be_wrong(service: Service, host: str, minutes: float) -> None:
+    signed = stamp(datetime.now(UTC) + timedelta(minutes=minutes))
+    assert post(service, "PollHostCommand", {"HostIdentifier": host}, X_Amz_Date=signed) == (200, {})
+
+
+def test_what_is_said_of_a_command_at_a_wrong_time_is_not_heard(service: Service, host: str) -> None:
+    service.offer()
+    slip = poll(service, host)["HostCommandIdentifier"]
+    body = {"HostCommandIdentifier": slip, "CommandStatus": "Succeeded", "Diagnostics": GOOD}
+    late = stamp(datetime.now(UTC) - timedelta(hours=1))
+    assert post(service, "PutHostCommandComplete", body, X_Amz_Date=late)[0] == 400
+    assert (len(service.heard.not_believed), service.heard.ended) == (1, [])
+    assert post(service, "PutHostCommandComplete", body)[0] == 200
+    assert len(service.heard.ended) == 1
+
+
+def test_a_signature_without_a_date_is_refused(service: Service, host: str) -> None:
+    status, answer = post(service, "PollHostCommand", {"HostIdentifier": host}, X_Amz_Date="yesterday")
+    assert (status, answer["__type"]) == (400, "IncompleteSignatureException")
+    assert "yesterday" in answer["message"]
 
 
 def test_the_agents_self_check_is_answered(service: Service) -> None:

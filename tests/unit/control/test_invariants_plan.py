@@ -37,7 +37,7 @@ def test_nobody_follows_before_the_bake_has_lasted(waited_ms: int, well: bool) -
     if well:
         assert not found
     else:
-        assert "while it was the turn of: bake for 60s" in only(found, invariants.CANARY)
+        assert "while it was the turn of: bake for 1m" in only(found, invariants.CANARY)
 
 
 def turn_came(hand: Watched, host: str) -> bool:

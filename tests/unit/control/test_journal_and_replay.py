@@ -16,6 +16,7 @@ from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunStatus
 from simulator.rollout.events import (
     EVENTS,
+    AgentRefused,
     AlarmChanged,
     AnalysisEnded,
     DeploymentCreated,
@@ -26,19 +27,24 @@ from simulator.rollout.events import (
     GateAnswered,
     GateTimerFired,
     HealthCheckReported,
+    HostEnded,
+    HostLaunched,
     HostProvisioned,
     HostTerminated,
+    LaunchTimedOut,
     LifecycleEventCompleted,
     LifecycleEventStarted,
     OperatorSpoke,
+    PoolChanged,
     PromotionRequested,
     Residue,
+    RevisionRefused,
     StopRequested,
     TimerFired,
     TrafficMeasured,
     TrafficShifted,
 )
-from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, OperatorVerb
+from simulator.rollout.statuses import AlarmState, AnalysisOutcome, ErrorCode, EventStatus, OperatorVerb
 from strategies.options import BlueGreen, Options, Share
 from tests.support.rehearsals import Watcher, run, scenario
 from tests.support.rollouts import FAILED, deployment
@@ -77,18 +83,24 @@ def test_every_event_of_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
 
 SAMPLES: list[Event] = [
     DeploymentCreated(1, 0, "", deployment(2, options=Options(share=Share(percent=10), blue_green=BlueGreen(("g",))))),
+    RevisionRefused(2, 0, "", deployment(1, strategy="ecs"), ErrorCode.INVALID_REVISION, "no TaskDefinition"),
     DeploymentNotCreated(2, 5, "", "web", "production", "v2", "d-1", True),
     PromotionRequested(2, 5, "", "v2"),
     GateTimerFired(2, 5, "1.0", "prod"),
     GateAnswered(2, 5, "", "prod", "somebody", True),
     LifecycleEventStarted(2, 5, "1.2", "d-1", "h1", "Install"),
     LifecycleEventCompleted(3, 9, "1.2", "d-1", "h1", "Install", EventStatus.FAILED, 5, FAILED),
+    AgentRefused(4, 30, "3.0", "d-1", "h1", "InvalidSignatureException", -600_000),
     HealthCheckReported(4, 9, "", "h1", False, "/", "200", "404"),
     TimerFired(5, 9, "1.3", "d-1", "host:h1"),
     StopRequested(6, 9, "", "d-1", "somebody", True),
     OperatorSpoke(7, 9, "", "d-1", OperatorVerb.PROMOTE_FULL, "somebody"),
     HostProvisioned(8, 9, "1.4", "d-1", "h1-g2"),
     HostTerminated(9, 9, "1.5", "d-1", "h1"),
+    PoolChanged(10, 9, "", "web", 4, ("Launch",)),
+    HostLaunched(10, 9, "1.6", "web", "web-4", 3),
+    HostEnded(10, 9, "1.7", "web", "web-1"),
+    LaunchTimedOut(10, 9, "1.6", "web", "web-4"),
     TrafficShifted(10, 9, "1.6", "d-1"),
     AlarmChanged(11, 9, "", "too-slow", AlarmState.UNKNOWN, "nobody answers"),
     AnalysisEnded(12, 9, "1.7", "d-1", AnalysisOutcome.INCONCLUSIVE, "no traffic"),

@@ -64,6 +64,16 @@ class Played:
                     return run
         raise AssertionError(f"never {status}")
 
+    def until_all(self, statuses: dict[str, str]) -> words.Run:
+        """Watch until the last deployment of each group has the status that is told for it."""
+        end_s = time.monotonic() + LIMIT_S
+        while time.monotonic() < end_s:
+            answer = self.ask(words.Describe())
+            run = answer.run if isinstance(answer, words.Described) else None
+            if run is not None and {each.group: each.status for each in run.deployments} == statuses:
+                return run
+        raise AssertionError(f"never {statuses}")
+
     def end(self) -> RunResult:
         answer = self.say(words.Word.END)
         assert isinstance(answer, words.Done)
@@ -145,7 +155,7 @@ def test_an_undo_goes_to_what_succeeded_before_and_waits_for_nobody(played: Play
     played.until("Succeeded")
     answer = played.say(words.Word.UNDO)
     assert isinstance(answer, words.Done)
-    assert "back to v1, deployed by before-the-run" in answer.said
+    assert "to v1, deployed by before-the-run" in answer.said
     assert played.until("Succeeded", 2).deployments[-1].strategy == "rolling"
     refused = played.say(words.Word.UNDO, revision="v1")
     assert isinstance(refused, words.Refused)

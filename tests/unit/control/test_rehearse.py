@@ -20,7 +20,7 @@ from simulator.control.verdict import outcome
 from simulator.rollout.commands import Command
 from simulator.rollout.events import Event, FaultChanged, LifecycleEventCompleted, StopRequested
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
 from tests.support.rehearsals import Watcher, broken, run, scenario, unmet
 from tests.support.rollouts import Hand, deployment
 
@@ -113,7 +113,7 @@ def test_strict_asks_for_every_host() -> None:
     ],
 )
 def test_outcomes(status: str, creator: Any, expected: Outcome) -> None:
-    rollout = Hand(deployment(1, creator=creator)).rollout
+    rollout = Hand(deployment(1, creator=Creator(creator))).rollout
     rollout.status = DeploymentStatus(status)
     assert outcome([rollout]) is expected
 
@@ -136,6 +136,8 @@ def test_what_is_due_at_once_comes_in_the_order_in_which_it_was_asked_for() -> N
         loop.at(at_ms, lambda _id, at_ms, name=name: happened.append(f"{at_ms} {name}"))  # type: ignore[misc]
 
     class Done:
+        crash = None
+
         @property
         def done(self) -> bool:
             return len(happened) == 4
@@ -206,7 +208,7 @@ def test_an_operator_stops(configured: list[str], wanted: bool | None, expected:
 def test_an_operator_acts_once_and_only_while_there_is_something_to_stop() -> None:
     _, watcher = watched(operator=[{"when": {"event": "Install"}, "do": "stop"}])
     assert len(events_of(watcher, StopRequested)) == 1
-    result, watcher = watched(operator=[{"when": {"status": "Succeeded"}, "do": "stop"}])
+    result, watcher = watched(operator=[{"when": {"at": "1h"}, "do": "stop"}])
     assert not events_of(watcher, StopRequested)
     assert result.outcome is Outcome.SUCCEEDED
 

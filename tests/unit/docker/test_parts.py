@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -13,12 +15,13 @@ from requests import Response
 
 from fleet.base import FleetError
 from fleet.docker import images, labels, sources
-from fleet.docker.bundles import pack
+from fleet.docker.bundles import pack, pack_all
 from fleet.docker.cleanup import remove_stale
 from fleet.docker.doctor import doctor
 from fleet.docker.engine import connect
-from fleet.docker.faults import refuse
 from fleet.docker.mailbox import Completion
+from fleet.docker.needs import DISK_BYTES, DISK_TIMES, Needs
+from fleet.docker.refusals import refuse
 from fleet.docker.reports import diagnostics_of
 from fleet.docker.roster import HOSTS_MAX, Roster
 from fleet.docker.specification import specification
@@ -27,6 +30,7 @@ from simulator.cli.image import Steps
 from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.statuses import Creator
 from strategies.configuration import ALL_AT_ONCE
+from tests.support import services
 
 STARTS = "version: 0.0\nos: linux\nhooks:\n  ApplicationStart: [{location: a.sh}]\n"
 STARTS_NOT = "version: 0.0\nos: linux\n"
@@ -116,6 +120,8 @@ def test_only_the_tail_of_a_log_is_kept() -> None:
         ({"fleet": {"hosts": 1, "files": {"/a/../b": ""}}}, "fleet.files"),
         ({"fleet": {"hosts": [{"name": "a"}, {"name": "A"}]}}, "fleet.hosts"),
         ({"faults": [{"do": {"health": {"status": 500}}}]}, "faults[0].do.health"),
+        ({"faults": [{"do": {"network": {"cut": "both"}}}]}, "faults[0].do.network"),
+        ({"faults": [{"do": {"network": {"latency": "1s"}}}]}, "faults[0].do.network"),
     ],
 )
 def test_what_cannot_be_done_is_refused_by_name(more: dict[str, Any], word: str) -> None:
@@ -123,7 +129,65 @@ def test_what_cannot_be_done_is_refused_by_name(more: dict[str, Any], word: str)
     assert reason.startswith(word)
 
 
+@pytest.mark.parametrize(
+    "effect",
+    [{"balancer": "restart"}, {"slow_start": "1s"}, {"memory": {"leak_after": 1}}, {"health": {"status": 500}}],
+)
+def test_what_strikes_at_a_balancer_is_refused_where_there_is_none(effect: dict[str, Any]) -> None:
+    (reason,) = refuse(scenario(faults=[{"do": effect}]))
+    assert reason.startswith(f"faults[0].do.{next(iter(effect))}: ")
+    assert reason.endswith("because the scenario has no balancer")
+
+
+@pytest.mark.parametrize("word", ["missing", "corrupt"])
+def test_a_bundle_cannot_be_on_the_disk_and_in_a_bucket(word: str) -> None:
+    faults = [{"name": "a", "do": {"bundle": word}}, {"name": "b", "do": {"bundle": "access-denied"}}]
+    (reason,) = refuse(scenario(faults=faults))
+    assert reason.startswith(f"faults[0].do.bundle: {word} is for bundles on the hosts' disks")
+    assert "(faults[1])" in reason
+
+
+def test_bundles_are_in_a_bucket_only_where_somebody_is_not_let_into_it(tmp_path: Path) -> None:
+    root = str(directory(tmp_path, STARTS))
+    denied = scenario(revisions={"v1": root}, faults=[{"do": {"bundle": "access-denied"}}])
+    (there,) = pack_all(denied).values()
+    (here,) = pack_all(scenario(revisions={"v1": root})).values()
+    assert here.revision_location["RevisionType"] == "Local File"
+    assert there.revision_location == {
+        "RevisionType": "S3",
+        "S3Revision": {"Bucket": "drydeploy-revisions", "Key": "v1.tgz", "BundleType": "tgz"},
+    }
+
+
+@pytest.mark.parametrize("back", [{"for": "1s"}, {"where": {"revision": "v1"}}])
+def test_a_disk_in_memory_does_not_outlast_a_loss_of_power(tmp_path: Path, back: dict[str, Any]) -> None:
+    revisions = {"v1": str(directory(tmp_path, STARTS))}
+    full: dict[str, Any] = {"do": {"disk": "full"}}
+    (reason,) = refuse(scenario(revisions=revisions, faults=[full, {"do": {"host": "crash"}, **back}]))
+    assert reason.startswith("faults[1].do.host: crash")
+    assert refuse(scenario(revisions=revisions, faults=[full, {"do": {"host": "crash"}}])) == []
+
+
+def test_disks_that_take_too_much_memory_are_refused(tmp_path: Path) -> None:
+    large = directory(tmp_path, STARTS)
+    (large / "noise").write_bytes(random.Random(7).randbytes(1 << 20))
+    revisions, faults = {"v1": str(large)}, [{"do": {"disk": "full"}}]
+    assert refuse(scenario(revisions=revisions, faults=faults, fleet={"hosts": 20})) == []
+    (reason,) = refuse(scenario(revisions=revisions, faults=faults, fleet={"hosts": 40}))
+    assert re.match(r"faults\.do\.disk: 40 hosts .* 1,4\d\d MiB of memory .* 1,024 MiB is the most", reason)
+
+
+def test_a_host_has_no_more_than_its_faults_need() -> None:
+    none = Needs.of(scenario(), [1])
+    assert (none, none.tmpfs) == (Needs(), {})
+    faults = [{"do": do} for do in ({"network": {"cut": "controller"}}, {"clock": {"offset": "1h"}}, {"disk": "full"})]
+    needs = [Needs.of(scenario(faults=[fault]), [1]) for fault in faults]
+    assert needs == [Needs(network=True), Needs(clock=True), Needs(disk_bytes=DISK_BYTES + DISK_TIMES)]
+    assert list(needs[2].tmpfs) == ["/opt/codedeploy-agent/deployment-root"]
+
+
 def test_what_can_be_done_is_not_refused() -> None:
+    assert refuse(scenario(faults=[{"do": {"network": {"cut": "controller"}}}])) == []
     assert refuse(scenario(balancer={}, faults=[{"do": {"health": {"status": 500}}}])) == []
 
 
@@ -256,3 +320,14 @@ def test_each_step_of_a_build_is_told_with_its_time(capsys: pytest.CaptureFixtur
     lines = capsys.readouterr().err.splitlines()
     assert [lines[0], lines[2]] == ["the first …", "the second …"]
     assert [line.startswith("  took ") for line in lines] == [False, True, False, True]
+
+
+def test_what_docker_would_have_to_run_is_refused_by_name_where_it_is_not_there() -> None:
+    scenario = services.ecs(functions={"visit-test-traffic": {}}, revisions={
+        "v1": services.revision("ecs-v1"), "v2": {"bundle": str(services.BUNDLES / "ecs-v2")},
+    })  # fmt: skip
+    assert refuse(scenario) == [
+        "functions.visit-test-traffic: Docker calls the function itself, and it has no handler",
+        "revisions.v2: Docker runs the task itself, and it has no task: {command: […]}",
+    ]
+    assert refuse(services.aws_lambda(functions={})) == []

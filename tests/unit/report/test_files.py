@@ -144,8 +144,8 @@ def planned(config: DeploymentConfig = ONE_AT_A_TIME, *, with_balancer: bool = T
 
 def test_the_plan_as_a_tree() -> None:
     tree = drawn(plan_tree("shop", planned()), width=300)
-    assert "1. v2  rolling, CodeDeployDefault.OneAtATime  (1 at a time)" in tree
-    assert "deploy: deploy to 12 hosts, 1 at once, 11 stay healthy" in tree
+    assert "1. v2  rolling, CodeDeployDefault.OneAtATime " in tree
+    assert "deploy: deploy to 12 hosts, 1 at once, 11 must stay healthy" in tree
     assert "h0, h1, h2, h3, h4, h5, h6, h7 and 4 more" in tree
     assert "BlockTraffic → AfterBlockTraffic" in tree
     assert "BlockTraffic" not in drawn(plan_tree("shop", planned(with_balancer=False)), width=300)

@@ -57,7 +57,7 @@ def judged(result: RunResult) -> str:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("canary-good", "◌ wave 01, stage 1 of 3: deploy to 1 host, 1 at once, 3 stay healthy (1 at a time)"),
+        ("canary-good", "◌ wave 01, stage 1 of 3: deploy to 1 host, 1 at once, 3 must stay healthy"),
         ("canary-good", "◌ Baking, stage 2 of 3: bake for 4s: a host that turns unhealthy fails the deployment"),
         ("canary-good", "◌ wave 02, stage 3 of 3: deploy to 3 hosts"),
         (
@@ -156,7 +156,7 @@ def test_junit_has_them_as_properties() -> None:
     properties = {p.attrib["name"]: p.attrib["value"] for p in root[0].iter("property")}
     assert properties["stage 2"].startswith("step 02 waits: wait until somebody says continue, ")
     assert next(value for name, value in properties.items() if name.startswith("said at")) == (
-        "the operator said stop, with a rollback"
+        "the operator said abort"
     )
 
 

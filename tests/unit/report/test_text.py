@@ -18,7 +18,6 @@ from simulator.rollout.events import (
     Event,
     FaultChanged,
     HealthCheckReported,
-    StopRequested,
     TrafficMeasured,
 )
 from simulator.rollout.statuses import LifecycleErrorCode
@@ -94,7 +93,6 @@ def test_every_command_is_told_on_demand() -> None:
     [
         (FaultChanged(1, 5, "", "full disk", ("h1", "h2"), True), "⚠ full disk begins at h1 and h2"),
         (FaultChanged(1, 5, "", "full disk", (), False), "✔ full disk is healed"),
-        (StopRequested(1, 5, "", "d-1", "ann", False), "॥ ann said stop, without a rollback"),
         (HealthCheckReported(1, 5, "", "h1", False, "/", "200", "404"), "GET / answered 404, wanted 200"),
         (HealthCheckReported(1, 5, "", "h1", False, "/", "200", "200"), "not yet healthy"),
         (TrafficMeasured(1, 5, "", 10, 1, (("v1", 9),), 3, 0), "1 of 10 requests failed so far; answered by v1 9"),
@@ -112,8 +110,9 @@ def test_the_final_tree_has_a_branch_a_deployment_and_a_leaf_a_host() -> None:
     lines = tree.splitlines()
     assert lines[0] == "play"
     assert lines[1].startswith("├── ✖ d-AAAAAAAAA v2 Failed HEALTH_CONSTRAINTS")
-    assert lines[2].startswith("│   ├── ✖ h1 failed at ApplicationStart: run.sh on h1 exited with 1")
-    assert lines[5] == "│   └── – h4 skipped, stays on v1"
+    assert lines[2] == "│   ├── ✖ 3 healthy are left and 3 must stay so, so no other may be taken out; 3 skipped"
+    assert lines[3].startswith("│   ├── ✖ h1 failed at ApplicationStart: run.sh on h1 exited with 1")
+    assert lines[6] == "│   └── – h4 skipped, stays on v1"
     assert lines[-1] == "    └── ✔ h4 v1 1.3s"
 
 
@@ -145,10 +144,16 @@ def test_the_live_tree_folds_deployments_that_have_ended() -> None:
     assert "skipped" in drawn(live)
 
 
-def test_a_narrow_terminal_cuts_the_tree_rather_than_breaking_it() -> None:
-    tree = drawn(final_tree("play", result(start_fails)), width=40)
-    assert all(len(line) <= 40 for line in tree.splitlines())
-    assert len(tree.splitlines()) == 11
+def test_a_narrow_terminal_cuts_the_live_tree_and_wraps_the_final_one() -> None:
+    live = LiveTree("play", 0)
+    play(start_fails, observers=[live])
+    live.settle()
+    final = drawn(final_tree("play", result(start_fails)), width=40)
+    cut = drawn(live, width=40)
+    assert all(len(line) <= 40 for line in (*final.splitlines(), *cut.splitlines()))
+    assert len(cut.splitlines()) == 12
+    assert "…" in cut
+    assert "…" not in final
 
 
 def test_the_verdict_says_what_happened_why_and_what_it_cost() -> None:

@@ -43,7 +43,7 @@ def test_unhealthy_ones_too_are_no_more_at_once_than_hosts_less_minimum() -> Non
 
 def test_the_reason_is_told() -> None:
     budget = HealthBudget(["u1"], ["h1", "h2"], 1)
-    assert budget.take() == ("u1", "not healthy yet, so deploying to it costs no health")
+    assert budget.take() == ("u1", "not healthy, so deploying to it costs no health")
     budget.give_back(succeeded=True)
     assert budget.take() == ("h1", "3 of 3 healthy and 1 needed, so one may be taken out")
 

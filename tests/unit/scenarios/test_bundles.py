@@ -10,17 +10,20 @@ from pathlib import Path
 import pytest
 
 from fleet.agent.appspec import examine
+from fleet.platforms.revision import APPSPEC_NAMES, read_revision
 from scenarios import library
 from scenarios.bundle import appspec_text, is_bundle, script_locations
 
 BUNDLES = Path(library.__file__).parent.parent / "bundles"
-ALL = sorted(path.name for path in BUNDLES.iterdir() if path.is_dir())
-OURS = [name for name in ALL if name != "as-people-write-it"]
+ALL = sorted(path.name for path in BUNDLES.iterdir() if path.is_dir() and path.name != "functions")
+OF_PLATFORMS = [name for name in ALL if name.startswith(("ecs-", "lambda-"))]
+OURS = [name for name in ALL if name != "as-people-write-it" and name not in OF_PLATFORMS]
 WORKERS = {"worker-v1", "worker-v2-with-a-page"}
 """A second application, which serves nothing."""
 BYTES_MAX = 8_000
 
 DIFFERENT = {
+    "web-code-only": {"appspec.yml", "scripts/run_process.sh", "site/index.html"},
     "web-v1-poisoned-stop": {"scripts/kill_process.sh", "scripts/run_process.sh"},
     "web-v2": {"site/index.html", "site/news.html"},
     "web-v2-errors": {"site/index.html", "site/news.html", "server.py"},
@@ -48,6 +51,15 @@ def test_every_bundle_is_known_here() -> None:
     assert set(OURS) == {"web-v1", *DIFFERENT, *WORKERS}
 
 
+@pytest.mark.parametrize("name", OF_PLATFORMS)
+def test_the_service_takes_those_for_ecs_and_lambda(name: str) -> None:
+    platform = {"ecs": "ECS", "lambda": "Lambda"}[name.split("-")[0]]
+    found = read_revision(name, BUNDLES / name, platform)
+    assert found.problem == ""
+    assert found.appspec is not None
+    assert found.appspec.platform == platform
+
+
 @pytest.mark.parametrize(("name", "different"), DIFFERENT.items())
 def test_it_differs_from_v1_only_where_it_should(name: str, different: set[str]) -> None:
     first, other = files("web-v1"), files(name)
@@ -58,7 +70,7 @@ def test_it_differs_from_v1_only_where_it_should(name: str, different: set[str])
 def test_it_is_small_and_complete(name: str) -> None:
     written = files(name)
     assert sum(map(len, written.values())) <= BYTES_MAX
-    assert "appspec.yml" in written
+    assert any(appspec in written for appspec in APPSPEC_NAMES)
     for path, content in written.items():
         if path.endswith(".sh"):
             assert content.startswith(b"#!/bin/bash\n")

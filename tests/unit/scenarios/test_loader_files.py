@@ -33,6 +33,14 @@ def test_a_script_fault_where_there_are_no_scripts(fault: str, message: str, tmp
         assert problem.remedy == "name an event that has one: ApplicationStart, ApplicationStop or ValidateService"
 
 
+@pytest.mark.parametrize(("offset", "warned"), [("5m", 1), ("-4m", 1), ("6m", 0), ("-2h", 0)])
+def test_a_clock_that_is_hardly_wrong_changes_nothing(offset: str, warned: int, tmp_path: Path) -> None:
+    (tmp_path / "s.yml").write_text(GOOD + f"faults:\n  - {{do: {{clock: {{offset: {offset}}}}}}}\n")
+    told = warnings(tmp_path / "s.yml")
+    assert [problem.severity for problem in told] == ["warning"] * warned
+    assert all("AWS allows five minutes" in problem.message for problem in told)
+
+
 APPSPEC = "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    - location: a.sh\n"
 
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from scenarios.model import Effect, Fault, Fleet, MinimumHealthyHosts, When
+from scenarios.platforms import EVENTS
 from scenarios.words import DeploymentStatus, ErrorCode, LifecycleEvent, Trigger, duration_ms, duration_text
 from simulator.rollout import lifecycle, statuses
 
@@ -15,7 +16,9 @@ from simulator.rollout import lifecycle, statuses
 def test_words_are_those_of_the_core() -> None:
     assert set(get_args(ErrorCode)) == {str(code) for code in statuses.ErrorCode}
     assert set(get_args(Trigger)) == {str(trigger) for trigger in statuses.Trigger}
-    assert get_args(LifecycleEvent) == lifecycle.IN_PLACE_WITH_BALANCER
+    of_tasks = lifecycle.ALLOW_TEST_TRAFFIC, lifecycle.AFTER_ALLOW_TEST_TRAFFIC
+    assert get_args(LifecycleEvent) == (*lifecycle.IN_PLACE_WITH_BALANCER, *of_tasks)
+    assert {"ECS": lifecycle.ECS, "Lambda": lifecycle.LAMBDA} == EVENTS
     assert set(get_args(DeploymentStatus)) < {str(status) for status in statuses.DeploymentStatus}
 
 

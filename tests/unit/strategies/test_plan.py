@@ -33,9 +33,9 @@ def members(count: int, zones: Sequence[str] = ("",)) -> list[Member]:
 
 def test_a_stage_knows_its_minimum_and_how_many_at_once() -> None:
     assert (stage("a", 9).required, stage("a", 9).at_once) == (5, 4)
-    assert str(stage("a", 9)) == "deploy to 9 hosts, 4 at once, 5 stay healthy (at least 50 % healthy)"
-    assert str(stage("a", 2)) == "deploy to 2 hosts, 1 at once, 1 stays healthy (at least 50 % healthy)"
-    assert str(stage("a", 1)) == "deploy to 1 host, 1 at once, 0 stay healthy (at least 50 % healthy)"
+    assert str(stage("a", 9)) == "deploy to 9 hosts, 4 at once, 5 must stay healthy (at least 50 % healthy)"
+    assert str(stage("a", 2)) == "deploy to 2 hosts, 1 at once, 1 must stay healthy (at least 50 % healthy)"
+    assert str(stage("a", 1)) == "deploy to 1 host, 1 at once"
 
 
 def test_a_minimum_above_the_fleet_leaves_none_at_once() -> None:
@@ -47,7 +47,7 @@ def test_a_stage_of_a_larger_fleet_is_bound_by_the_fleets_minimum_and_by_its_own
     assert (stage("a", 3, among=everybody).required, stage("a", 3, among=everybody).at_once) == (5, 3)
     own = stage("a", 3, among=everybody, own_minimum=HALF)
     assert (own.required, own.own_required, own.at_once) == (5, 2, 1)
-    assert str(own) == "deploy to 3 hosts, 1 at once, 5 stay healthy (at least 50 % healthy), 2 of these 3"
+    assert str(own) == "deploy to 3 hosts, 1 at once, 5 must stay healthy (at least 50 % healthy), 2 of these 3"
 
 
 def test_a_chain_is_walked_in_its_order() -> None:

@@ -1,0 +1,186 @@
+"""Faults on virtual hosts: what each kind of fault changes of a host, and how that is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, cast
+
+from fleet.virtual import outages, service_faults
+from fleet.virtual.host import VirtualHost
+from fleet.virtual.ward import Answering, Strike, Ward
+from scenarios.model import Effect, HealthFault
+
+_RESTART_MS = 1_000
+
+
+def inject(ward: Ward, name: str, effect: Effect, hosts: Sequence[str], event: str | None) -> None:
+    """Make a fault real at these hosts. A fault may outlive its host: at one that is not there nothing is done."""
+    if effect.at_no_host:
+        service_faults.inject(ward, name, effect)
+        return
+    _each(ward, hosts, _KINDS[effect.case].strikes, Strike(name, effect, event))
+
+
+def heal(ward: Ward, name: str, effect: Effect, hosts: Sequence[str]) -> None:
+    """Undo `inject`."""
+    if effect.at_no_host:
+        service_faults.heal(ward, name, effect)
+        return
+    _each(ward, hosts, _KINDS[effect.case].heals, Strike(name, effect, None))
+
+
+def _each(ward: Ward, hosts: Sequence[str], act: _Act, strike: Strike) -> None:
+    for name in hosts:
+        if name in ward.hosts:
+            act(ward, ward.hosts[name], strike)
+
+
+def _health(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    strike_health(ward, host, strike.name, cast(HealthFault, strike.effect.health))
+
+
+def strike_health(ward: Answering, host: VirtualHost, name: str, fault: HealthFault) -> None:
+    """Have the health check see this fault, until it is taken out of `host.health_faults`."""
+    host.health_faults[name] = (fault, True)
+    ward.answers_changed(host)
+    if fault.flapping is not None:
+        _flap(ward, host, name, fault, strikes=True)
+
+
+def _flap(ward: Answering, host: VirtualHost, name: str, fault: HealthFault, *, strikes: bool) -> None:
+    flapping = fault.flapping
+    assert flapping is not None, "only a flapping fault flaps"
+
+    def turn(_: int, now_ms: int) -> None:
+        if host.health_faults.get(name) == (fault, strikes):
+            ward.at(now_ms)
+            host.health_faults[name] = (fault, not strikes)
+            ward.answers_changed(host)
+            _flap(ward, host, name, fault, strikes=not strikes)
+
+    ward.schedule(ward.now_ms + (flapping.down if strikes else flapping.up), turn)
+
+
+def _health_again(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    host.health_faults.pop(strike.name, None)
+    ward.answers_changed(host)
+
+
+def _stop_agent(_ward: Ward, host: VirtualHost, _: Strike) -> None:
+    """It ends what it has in hand and takes up no more."""
+    host.agent_runs = False
+
+
+def _restart_agent(ward: Ward, host: VirtualHost, _: Strike) -> None:
+    """It gives up what it has in hand."""
+    host.agent_runs = False
+    host.drop()
+
+    def back(_: int, now_ms: int) -> None:
+        ward.at(now_ms)
+        host.agent_runs = True
+        ward.wake(host)
+
+    ward.schedule(ward.now_ms + _RESTART_MS, back)
+
+
+def _start_agent(ward: Ward, host: VirtualHost, _: Strike) -> None:
+    host.agent_runs = True
+    ward.wake(host)
+
+
+def _crash(ward: Ward, host: VirtualHost, _: Strike) -> None:
+    ward.crash(host)
+
+
+def _boot(ward: Ward, host: VirtualHost, _: Strike) -> None:
+    if not host.gone:
+        host.alive = True
+        ward.answers_changed(host)
+        ward.wake(host)
+
+
+def _pause(ward: Ward, host: VirtualHost, _: Strike) -> None:
+    host.paused = True
+    host.paused_ms = ward.now_ms
+    ward.answers_changed(host)
+
+
+def _resume(ward: Ward, host: VirtualHost, _: Strike) -> None:
+    host.paused = False
+    ward.answers_changed(host)
+    ward.resume(host)
+
+
+def _script(_ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    assert strike.effect.script is not None
+    host.script_faults[cast(str, strike.event)] = strike.effect.script
+
+
+def _bundle(_ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    host.bundle_fault = strike.effect.bundle
+
+
+def _bundle_again(_ward: Ward, host: VirtualHost, _: Strike) -> None:
+    host.bundle_fault = None
+
+
+def _file(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    assert strike.effect.file is not None
+    path = strike.effect.file.path
+    ward.book.ignored.add(path)
+    host.disk = ward.disks.disk((*host.disk.strangers, path), host.disk.owned)
+
+
+def _no_file(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    assert strike.effect.file is not None
+    host.disk = ward.disks.disk(host.disk.strangers - {strike.effect.file.path}, host.disk.owned)
+
+
+def _slow_start(_ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    service_faults.slow_start(host, strike.name, strike.effect)
+
+
+def _start_again(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    service_faults.start_again(ward, host, strike.name)
+
+
+def _leak(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    service_faults.leak(ward, host, strike.name, strike.effect)
+
+
+def _leak_no_more(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    service_faults.leak_no_more(ward, host, strike.name)
+
+
+_Act = Callable[[Ward, VirtualHost, Strike], None]
+
+
+class _Kind(NamedTuple):
+    """What a kind of fault does to a host, and how it is undone."""
+
+    strikes: _Act
+    heals: _Act
+
+
+def _over(_ward: Ward, _host: VirtualHost, _strike: Strike) -> None:
+    """Nothing is left to undo: it strikes once."""
+
+
+_KINDS: Final[dict[str, _Kind]] = {
+    "health": _Kind(_health, _health_again),
+    "script": _Kind(_script, _over),
+    "agent stop": _Kind(_stop_agent, _start_agent),
+    "agent restart": _Kind(_restart_agent, _start_agent),
+    "host crash": _Kind(_crash, _boot),
+    "host pause": _Kind(_pause, _resume),
+    **{f"bundle {word}": _Kind(_bundle, _bundle_again) for word in ("missing", "corrupt", "access-denied")},
+    "host terminate": _Kind(outages.terminate, _over),
+    **dict.fromkeys(("network cut", "network latency", "network loss"), _Kind(outages.network, outages.network_again)),
+    "disk": _Kind(outages.disk, outages.disk_again),
+    "clock": _Kind(outages.clock, outages.clock_again),
+    "file": _Kind(_file, _no_file),
+    "slow_start": _Kind(_slow_start, _start_again),
+    "memory": _Kind(_leak, _leak_no_more),
+}
+"""By `Effect.case`."""

@@ -1,0 +1,6 @@
+"""The shop's greeting, v2."""
+
+
+def handler(_event: dict[str, str], _context: object) -> dict[str, object]:
+    """Answer a request to the function's URL."""
+    return {"statusCode": 500, "body": "This is v2.\n"}

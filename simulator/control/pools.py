@@ -1,0 +1,312 @@
+"""The pools of a run: their fold over the run's events, what of it concerns the groups, and words for its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from fleet.base import Emit, Fleet
+from scenarios.model import Effect, Expect, Group, NamedHost, PoolChange, Scenario
+from simulator.control.groups import NOBODY, Folded, GroupInHand, Groups
+from simulator.control.pool_rules import PoolRules
+from simulator.control.result import Finding
+from simulator.rollout.commands import Command, CreateDeployment, EndHost, HostCommand, LaunchHost
+from simulator.rollout.deployment import Deployment, Limits, Target
+from simulator.rollout.events import Event, HostEnded, HostLaunched, LaunchTimedOut, PoolChanged
+from simulator.rollout.machine import Rollout
+from simulator.rollout.pool import HookSpec, Place, Pool, PoolSpec
+from simulator.rollout.pools import Pools
+from simulator.rollout.rollback import deployment_id
+from simulator.rollout.statuses import Creator, OutdatedInstancesStrategy, PoolProcess
+from strategies import DEFAULT_CONFIGS
+from strategies.plan import Member
+
+
+class PoolsInHand:
+    """Every pool of a run. `emit` journals what somebody does with one; `later` sets a timer."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        groups: Groups,
+        hosts: Sequence[NamedHost],
+        seed: int,
+        fleet: Fleet,
+        emit: Emit,
+        later: Callable[[int, Callable[[], None]], None],
+    ) -> None:
+        self._scenario, self._groups, self._fleet = scenario, groups, fleet
+        self._emit, self._later = emit, later
+        hooks = {group.name: _hook(scenario, group, groups[group.name], seed) for group in scenario.all_groups}
+        self._fold = Pools(_specs(scenario, hosts), hooks, scenario.limits.launch)
+        self._rules = PoolRules(self._fold)
+        self.answered = 0
+        """So many commands has the event in hand been answered with."""
+        self._ended: set[str] = set()
+        """Hosts that were terminated: no command reaches them any more."""
+        self._launched: dict[str, HostLaunched] = {}
+        self._to_come = [
+            fault.do
+            for fault in scenario.faults
+            if fault.do.pool is not None and (fault.when is None or fault.when.at is not None)
+        ]
+        """What is to be done in any case: at a time, or at once."""
+        self._open = 0
+        """So many changes are made, and not heard of yet."""
+        self._made: dict[str, PoolChanged] = {}
+        """The last of them of each pool: what it stands at, whoever knows of it."""
+        self._no_replacement: list[str] = []
+        """Pools of which a replacement was to be changed while there was none."""
+        self.related: dict[str, str] = {}
+        """Of each follow-on deployment, the one that it follows (`autoUpdateOutdatedInstancesRootDeploymentId`)."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a host is on its way in or out."""
+        return any(pool.under_way for pool in self._fold.pools.values())
+
+    @property
+    def waits(self) -> bool:
+        """Whether something will be done with a pool in any case: at a time that is to come, or just now."""
+        return bool(self._to_come) or self._open > 0
+
+    def remember(self, others: PoolsInHand) -> None:
+        """Know what those know. What somebody is still to do stands in the scenario, and nobody forgets it."""
+        self._fold, self._rules, self._ended = others._fold, others._rules, others._ended
+        self._launched, self._no_replacement, self.related = others._launched, others._no_replacement, others.related
+
+    # -- what happens -------------------------------------------------------------------------------------------
+
+    def beside(self, event: Event, folded: Folded) -> Folded:
+        """Fold an event, beside the deployments that have `folded` it: their answers, and the pools'."""
+        self.answered = sum(len(commands) for _, commands in folded)
+        commands = self._handle(event)
+        self.answered += len(commands)
+        if folded is NOBODY:
+            return ((None, commands),)
+        return (*folded, (None, commands)) if commands else folded
+
+    def _handle(self, event: Event) -> tuple[Command, ...]:
+        commands = self._fold.handle(event, self.answered)
+        if isinstance(event, HostLaunched):
+            self._launched[event.host] = event
+            for name in self._fold.pools[event.pool].groups:
+                if self._groups[name].last_success is None:
+                    self._groups[name].join(self._target(event.host))
+        elif isinstance(event, PoolChanged):
+            self._open = max(self._open - 1, 0)  # in a replay nobody does anything, and it is heard of all the same
+            if not self._open:
+                self._made.clear()
+            if event.pool not in self._fold.pools:
+                self._no_replacement.append(event.pool)
+        elif isinstance(event, HostEnded):
+            self._gone(event.host)
+        return self._checked(event, commands)
+
+    def over(self, event: Event, rollout: Rollout, *, undone: bool) -> tuple[Command, ...]:
+        """A deployment has ended by this event; what is to be done. `undone`: its rollback is about to be created."""
+        commands = self._fold.over(event, rollout, self.answered, undone=undone)
+        self.answered += len(commands)
+        for pool in self._fold.pools.values():
+            for host in pool.hosts.values():
+                for name in pool.groups if host.reason else ():
+                    self._groups[name].join(self._target(host.name))
+        return self._checked(event, commands)
+
+    def check(self, event: Event, commands: Sequence[Command]) -> None:
+        """A deployment has answered an event with these commands."""
+        self._rules.check(event, commands)
+
+    def begins(self, deployment: Deployment) -> None:
+        """A deployment is created: a host whose termination deployment this is belongs to no group any more."""
+        if deployment.creator is Creator.AUTOSCALING_TERMINATION:
+            for target in deployment.targets:
+                self._groups.leave(target.name)
+
+    def carry(self, command: LaunchHost | EndHost) -> None:
+        """Have a host launched, or terminated."""
+        if isinstance(command, EndHost):
+            self._gone(command.host)
+        else:
+            self._later(self._scenario.limits.launch, partial(self._expire, command))
+        self._fleet.perform(command)
+
+    def reaches(self, command: Command) -> bool:
+        """Whether a command reaches its host: one for a host that was terminated reaches nobody, as on AWS."""
+        if not isinstance(command, HostCommand):
+            return True
+        reaches = command.host not in self._ended
+        if reaches:
+            self._rules.reached(command)
+        return reaches
+
+    def strike(self, _fault: str, effect: Effect) -> None:
+        """Somebody scales a pool, or suspends or resumes processes of it."""
+        if effect.pool is not None:
+            self._to_come = [each for each in self._to_come if each is not effect]
+            self._change(effect.pool)
+
+    def heal(self, fault: str, effect: Effect) -> None:
+        """What is done with a pool lasts."""
+
+    def _change(self, change: PoolChange) -> None:
+        self._open += 1
+
+        def make(event_id: int, at_ms: int) -> PoolChanged:
+            pool = self._fold.copy_of(change.name) if change.replacement else self._fold.current(change.name)
+            if pool is None:
+                return PoolChanged(event_id, at_ms, "", f"the replacement of {change.name}", change.desired or 0, ())
+            stands = self._made.get(pool.name, pool)
+            suspended = (set(stands.suspended) | set(change.suspend)) - set(change.resume)
+            desired = stands.desired if change.desired is None else change.desired
+            desired = min(max(desired, pool.minimum), pool.maximum)
+            made = PoolChanged(event_id, at_ms, "", pool.name, desired, tuple(map(PoolProcess, sorted(suspended))))
+            self._made[pool.name] = made
+            return made
+
+        self._emit(make)
+
+    def host(self, event: HostLaunched) -> NamedHost:
+        """The host that was launched, with its tags."""
+        return self._scenario.pool_host(event.host, self._fold.pools[event.pool].hosts[event.host].zone)
+
+    def _expire(self, command: LaunchHost) -> None:
+        if self._fold.waits(command.pool, command.host):
+            self._emit(lambda event_id, at_ms: LaunchTimedOut(event_id, at_ms, command.id, command.pool, command.host))
+
+    def _gone(self, host: str) -> None:
+        self._ended.add(host)
+        self._groups.leave(host)
+
+    def _target(self, host: str) -> Target:
+        pool = self._fold.home(host)
+        return Target(host, pool.hosts[host].zone if pool else "")
+
+    def _checked(self, event: Event, commands: tuple[Command, ...]) -> tuple[Command, ...]:
+        self._rules.check(event, commands)
+        for command in commands:
+            if isinstance(command, CreateDeployment) and command.deployment.creator is Creator.AUTO_UPDATE:
+                self.related[command.deployment.deployment_id] = command.deployment_id
+                self._groups[command.deployment.group].reserved = True
+        return commands
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def findings(self) -> tuple[Finding, ...]:
+        """The rules of pools, whether each held, and why."""
+        forgotten = [host for host in self._launched if host not in self._ended and not self._spoken_of(host)]
+        return self._rules.findings(forgotten)
+
+    def _spoken_of(self, host: str) -> bool:
+        """Whether a host that was launched is in a group, or the run's end says why it is in none."""
+        pool = self._fold.home(host)
+        return pool is None or (  # a deployment has terminated it
+            bool(pool.hosts[host].reason)
+            or not pool.groups
+            or any(target.name == host for name in pool.groups for target in self._groups[name].targets)
+            or pool.hosts[host].place is not Place.IN_SERVICE
+        )
+
+    def judge(self, expect: Expect) -> Iterator[Finding]:
+        """Whether what is expected of pools has come about."""
+        found = {
+            "launch_loops": {pool.name: pool.given_up for pool in self._fold.pools.values() if pool.given_up},
+            "mixed_versions": {group.name: words for group in self._groups for words in self._mixed(group)},
+            "stranded": dict(self._stranded()),
+        }
+        for name, there in found.items():
+            wanted = getattr(expect, name)
+            if wanted is not None:
+                why = "; ".join(there.values()) or "there is none"
+                what = f"{name.replace('_', ' ')}: {', '.join(wanted) or 'none'}"
+                yield Finding(what, sorted(wanted) == sorted(there), why)
+
+    @property
+    def loops(self) -> dict[str, str]:
+        """The loops in which pools have launched, in words, by the id of the last launch deployment of each."""
+        return {pool.given_up_at: pool.given_up for pool in self._fold.pools.values() if pool.given_up}
+
+    def told(self) -> Iterator[str]:
+        """What deserves a word at the end of the run."""
+        for pool in self._fold.pools.values():
+            if pool.given_up:
+                yield pool.given_up
+            yield from self._held(pool)
+        yield from (words for _, words in self._stranded())
+        for group in self._groups:
+            yield from self._mixed(group)
+        for name in self._no_replacement:
+            yield f"nobody scaled {name}: no blue/green deployment that copies the pool was under way then"
+        for host, event in self._launched.items():
+            if event.user_data:
+                yield (
+                    f"{host}'s user data script exited with {event.user_data}: nobody at AWS acts on that, and only "
+                    "the host's own log (cloud-init's) tells it"
+                )
+
+    @staticmethod
+    def _held(pool: Pool) -> Iterator[str]:
+        if pool.retired or pool.there == pool.desired or pool.given_up:
+            return
+        process = PoolProcess.LAUNCH if pool.there < pool.desired else PoolProcess.TERMINATE
+        if process in pool.suspended:
+            yield f"{pool.name} has {pool.there} hosts, and {pool.desired} are wanted: {process} is suspended"
+
+    def _stranded(self) -> Iterator[tuple[str, str]]:
+        """The hosts that stand in a pool and are nobody's, each with the reason."""
+        for pool, host in ((each, host) for each in self._fold.pools.values() for host in each.hosts.values()):
+            if host.reason and host.place is Place.IN_SERVICE:
+                yield (
+                    host.name,
+                    f"{host.name} is stranded in {pool.name}, without a revision and without traffic: {host.reason}, "
+                    "so nobody deployed to it (aws-codedeploy-samples#80); the next deployment of the group will",
+                )
+
+    def _mixed(self, group: GroupInHand) -> Iterator[str]:
+        """The versions beside the one that the group has, on hosts that came up meanwhile."""
+        success = group.last_success
+        outdated = [host.name for host in self._fold.outdated(group.name)]
+        if success is None or not outdated:
+            return
+        there = {target.name: target.revision or "none" for target in group.targets}
+        names = ", ".join(f"{host} on {there.get(host, 'none')}" for host in outdated)
+        ignored = group.group.outdated_instances_strategy == OutdatedInstancesStrategy.IGNORE.value
+        why = " (outdated_instances_strategy: IGNORE)" if ignored else ""
+        yield f"{group.name} ends with mixed versions: {success.revision}, and {names}{why}"
+
+
+def _specs(scenario: Scenario, hosts: Sequence[NamedHost]) -> Iterator[PoolSpec]:
+    for name, pool in scenario.pools.items():
+        groups = tuple(group.name for group in scenario.all_groups if name in group.pools)
+        yield PoolSpec(
+            name,
+            pool.min,
+            pool.desired,
+            pool.max,
+            pool.zones,
+            tuple(Member(host.name, host.zone) for host in hosts if host.pool == name),
+            groups,
+            frozenset(map(PoolProcess, pool.suspended)),
+            pool.termination_hook,
+        )
+
+
+def _hook(scenario: Scenario, group: Group, in_hand: GroupInHand, seed: int) -> HookSpec:
+    limits = scenario.limits
+    template = Deployment(
+        deployment_id=deployment_id(scenario.name, seed, group.name, "pools"),
+        application=group.application or scenario.application,
+        group=group.name,
+        revision="",
+        strategy="rolling",
+        config=DEFAULT_CONFIGS["rolling"],
+        targets=(),
+        with_balancer=scenario.balanced(group),
+        limits=Limits(limits.start, limits.event, limits.deployment),
+    )
+    return HookSpec(
+        template,
+        OutdatedInstancesStrategy(group.outdated_instances_strategy),
+        frozenset(map(PoolProcess, group.auto_scaling_group_processes_to_suspend)),
+        in_hand.last_success,
+    )

@@ -1,0 +1,35 @@
+"""`drydeploy faults`: every fault in a line, one with its examples, and a name that is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import yaml
+
+from scenarios.faults import EFFECTS
+from tests.cli.program import drydeploy
+
+
+def test_every_fault_has_a_line(tmp_path: Path) -> None:
+    done = drydeploy("faults", state=tmp_path)
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")] == list(EFFECTS)
+    assert [row["name"] for row in json.loads(drydeploy("faults", "-o", "json", state=tmp_path).stdout)] == list(
+        EFFECTS
+    )
+
+
+def test_one_has_examples_that_can_be_copied(tmp_path: Path) -> None:
+    done = drydeploy("faults", "balancer", state=tmp_path)
+    assert "fleets: virtual, docker" in done.stdout
+    told = yaml.safe_load(done.stdout[done.stdout.index("faults:\n") :])
+    assert {"balancer": "restart"} in [fault["do"] for fault in told["faults"]]
+    found = json.loads(drydeploy("faults", "balancer", "-o", "json", state=tmp_path).stdout)
+    assert (found["strikes"], len(found["examples"])) == ("the run", 3)
+
+
+def test_a_name_that_is_none_suggests_the_nearest(tmp_path: Path) -> None:
+    done = drydeploy("faults", "memroy", state=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no fault is called memroy; did you mean memory?" in done.stderr
