@@ -119,6 +119,7 @@ def result(
         expectations += tuple(pools.judge(scenario.expect)) if pools else ()
     if strict and not (scenario.expect and scenario.expect.every_host_succeeds):
         expectations += tuple(every_host_succeeded(rollouts))
+    late = tuple(rehearsal.invariants.late.told(rollouts))
     missed = (*rehearsal.happened.missed(), *rehearsal.requests.never()) if status is RunStatus.COMPLETED else ()
     return RunResult(
         scenario=scenario,
@@ -136,7 +137,10 @@ def result(
         duration_ms=ended_ms,
         expectations=expectations,
         invariants=(*rehearsal.invariants.findings(), *(pools.findings() if pools else ())),
-        flags=(*flags(rollouts), *(pools.told() if pools else ()), *residue.told(rehearsal.disks, rollouts), *missed),
+        flags=(
+            *(*flags(rollouts), *late, *(pools.told() if pools else ())),
+            *(*residue.told(rehearsal.disks, rollouts), *missed),
+        ),
         events=events,
         journal_sha256=sha256,
         replay=header.replay,

@@ -27,7 +27,7 @@ from simulator.rollout.events import (
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.lifecycle import BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import TargetStatus
+from simulator.rollout.statuses import Creator, TargetStatus
 
 HOSTS_ONE_BY_ONE_MAX: Final = 30
 """A larger fleet is summarised."""
@@ -189,7 +189,8 @@ def _text(sign: str, *parts: tuple[str, str]) -> Text:
 
 def _deployment(rollout: Rollout) -> Text:
     deployment = rollout.deployment
-    how = f"rollback of {deployment.rollback_of}" if deployment.rollback_of else deployment.config.name
+    by_itself = deployment.creator is Creator.ROLLBACK
+    how = f"rollback of {deployment.rollback_of}" if by_itself else deployment.config.name
     error = rollout.error.code if rollout.error else ""
     return _text(
         words.SIGNS[rollout.status],
