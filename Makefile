@@ -30,7 +30,7 @@ check: $(STAMP)  ## Lint, format, types, architecture
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/tidy
 
-soak: $(STAMP)  ## 10,000 random rehearsals, and as many with people at them: all strategies, faults, words; half an hour
+soak: $(STAMP)  ## 10,000 random rehearsals, and as many with people at them: all strategies, faults, words; 20 minutes
 	DRYDEPLOY_SOAK=10000 $(BIN)/python -m pytest -q tests/properties/test_random_rehearsals.py \
 		--hypothesis-seed=0 --timeout=0
 

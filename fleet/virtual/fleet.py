@@ -17,7 +17,7 @@ from fleet.figures import Figures
 from fleet.virtual import faults, host_events, service_faults
 from fleet.virtual.answer_times import AnswerTimes, figures_of
 from fleet.virtual.answers import answer_of
-from fleet.virtual.draws import mix, stream
+from fleet.virtual.draws import stream
 from fleet.virtual.ground import Ground
 from fleet.virtual.host import Outcome, Unreported, VirtualHost
 from fleet.virtual.residue import VirtualDiskBook
@@ -55,6 +55,8 @@ _DRAINING_MS = (20, 400)
 _BOOT_MS = (5_000, 20_000)
 """From the request for a new host until its agent runs."""
 _TERMINATE_MS = 1_000
+_HOLDS_UP = frozenset({"host", "agent", "network", "clock"})
+"""Faults by which work lasts longer, or is heard of later, than it was to last when it began."""
 _CHANGES_A_HOST = frozenset({lifecycle.APPLICATION_STOP, lifecycle.INSTALL, lifecycle.APPLICATION_START})
 _SUCCEEDED = EventStatus.SUCCEEDED
 _lifecycle_event_completed = quick(LifecycleEventCompleted)
@@ -76,7 +78,9 @@ class VirtualFleet(Fleet):
         self.book = VirtualDiskBook(ground)
         self._times = AnswerTimes(seed)
         self._workshops: dict[str, Workshop] = {}
-        self._start_limit_ms = min(scenario.limits.start, scenario.limits.event)
+        held_up = any(fault.do.kind in _HOLDS_UP for fault in scenario.faults)
+        self._told_from_ms = 0 if held_up else min(scenario.limits.start, scenario.limits.event)
+        """Of work that takes so long it is told that it has begun: of all work where a fault may hold it up."""
         self._watched_starts: frozenset[str] = frozenset()
         self.hosts: dict[str, VirtualHost] = {}
         self._called_off: set[str] = set()
@@ -193,7 +197,7 @@ class VirtualFleet(Fleet):
         self._the_balancer().hold(command.host, began_ms)
         self._the_balancer().deregister(command.host, began_ms)
         low, high = _DRAINING_MS
-        draw = mix(self.hosts[command.host].draws, stream(self._seed, command.id))
+        draw = self._workshops[command.deployment_id].draw(self.hosts[command.host], lifecycle.BLOCK_TRAFFIC)
         draining = self._scenario.balancer.draining if self._scenario.balancer else 0
         lasts_ms = self.service.draining_ms() or min(low + draw % (high - low), draining)
         self.schedule(began_ms + lasts_ms, partial(host_events.drained, command, began_ms))
@@ -203,7 +207,7 @@ class VirtualFleet(Fleet):
         host.taken_up = True
         lasts_ms, outcome = self._workshops[command.deployment_id].work(host, command.name)
         began_ms = self.now_ms
-        if lasts_ms >= self._start_limit_ms or command.name in self._watched_starts:
+        if lasts_ms >= self._told_from_ms or command.name in self._watched_starts:
             self.schedule(began_ms, partial(host_events.started, command))
         self._complete_at(began_ms + lasts_ms, host, command, outcome, began_ms)
 

@@ -52,10 +52,14 @@ class Workshop:
 
     def work(self, host: VirtualHost, name: str) -> Work:
         """How long this lifecycle event takes on this host, now, and what it comes to."""
-        draw = mix(host.draws, self._draws[name])
+        draw = self.draw(host, name)
         if host.disk_full:
             return _between(_AGENT_MS, draw), Outcome(_unknown(messages.not_noted(messages.DISK_FULL, ROOT_DIR)))
         return self._kinds[name](self, host, name, draw)
+
+    def draw(self, host: VirtualHost, name: str) -> int:
+        """What is drawn for this lifecycle event on this host."""
+        return mix(host.draws, self._draws[name])
 
     def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
         return self._leaving(name, self.revision, _run(host, name, self.revision, draw))

@@ -80,7 +80,9 @@ class Promises:
         if isinstance(event, HostProvisioned):
             self.touched.add(name)
         for command in commands:
-            if isinstance(command, HostCommand):
+            if isinstance(command, ShiftTraffic):
+                self.touched.add(name)
+            elif isinstance(command, HostCommand):
                 if (strategy, getattr(command, "name", "")) not in NOTHING_TO_UNDO:
                     self.touched.add(name)
                 self._done[name].discard(command.host)

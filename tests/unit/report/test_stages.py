@@ -118,7 +118,7 @@ def test_the_tree_shows_where_a_deployment_stands() -> None:
     assert "॥ Ready, stage 2 of 3: wait until somebody says continue" in pictures
     pictures = "\n".join(played("operator-pauses")[2])
     assert "॥ paused: no host is taken and no stage begins until somebody says resume" in pictures
-    assert "⚠ 5.697s the operator said pause, refused: the deployment is paused already" in pictures
+    assert "⚠ 5.488s the operator said pause, refused: the deployment is paused already" in pictures
 
 
 def test_the_final_tree_keeps_the_words_and_marks_who_turned_bad() -> None:
@@ -132,7 +132,7 @@ def test_the_final_tree_keeps_the_words_and_marks_who_turned_bad() -> None:
 
 def test_the_verdict_has_the_stages_and_the_words() -> None:
     result, *_ = played("approval")
-    assert "stages: step 01 3.5s, step 02 waits 26.5s, step 03 " in judged(result)
+    assert "stages: step 01 3.4s, step 02 waits 26.6s, step 03 " in judged(result)
     assert "◌ 30.000s the operator said continue" in judged(result)
     result, *_ = played("zone-by-zone")
     assert "; 3 stages never began" in judged(result)
@@ -164,7 +164,7 @@ def test_the_page_draws_waits_and_words() -> None:
     text = html(played("approval")[0])
     assert 'class="wait"' in text
     assert 'class="word"' in text
-    assert "Ready, stage 2 of 3: wait until somebody says continue · 26.5s" in text
+    assert "Ready, stage 2 of 3: wait until somebody says continue · 26.6s" in text
     assert "30.000s the operator said continue" in text
     plain = html(played("rolling-one-at-a-time")[0])
     assert 'class="wait"' not in plain

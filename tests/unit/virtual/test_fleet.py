@@ -84,7 +84,7 @@ def test_an_agent_that_restarts_reports_what_it_was_at_as_lost() -> None:
     name, code, message = first_failure(result)
     assert (name, code) == ("Install", "UnknownError")
     assert "restarted while this event was in progress" in message
-    started = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventStarted))
+    started = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventStarted) and e.name == "Install")
     lost = next(e for e, _ in watcher.seen if isinstance(e, LifecycleEventCompleted) and e.cause == started.cause)
     assert lost.at_ms == started.at_ms + 1_000
 
