@@ -76,7 +76,7 @@ class Memory:
 
 
 _TAKEN = (
-    *("notifications", "not_created", "disks", "invariants", "staying", "first_in_service_ms"),
+    *("notifications", "not_created", "disks", "invariants", "first_in_service_ms"),
     *("_status", "_turnstile"),
 )
-"""What nobody else holds."""
+"""What nobody else holds. (Whether a run stays is its people's to say: they may have asked for more meanwhile.)"""

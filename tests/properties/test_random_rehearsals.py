@@ -27,7 +27,7 @@ from tests.support.rehearsals import Watcher, broken, run
 
 SOAK = int(os.environ.get("DRYDEPLOY_SOAK", "0"))
 """So many random rehearsals (`make soak`), and not the usual number."""
-RARELY = int(os.environ.get("DRYDEPLOY_RARELY", "5000"))
+RARELY = 5000
 """In so many rehearsals everything is expected to come once; in 1,000 nearly everything does."""
 SPEED = 1e9
 """Virtual seconds for a real one: nobody waits, and whoever speaks does so before the next event."""

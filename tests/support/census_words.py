@@ -16,6 +16,8 @@ from scenarios.words import Model
 
 _NAMES = frozenset({"name", "content"})
 """Keys that say of what something is told, and not what."""
+_FREE = frozenset({"path"})
+"""Keys with a text of one's own choice."""
 
 
 def possible(annotation: Any, prefix: str, *, within: bool = True) -> Iterator[str]:
@@ -43,7 +45,8 @@ def written(value: Any, prefix: str, *, within: bool = True) -> Iterator[str]:
             yield from written(part, prefix, within=within)
     elif within and isinstance(value, Model):
         for name in sorted(value.model_fields_set - _NAMES):
-            yield from written(getattr(value, name), f"{prefix} {name}", within=False)
+            key = f"{prefix} {name}"
+            yield from (key,) if name in _FREE else written(getattr(value, name), key, within=False)
     elif value is not None:
         yield prefix
 

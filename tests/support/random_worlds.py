@@ -227,7 +227,7 @@ def pools(draw: st.DrawFn) -> Placed:
     image: Told = {"boots": draw(st.sampled_from(["1s", "8s"]))}
     if draw(st.integers(0, 3)):
         image["files"] = {PAGE: "a page"}
-    if draw(one_in(5)):
+    if draw(one_in(3)):
         script = {"script": "web-v1/scripts/run_process.sh"}
         image["user_data"] = {**script, "behaves": draw(st.sampled_from([{}, {"exit": 1}, {"hangs": True}]))}
     own = [f"h{n}" for n in range(1, draw(st.sampled_from([0, 0, 2])) + 1)]
