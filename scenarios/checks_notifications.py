@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from scenarios.checks_strategy import Planned
 from scenarios.facts import Facts, exactly_one
 from scenarios.notifications import TARGETS
+from scenarios.platforms import SERVER
 from scenarios.problems import nearest
 from scenarios.tree import Report, Tree
 from strategies.plan import Deploy, Part
@@ -45,7 +46,9 @@ _SOMETIMES: Final[Mapping[str, _Brought]] = MappingProxyType(
             "add auto_rollback: [DEPLOYMENT_FAILURE]",
         ),
         "DeploymentReady": _Brought(
-            _asks, "no deployment of the group waits for a person", "add pause: {} to its steps"
+            _asks,
+            "no deployment of the group waits for a person",
+            "add pause: {} to its steps, or deploy blue/green with STOP_DEPLOYMENT",
         ),
         "InstanceReady": _Brought(
             _holds_hosts_ready, "no deployment of the group has hosts wait for their traffic", "deploy blue/green"
@@ -53,6 +56,9 @@ _SOMETIMES: Final[Mapping[str, _Brought]] = MappingProxyType(
     }
 )
 """The events that not every deployment can bring."""
+_OF_A_HOST: Final = _Brought(
+    lambda *_: False, "a deployment on ECS or Lambda has no instances", "subscribe to Deployment…"
+)
 
 
 def check_notifications(facts: Facts, report: Report) -> None:
@@ -82,7 +88,8 @@ def check_events_told(facts: Facts, planned: tuple[Planned, ...] | None, warn: R
     for group in _groups(facts.tree):
         plans = [plan for plan, its in zip(planned, asked, strict=True) if its is group]
         for event in (event for trigger in group.each("triggers") for event in trigger.each("events")):
-            told = _SOMETIMES.get(event.text)
+            told = _OF_A_HOST if event.text.startswith("Instance") and facts.platform != SERVER else None
+            told = told or _SOMETIMES.get(event.text)
             if told is not None and not told.by(facts, group, plans):
                 message = f"{event.text} never comes: {told.never}"
                 warn(event.place, message, f"{told.remedy}, or take it away")

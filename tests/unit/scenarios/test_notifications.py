@@ -182,3 +182,15 @@ def test_each_group_is_asked_for_its_own(tmp_path: Path) -> None:
     head = HEAD.partition("deploy:")[0] + "deploy: [{revision: v2, group: one}, {revision: v2, group: two}]\ngroups:\n"
     ((line, _, _),) = warned(head + rolls_back + does_not, tmp_path)
     assert line == 13
+
+
+def test_on_ecs_there_are_no_instances_to_be_told_of(tmp_path: Path) -> None:
+    text = (
+        "name: a-test\nfleet: {hosts: 2, running: v2}\nbalancer: {port: 8080}\n"
+        f"revisions: {{v2: {{bundle: {BUNDLES}/ecs-v2, task: {{command: [a]}}}}}}\n"
+        "functions: {visit-test-traffic: {}, say-all-is-well: {}}\n"
+        "deploy: [{revision: v2}]\ngroup:\n  compute_platform: ECS\n  triggers:\n"
+    )
+    events = trigger("{file: a}", events="[InstanceSuccess, DeploymentSuccess]")
+    ((_, _, told),) = warned(text + events, tmp_path)
+    assert "InstanceSuccess never comes: a deployment on ECS or Lambda has no instances" in told
