@@ -97,6 +97,10 @@ class Operations:
             run = self._drawn()
             self._answer(answer, words.Refused(refused, run) if refused else words.Done(_said(say, rollout), run))
 
+    def gates(self) -> dict[str, tuple[str, str]]:
+        """The environments before which a person is asked: the revision that waits, and the environment's group."""
+        return self._rehearsal.promotions.open_gates() if self._rehearsal is not None else {}
+
     # -- the desk's side ----------------------------------------------------------------------------------------
 
     def ask(self, request: words.Request, answer: Answering) -> None:
