@@ -10,8 +10,9 @@ from scenarios import library
 from scenarios.loader import load
 from scenarios.model import Scenario
 from simulator.control import operator_words as words
+from simulator.control.operator_picture import of_groups, required
 from simulator.control.result import RunResult, RunStatus
-from simulator.rollout.rollback import BACK_TO_BLUE
+from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
 from simulator.rollout.statuses import Creator, DeploymentStatus
 from tests.support.rehearsals import BALANCER, BUNDLES, broken, run, scenario
 from tests.support.staying import stay
@@ -256,3 +257,15 @@ def test_an_undo_is_of_the_group_that_is_named_and_pools_deployments_are_nobodys
     _, (answer,) = stay(load(library.path_of("termination-hook")), "undo")
     assert isinstance(answer, words.Refused)
     assert answer.why == "nobody has asked for a deployment yet"
+
+
+def test_who_has_to_be_healthy_is_counted_over_the_group_on_the_way_back_and_beside_pools_too() -> None:
+    abort = [{"when": {"event": "AfterAllowTraffic", "nth": 2}, "do": "abort"}]
+    strategy = {"strategy": "blue-green", "deployment_config": "CodeDeployDefault.HalfAtATime"}
+    told = {"group": strategy, "operator": abort, "limits": {"event": "60s"}}
+    first, back = run(scenario(fleet={"hosts": 3, "running": "v1"}, **told)).rollouts
+    assert (first.deployment.strategy, back.deployment.strategy) == (BLUE_GREEN, BACK_TO_BLUE)
+    assert (required(first), required(back)) == (2, 2)  # of three, whatever stands beside them
+    pools = run(load(library.path_of("scale-out-mid-deployment")))
+    assert len(pools.rollouts) > 1
+    assert [each.deployment.creator for each in of_groups(pools.rollouts)] == [Creator.USER]
