@@ -22,6 +22,9 @@ It gives None, and uses up no id, where what was to happen has become void."""
 Emit = Callable[[MakeEvent], None]
 """How a fleet tells the driver that something happened."""
 
+WAY_BACK = "back-to-blue"
+"""The strategy in which nothing is downloaded: to an agent it is a rollback, whoever asks for it."""
+
 
 INVALID_SIGNATURE = "InvalidSignatureException"
 """What AWS calls a request that was signed wrongly, or by a clock that is wrong."""

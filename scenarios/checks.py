@@ -16,6 +16,7 @@ from scenarios.checks_groups import check_groups
 from scenarios.checks_host_faults import check_host_fault
 from scenarios.checks_notifications import check_events_told, check_notifications
 from scenarios.checks_people import check_people
+from scenarios.checks_plans import check_plans
 from scenarios.checks_platforms import check_platform
 from scenarios.checks_pools import check_pools
 from scenarios.checks_signals import check_signals
@@ -202,6 +203,7 @@ class _Checker:
             if (when := action.get("when")) is not None:
                 self._when(when)
         planned = check_strategies(self._facts, self._report, self._warn)
+        check_plans(self._facts, planned, self._report, self._warn)
         check_people(self._facts, planned, self._report)
         check_waits(self._facts, planned, self._report, self._warn)
         check_events_told(self._facts, planned, self._warn)

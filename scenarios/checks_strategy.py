@@ -51,6 +51,7 @@ class Planned:
     """What one deployment of `deploy` is going to do. `written` is its strategy in the file, None where it has none."""
 
     strategy: str
+    config: DeploymentConfig
     options: Options
     plan: Plan
     written: Tree | None
@@ -180,7 +181,7 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
             message, _, remedy = message.partition("; ")
         report(place, message, remedy)
         return None
-    return Planned(name, options, plan, written, written.place if written is not None else deploy.place)
+    return Planned(name, config, options, plan, written, written.place if written is not None else deploy.place)
 
 
 def _of_platform(facts: Facts, deploy: Tree, group: Tree | None) -> Planned | None:
@@ -201,7 +202,7 @@ def _of_platform(facts: Facts, deploy: Tree, group: Tree | None) -> Planned | No
     options = told_of_traffic(facts.platform, config, read.strategy)[0]
     name = PLATFORM_STRATEGIES[facts.platform]
     plan = STRATEGIES[name]([Member(facts.hosts[0].name)], DEFAULT_CONFIGS[name], options)
-    return Planned(name, options, plan, None, deploy.place)
+    return Planned(name, DEFAULT_CONFIGS[name], options, plan, None, deploy.place)
 
 
 def _no_blue_green(facts: Facts, group: Tree | None) -> tuple[str, str] | None:

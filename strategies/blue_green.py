@@ -76,25 +76,30 @@ def blue_green(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TI
         if options.analysis and percent < 100:
             stages.append(Analyse(f"analysis at {percent:03}", options.analysis.name, options.analysis.lasts_ms))
     if blue:
-        stages.append(Deploy("take out", blue, NO_MINIMUM, blue, part=Part.BLOCK, every=True))
+        stages.append(Deploy("take out", blue, NO_MINIMUM, blue, part=Part.BLOCK, must_succeed=len(blue)))
     keep = told.terminate_after_ms is None
     stages.append(Terminate("keep alive" if keep else "terminate", blue, told.terminate_after_ms or 0, keep))
     return Plan.chain(*stages)
 
 
 def back_to_blue(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, options: Options = NONE) -> Plan:
-    """The way back while the old hosts stand: they are let in again, the new ones taken out and terminated."""
-    del members, config
+    """The way back while the old hosts stand: they are let in again, the new ones taken out and terminated.
+
+    All are let in at once, and the configuration's minimum says how many old hosts must have traffic in the end.
+    """
     told = options.blue_green or BlueGreen()
+    green = {*told.green, *told.let_in, *told.doomed}
+    blue = [member.name for member in members if member.name not in green]
     stages: list[Stage] = []
     if told.shift:
         stages.append(Shift("shift 000", told.let_in, 0))
-    if told.held_out:
-        stages.append(Deploy("let in", told.held_out, NO_MINIMUM, told.held_out, part=Part.ALLOW, every=True))
+    if held := len(told.held_out):
+        missing = config.minimum_healthy_hosts.required(len(blue)) - (len(blue) - held)
+        needed = min(max(missing, 1), held)
+        stages.append(Deploy("let in", told.held_out, NO_MINIMUM, told.held_out, part=Part.ALLOW, must_succeed=needed))
     if told.let_in:
         ends = set(told.let_in) <= set(told.doomed)  # a host that is gone cannot be taken out, and need not be
-        stages.append(
-            Deploy("take out", told.let_in, NO_MINIMUM, told.let_in, part=Part.BLOCK, every=not ends, forgiving=ends)
-        )
+        needed = 0 if ends else len(told.let_in)
+        stages.append(Deploy("take out", told.let_in, NO_MINIMUM, told.let_in, part=Part.BLOCK, must_succeed=needed))
     stages.append(Terminate("terminate", told.doomed))
     return Plan.chain(*stages)

@@ -19,11 +19,11 @@ class Share:
         return f"{self.percent} %" if self.hosts is None else f"{self.hosts} host{'s' * (self.hosts != 1)}"
 
     def of(self, fleet: int) -> int:
-        """How many of `fleet` hosts; a percentage is rounded to the nearest, and at least one host takes part."""
+        """How many of `fleet` hosts; a percentage is never exceeded, but by the one host that takes part at least."""
         if self.hosts is not None:
             return min(self.hosts, fleet)
         assert self.percent is not None, "a share is a number or a percentage"
-        return max(1, min(fleet, (self.percent * fleet + 50) // 100))
+        return max(1, self.percent * fleet // 100)
 
 
 @dataclass(frozen=True, slots=True)

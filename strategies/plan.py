@@ -77,7 +77,8 @@ class Deploy:
     """Take these hosts through a part of their lifecycle, never with fewer healthy than the minimum.
 
     `among` are the hosts over which the minimum is counted. `own_minimum` holds among the stage's hosts alone, as a
-    zone has one; without it one of them must succeed, with `every` all of them, and with `forgiving` none.
+    zone has one. `must_succeed` is how many of them have to; None: as many as `own_minimum`, and one at least. Where
+    nobody has to (0), a failure fails nothing.
     """
 
     name: str
@@ -86,8 +87,7 @@ class Deploy:
     among: tuple[str, ...]
     own_minimum: MinimumHealthyHosts = NO_MINIMUM
     part: Part = Part.WHOLE
-    every: bool = False
-    forgiving: bool = False
+    must_succeed: int | None = None
 
     @property
     def fleet(self) -> int:
@@ -103,6 +103,17 @@ class Deploy:
     def own_required(self) -> int:
         """How many of the stage's hosts must stay healthy."""
         return self.own_minimum.required(len(self.hosts))
+
+    def unfit(self, config: str) -> str | None:
+        """Why none of the hosts may ever be taken out, in words; None where one may. `config`: whose minimum holds."""
+        hosts, fleet = len(self.hosts), self.fleet
+        if self.required >= fleet:
+            kept = f"{config} keeps {self.required} of {fleet} host{'s' * (fleet != 1)} healthy"
+        elif self.own_required >= hosts:
+            kept = f"{self.name}: the zone's own minimum keeps {self.own_required} of its {hosts} healthy"
+        else:
+            return None
+        return f"{kept}, so none may ever be taken out"
 
     @property
     def at_once(self) -> int:
@@ -145,12 +156,9 @@ class Approve:
 
     name: str
     waits_ms: int | None
-    then_continue: bool = False
-    """What happens when nobody has answered: go on, or stop."""
 
     def __str__(self) -> str:
-        then = "goes on" if self.then_continue else "stops"
-        limit = "" if self.waits_ms is None else f"; without an answer within {duration(self.waits_ms)} it {then}"
+        limit = "" if self.waits_ms is None else f"; without an answer within {duration(self.waits_ms)} it stops"
         return f"wait until somebody says continue{limit}"
 
 

@@ -27,4 +27,4 @@ def termination(members: Sequence[Member], config: DeploymentConfig = ALL_AT_ONC
 
 def _every(name: str, members: Sequence[Member], part: Part) -> Plan:
     names = tuple(member.name for member in members)
-    return Plan.chain(Deploy(name, names, NO_MINIMUM, names, part=part, every=True))
+    return Plan.chain(Deploy(name, names, NO_MINIMUM, names, part=part, must_succeed=len(names)))

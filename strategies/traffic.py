@@ -77,7 +77,7 @@ def _traffic(target: str, told: BlueGreen, options: Options, watched: str) -> li
 
 
 def _part(name: str, target: str, part: Part) -> Deploy:
-    return Deploy(name, (target,), NO_MINIMUM, (target,), part=part, every=True)
+    return Deploy(name, (target,), NO_MINIMUM, (target,), part=part, must_succeed=1)
 
 
 def _shift(target: str, percent: int, to: str = "the new version") -> Shift:

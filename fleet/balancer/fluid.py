@@ -9,8 +9,8 @@ at the end.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from fractions import Fraction
+from math import ceil
 from typing import NamedTuple, TypeVar
 
 from fleet.balancer.meters import Meters
@@ -24,7 +24,8 @@ _Key = TypeVar("_Key")
 class Kind(NamedTuple):
     """What makes hosts alike to the traffic: whether it is shifted to them, what they serve, how well and how fast.
 
-    `answers_ms`: about how long an answer takes, in milliseconds; `lost`: percent of the packets on the way to them.
+    `answers_ms`: about how long an answer takes, in milliseconds; `lost`: percent of the packets on the way to them;
+    `held`: whether they are to get no requests, as far as the balancer was told.
     """
 
     shifted: bool
@@ -32,6 +33,7 @@ class Kind(NamedTuple):
     well: bool
     answers_ms: int = 0
     lost: int = 0
+    held: bool = False
 
 
 class Share(NamedTuple):
@@ -62,6 +64,11 @@ class Fluid:
         self.percent: int | None = None
         """The share of the shifted side; None while nothing is shifted, and there is one side."""
         self._answered: dict[tuple[int, Kind], int] = defaultdict(int)
+        """Of what is not settled yet: by how many shared a side, and the kind, the hosts' percent and milliseconds."""
+        self._settled: dict[Share, Fraction] = defaultdict(Fraction)
+        """Requests by their fate, up to when somebody last asked."""
+        self._stray: dict[int, int] = defaultdict(int)
+        """As `_answered`, without the kinds: what held hosts were sent, or a side without a share."""
         self._unanswered: dict[int, int] = defaultdict(int)
         self.settled_ms = 0
         """Until when the requests are accounted for."""
@@ -95,6 +102,8 @@ class Fluid:
             share = shares[kind.shifted]
             if hosts and share:
                 self._answered[self._side[kind.shifted], kind] += passed_ms * hosts * share
+                if kind.held or self.percent == (0 if kind.shifted else _WHOLE):
+                    self._stray[self._side[kind.shifted]] += passed_ms * hosts * share
         answered = sum(share for side, share in shares.items() if self._side[side])
         if answered < _WHOLE:
             self._unanswered[_WHOLE - answered] += passed_ms
@@ -122,8 +131,8 @@ class Fluid:
         self.settle(now_ms)
         fates: dict[tuple[str, bool], Fraction] = defaultdict(Fraction)
         fates[_NOBODY, False] = self._unanswered_ms() * self.rate / 1000
-        for fate, share in self._fates():
-            fates[fate.serves or _NOBODY, fate.well] += share * self.rate / 1000
+        for fate, share in self._fates().items():
+            fates[fate.serves or _NOBODY, fate.well] += share
         requests = whole({fate: fates[fate] for fate in sorted(fates)})
         by_revision: dict[str, int] = defaultdict(int)
         for (name, _), number in requests.items():
@@ -132,30 +141,36 @@ class Fluid:
         answered = tuple((name, number) for name, number in by_revision.items() if name != _NOBODY)
         return sum(requests.values()), failed, answered
 
+    @property
+    def strays(self) -> int:
+        """Requests that reached a host which was to get none, up to the last change: any part of one counts."""
+        host_ms = sum((Fraction(ms, hosts * _WHOLE) for hosts, ms in self._stray.items()), Fraction())
+        return ceil(host_ms * self.rate / 1000)
+
     def shares(self, now_ms: int) -> tuple[dict[Share, int], int]:
         """Requests since the run began by their fate, and those that nobody was there to answer: whole ones only."""
         self.settle(now_ms)
-        found: dict[Share, Fraction] = defaultdict(Fraction)
-        for fate, share in self._fates():
-            found[fate] += share * self.rate / 1000
-        return {fate: int(share) for fate, share in found.items()}, int(self._unanswered_ms() * self.rate / 1000)
+        fates = {fate: int(share) for fate, share in self._fates().items()}
+        return fates, int(self._unanswered_ms() * self.rate / 1000)
 
-    def _fates(self) -> Iterator[tuple[Share, Fraction]]:
-        """What became of the requests, and their share of each millisecond, summed.
+    def _fates(self) -> dict[Share, Fraction]:
+        """Requests by their fate. What was added up once is not added up again: an alarm asks every period.
 
         Where packets are lost, a request whose first one is lost waits until it is sent again, and fails in the end.
         """
         for (hosts, kind), host_ms in self._answered.items():
-            share = Fraction(host_ms, hosts * _WHOLE)
+            share = Fraction(host_ms * self.rate, hosts * _WHOLE * 1000)
             fate = Share(kind.serves, kind.well, kind.answers_ms)
             lost = Fraction(kind.lost, 100)
             if not lost:
-                yield fate, share
+                self._settled[fate] += share
                 continue
             for at_ms in RESENT_MS[: self._tries]:
-                yield fate._replace(answers_ms=fate.answers_ms + at_ms), share * (1 - lost)
+                self._settled[fate._replace(answers_ms=fate.answers_ms + at_ms)] += share * (1 - lost)
                 share *= lost
-            yield Share(None, False, 0), share
+            self._settled[Share(None, False, 0)] += share
+        self._answered.clear()
+        return self._settled
 
     def _unanswered_ms(self) -> Fraction:
         return Fraction(sum(share * ms for share, ms in self._unanswered.items()), _WHOLE)

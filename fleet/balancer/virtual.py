@@ -61,6 +61,7 @@ class _Server:
         "cause",
         "generation",
         "healthy",
+        "held",
         "name",
         "origin_ms",
         "registered",
@@ -74,6 +75,8 @@ class _Server:
         self.answer = SILENT
         self.registered = False
         self.healthy = False
+        self.held = False
+        """Whether whoever speaks to the balancer wants the host out of traffic."""
         self.origin_ms = 0
         self.streak_ms = 0
         """Since when every check has passed, or every check has failed."""
@@ -107,7 +110,7 @@ class VirtualBalancer:
         """A host that the balancer may be asked about. One that is not `in_group` stands by, or replaces another."""
         self._group += in_group
         server = self._servers[name] = _Server(name)
-        server.answer = answer
+        server.answer, server.held = answer, not in_group
         if in_service:
             server.registered = server.healthy = True
             server.told = (True, answer.seen)
@@ -147,9 +150,20 @@ class VirtualBalancer:
         server = self._servers[name]
         self._leave(server, now_ms)
         server.registered, server.healthy, server.origin_ms, server.streak_ms = True, False, now_ms, now_ms
-        server.row = 0
+        server.held, server.row = False, 0
         server.cause, server.told = cause, None
         self._reconsider(server, now_ms)
+
+    def hold(self, name: str, now_ms: int) -> None:
+        """From now on a host is to get no request: one that reaches it all the same is a stray."""
+        server = self._servers[name]
+        in_service = server.registered and server.healthy
+        if in_service:
+            self._fluid.settle(now_ms)
+            self._count(server, -1)
+        server.held = True
+        if in_service:
+            self._count(server, +1)
 
     def deregister(self, name: str, now_ms: int) -> None:
         """Take a host out: from now on it gets no new request."""
@@ -332,7 +346,7 @@ class VirtualBalancer:
     def _count(self, server: _Server, change: int) -> None:
         answer = server.answer
         shifted = server.name in self._shifted
-        self._fluid.count(Kind(shifted, *answer[2:]), change)
+        self._fluid.count(Kind(shifted, *answer[2:], server.held), change)
         if (meters := self._fluid.meters) is not None:
             if change > 0:
                 meters.comes(server.name, shifted)
@@ -349,6 +363,11 @@ class VirtualBalancer:
     def measure(self, now_ms: int) -> tuple[int, int, tuple[tuple[str, int], ...]]:
         """Requests since the run began: all, failed, and by the revision that answered, as whole numbers."""
         return self._fluid.measure(now_ms)
+
+    @property
+    def strays(self) -> int:
+        """Requests that reached a host which was to get none."""
+        return self._fluid.strays
 
     def shares(self, now_ms: int) -> tuple[dict[Share, int], int]:
         """Requests since the run began by their fate, and those that nobody was there to answer."""

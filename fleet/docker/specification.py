@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
+from fleet.base import WAY_BACK
 from fleet.docker.bundles import Bundle
 from simulator.rollout.deployment import Deployment
+from simulator.rollout.statuses import Creator
 
 GROUP_IDS: Final = uuid.UUID("5c6a1d0e-4b5e-4f0a-9d43-9a3f0f6f6f01")
 BLUE_GREEN: Final = frozenset({"blue-green", "back-to-blue"})
@@ -20,7 +22,7 @@ def specification(deployment: Deployment, bundle: Bundle) -> dict[str, Any]:
         "DeploymentGroupId": str(uuid.uuid5(GROUP_IDS, f"{deployment.application}/{deployment.group}")),
         "DeploymentGroupName": deployment.group,
         "ApplicationName": deployment.application,
-        "DeploymentCreator": str(deployment.creator),
+        "DeploymentCreator": str(Creator.ROLLBACK if deployment.strategy == WAY_BACK else deployment.creator),
         "DeploymentType": "BLUE_GREEN" if deployment.strategy in BLUE_GREEN else "IN_PLACE",
         "AgentActionOverrides": {"AgentOverrides": {"FileExistsBehavior": str(deployment.file_exists_behavior)}},
         "Revision": bundle.revision_location,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import cast
 
 from typing_extensions import override
 
@@ -188,6 +187,7 @@ class VirtualFleet(Fleet):
 
     def _block(self, command: BlockTraffic) -> None:
         began_ms = self.now_ms
+        self._the_balancer().hold(command.host, began_ms)
         self._the_balancer().deregister(command.host, began_ms)
         low, high = _DRAINING_MS
         draw = mix(self.hosts[command.host].draws, stream(self._seed, command.id))
@@ -222,13 +222,15 @@ class VirtualFleet(Fleet):
         if host.generation != generation:
             return None
         if host.paused:
-            host.frozen = (began_ms, now_ms - host.paused_ms, outcome)
+            host.frozen.append((command, began_ms, now_ms - host.paused_ms, outcome))
             return None
-        name, (diagnostics, disk) = command.name, outcome
+        name, (diagnostics, disk, leaves) = command.name, outcome
         if diagnostics is None and name in _CHANGES_A_HOST:
             self._succeeded(host, command)
         if disk is not None:
             host.disk = disk
+        if leaves:
+            host.disk = self.disks.leave(host.disk, leaves)
         if not host.reaches:
             host.unreported.append(Unreported(command, outcome, began_ms))
             self._refuse(host, command)
@@ -351,15 +353,15 @@ class VirtualFleet(Fleet):
     def crash(self, host: VirtualHost) -> None:
         """Every process of the host dies."""
         host.alive = host.paused = False
-        host.serves = host.frozen = None
+        host.serves, host.frozen = None, []
         host.drop()
         self.answers_changed(host)
 
     def resume(self, host: VirtualHost) -> None:
         """The host goes on after a pause, where it stood."""
-        if host.frozen is not None:
-            (began_ms, left_ms, outcome), host.frozen = host.frozen, None
-            self._complete_at(self.now_ms + left_ms, host, cast(RunLifecycleEvent, host.command), outcome, began_ms)
+        frozen, host.frozen = host.frozen, []
+        for command, began_ms, left_ms, outcome in frozen:
+            self._complete_at(self.now_ms + left_ms, host, command, outcome, began_ms)
         self.wake(host)
 
     # -- measuring ----------------------------------------------------------------------------------------------
@@ -369,10 +371,8 @@ class VirtualFleet(Fleet):
         if self.balancer is None:
             return None
         total, failed, by_revision = self.balancer.measure(self.now_ms)
-        in_service_min = self.balancer.in_service_min
-        return lambda event_id, at_ms: TrafficMeasured(
-            event_id, at_ms, "", total, failed, by_revision, in_service_min, 0
-        )
+        seen = (total, failed, by_revision, self.balancer.in_service_min, self.balancer.strays)
+        return lambda event_id, at_ms: TrafficMeasured(event_id, at_ms, "", *seen)
 
     @override
     def figures(self) -> Figures | None:

@@ -20,6 +20,7 @@ class Outcome(NamedTuple):
 
     diagnostics: Diagnostics | None = None
     disk: Disk | None = None
+    leaves: tuple[str, ...] = ()
 
 
 class Unreported(NamedTuple):
@@ -99,8 +100,8 @@ class VirtualHost:
         """Counts what makes pending completions void: a crash, a restart, a pause."""
         self.paused_ms = 0
         """When the pause began."""
-        self.frozen: tuple[int, int, Outcome] | None = None
-        """While paused: when the command in hand was begun, how long it still had to go, and what it comes to."""
+        self.frozen: list[tuple[RunLifecycleEvent, int, int, Outcome]] = []
+        """While paused: the commands that were begun, when, how long each still had to go, and what it comes to."""
         self.script_faults: dict[str, str | ScriptExit] = {}
         self.bundle_fault: str | None = None
         self.health_faults: dict[str, tuple[HealthFault, bool]] = {}

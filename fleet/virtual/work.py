@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fleet import bundle_store
 from fleet.agent import messages, protocol
 from fleet.agent.layout import ROOT_DIR
-from fleet.base import bundle_location
+from fleet.base import WAY_BACK, bundle_location
 from fleet.virtual.disk import Disks
 from fleet.virtual.draws import mix, stream
 from fleet.virtual.host import WELL, Outcome, VirtualHost
@@ -43,6 +43,7 @@ class Workshop:
         self.serves = deployment.with_balancer
         """Whether users meet what is started: an application behind no balancer is none of theirs."""
         self._behaviour = str(deployment.file_exists_behavior)
+        self._kinds = _KINDS_OF_WAY_BACK if deployment.strategy == WAY_BACK else _KINDS
         self._disks = disks
         self._draws = {
             name: stream(seed, "work", ordinal, name)
@@ -54,22 +55,23 @@ class Workshop:
         draw = mix(host.draws, self._draws[name])
         if host.disk_full:
             return _between(_AGENT_MS, draw), Outcome(_unknown(messages.not_noted(messages.DISK_FULL, ROOT_DIR)))
-        return _KINDS[name](self, host, name, draw)
+        return self._kinds[name](self, host, name, draw)
 
     def _scripts(self, host: VirtualHost, name: str, draw: int) -> Work:
-        return self._leaving(host, name, self.revision, _run(host, name, self.revision, draw))
+        return self._leaving(name, self.revision, _run(host, name, self.revision, draw))
 
     def _scripts_of_previous(self, host: VirtualHost, name: str, draw: int) -> Work:
         previous = host.installed.get(self.group)
-        return self._leaving(host, name, previous, _run(host, name, previous, draw))
+        return self._leaving(name, previous, _run(host, name, previous, draw))
 
-    def _leaving(self, host: VirtualHost, name: str, revision: VirtualRevision | None, work: Work) -> Work:
+    @staticmethod
+    def _leaving(name: str, revision: VirtualRevision | None, work: Work) -> Work:
         """The same work, and the files that the scripts leave on the disk."""
         leaves = revision.leaves.get(name) if revision else None
         if not leaves:
             return work
         lasts_ms, outcome = work
-        return lasts_ms, outcome._replace(disk=self._disks.leave(host.disk, leaves))
+        return lasts_ms, outcome._replace(leaves=leaves)
 
     def _download(self, host: VirtualHost, name: str, draw: int) -> Work:
         lasts_ms = _between(_AGENT_MS, draw) + _between(_LASTS_MS[name], draw >> 16)
@@ -107,6 +109,10 @@ _KINDS: dict[str, Callable[[Workshop, VirtualHost, str, int], Work]] = {
     lifecycle.DOWNLOAD_BUNDLE: Workshop._download,
     lifecycle.INSTALL: Workshop._install,
 }
+_KINDS_OF_WAY_BACK = _KINDS | dict.fromkeys(
+    (lifecycle.BEFORE_ALLOW_TRAFFIC, lifecycle.AFTER_ALLOW_TRAFFIC), Workshop._scripts_of_previous
+)
+"""On the way back of a blue/green deployment nothing is downloaded: the scripts are those that a host has."""
 
 
 def _run(host: VirtualHost, name: str, revision: VirtualRevision | None, draw: int) -> Work:

@@ -8,7 +8,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from typing_extensions import override
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 ANSWERS: Final = frozenset({"continue", "promote", "promote-full", "stop", "abort"})
 """What answers an approval."""
+_GATE: Final = "gate before "
+"""So begin the names of gates among what waits: no deployment's id does."""
 _KEYS: Final = {"c": "continue", "a": "abort"}
 
 
@@ -74,8 +77,7 @@ def operated(
         except OSError as error:
             reachable = False
             tell(f"this run cannot be operated from elsewhere: {error}")
-        at_once = sum(action.do in ANSWERS and action.when.status == "Ready" for action in scenario.operator)
-        operations.asking = stack.enter_context(Asking(operations, ask, reachable=reachable, answered=at_once))
+        operations.asking = stack.enter_context(Asking(operations, scenario, ask, reachable=reachable))
         yield run
 
 
@@ -88,18 +90,39 @@ def _lines(event: Event, commands: Sequence[Command], rollout: Rollout | None) -
     return written
 
 
-class Asking:
-    """An observer that asks while a deployment waits for a yes: at the keyboard where there is one.
+class Question(NamedTuple):
+    """Somebody's yes is waited for: by a deployment at a stage of its plan, or by the gate before an environment."""
 
-    `answered`: so many waits the scenario answers itself, as they begin. About these nobody is asked.
+    revision: str
+    group: str | None
+    """Whom an answer names; None where there is only one group."""
+    where: str = ""
+    stage: int = 0
+    scripted: str = ""
+    """What the scenario is going to say; `""` where nothing."""
+
+
+class Asking:
+    """An observer that asks while anything waits for a yes, one question at a time: at the keyboard where there is one.
+
+    What the scenario answers in the moment in which it is asked, nobody is asked.
     """
 
-    def __init__(self, operations: Operations, ask: Callable[[str], None], *, reachable: bool, answered: int) -> None:
+    def __init__(
+        self, operations: Operations, scenario: Scenario, ask: Callable[[str], None], *, reachable: bool
+    ) -> None:
         self._operations = operations
         self._ask = ask
         self._reachable = reachable
-        self._answered = answered
-        self._asked: tuple[str, int] | None = None
+        self._several = len(scenario.all_groups) > 1
+        answers = [action.when for action in scenario.operator if action.do in ANSWERS]
+        self._answered_at_once = sum(when.status == "Ready" for when in answers)
+        self._answered_gates = {when.gate for when in answers}
+        self._open: dict[str, Question] = {}
+        """What waits, by the id of the deployment or the name of the environment; the first is asked."""
+        self._unasked: set[tuple[str, int]] = set()
+        """The waits that the scenario answers at once: deployment and stage."""
+        self._asked: Question | None = None
         self._keyboard: Keyboard | None = None
 
     def __enter__(self) -> Asking:
@@ -109,31 +132,55 @@ class Asking:
         self._withdraw()
 
     def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
-        """Ask when the wait begins, and no longer when it ends, whoever has answered."""
+        """Ask when a wait begins, and no longer when it ends, whoever has answered."""
         del commands
-        if rollout is None:
-            return
-        wait = self._operations.picture.wait(rollout, event.at_ms)
-        waiting = (rollout.deployment_id, rollout.stage) if wait is not None and wait.kind == "approval" else None
-        if waiting == self._asked:
-            return
-        self._withdraw()
-        self._asked = waiting
-        if waiting is None or wait is None:
-            return
-        if self._answered:
-            self._answered -= 1
-        else:
-            self._begin(rollout.deployment.revision, f"; {wait.scripted}" if wait.scripted else "")
+        if rollout is not None:
+            self._deployment(rollout, event.at_ms)
+        self._gates()
+        first = next(iter(self._open.values()), None)
+        if first != self._asked:
+            self._withdraw()
+            if first is not None:
+                self._begin(first)
 
-    def _begin(self, revision: str, scripted: str) -> None:
+    def _deployment(self, rollout: Rollout, at_ms: int) -> None:
+        wait = self._operations.picture.wait(rollout, at_ms)
+        if wait is None or wait.kind != "approval":
+            self._open.pop(rollout.deployment_id, None)
+            return
+        waiting = rollout.deployment_id, rollout.stage
+        known = self._open.get(rollout.deployment_id)
+        if waiting in self._unasked or (known is not None and known.stage == rollout.stage):
+            return
+        if self._answered_at_once:
+            self._answered_at_once -= 1
+            self._unasked.add(waiting)
+            return
+        group = rollout.deployment.group if self._several else None
+        where = f" in {group}" if group is not None else ""
+        question = Question(rollout.deployment.revision, group, where, rollout.stage, wait.scripted)
+        self._open[rollout.deployment_id] = question
+
+    def _gates(self) -> None:
+        gates = self._operations.gates()
+        for name in [each for each in self._open if each.startswith(_GATE) and each.removeprefix(_GATE) not in gates]:
+            del self._open[name]
+        for environment, (revision, group) in gates.items():
+            if environment not in self._answered_gates:
+                self._open.setdefault(f"{_GATE}{environment}", Question(revision, group, f" to enter {environment}"))
+
+    def _begin(self, question: Question) -> None:
+        self._asked = question
+        scripted = f"; {question.scripted}" if question.scripted else ""
+        waits = f"{question.revision} waits for"
         if at_the_keyboard():
-            self._keyboard = Keyboard(self._pressed)
+            self._keyboard = Keyboard(partial(self._pressed, question.group))
             self._keyboard.start()
-            self._ask(f"{revision} waits for your yes: [c]ontinue, [a]bort{scripted}")
+            self._ask(f"{waits} your yes{question.where}: [c]ontinue, [a]bort{scripted}")
         elif self._reachable:
-            run = self._operations.run_id
-            self._ask(f"{revision} waits for a yes: drydeploy continue {run}, or drydeploy abort {run}{scripted}")
+            run = self._operations.run_id + (f" --group {question.group}" if question.group is not None else "")
+            how = f"drydeploy continue {run}, or drydeploy abort {run}"
+            self._ask(f"{waits} a yes{question.where}: {how}{scripted}")
 
     def _withdraw(self) -> None:
         if self._keyboard is not None:
@@ -143,13 +190,13 @@ class Asking:
             self._asked = None
             self._ask("")
 
-    def _pressed(self, key: str) -> None:
+    def _pressed(self, group: str | None, key: str) -> None:
         """In the keyboard's thread."""
         from simulator.cli.operate import user_name
         from simulator.control.operator_words import Say, Word
 
         if (word := _KEYS.get(key.lower())) is not None:
-            self._operations.ask(Say(Word(word), user_name()), lambda _: None)
+            self._operations.ask(Say(Word(word), user_name(), group=group), lambda _: None)
 
 
 def at_the_keyboard() -> bool:

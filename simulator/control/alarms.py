@@ -7,7 +7,7 @@ change of state is an event. A fault's word goes before the metric's while the f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from fleet.base import Fleet, FleetError, MakeEvent
@@ -115,17 +115,18 @@ class Alarms:
         self._alarms = scenario.alarms
         self._watches = {name: Watch(alarm) for name, alarm in scenario.alarms.items()}
         self._told = {name: watch.state for name, watch in self._watches.items()}
-        self._before: dict[str, Figures | None] = {}
         self._flapping: dict[str, object] = {}
         """The faults that have an alarm flap now, each with a token of this striking."""
         self._fleet, self._emit, self._later = fleet, emit, later
 
     def begin(self) -> None:
-        """Time 0: every metric gets its first period."""
+        """Time 0: every metric gets its first period. Those of one length are asked for together."""
+        by_period: dict[int, list[str]] = {}
         for name, alarm in self._alarms.items():
             if alarm.metric is not None:
-                self._before[name], _ = self._figures()
-                self._wait(name, alarm)
+                by_period.setdefault(alarm.period, []).append(name)
+        for period_ms, names in by_period.items():
+            self._wait(period_ms, names, self._figures()[0])
 
     def active(self, deployment: Deployment) -> tuple[str, ...]:
         """Those of a deployment's alarms that stop it before it begins."""
@@ -162,21 +163,21 @@ class Alarms:
         lasts_ms, then = _FLAPS[state](flapping)
         self._later(lasts_ms, lambda: self._flap(fault, name, flapping, turn, then))
 
-    def _wait(self, name: str, alarm: Alarm) -> None:
-        self._later(alarm.period, lambda: self._period_ended(name, alarm))
+    def _wait(self, period_ms: int, names: Sequence[str], before: Figures | None) -> None:
+        self._later(period_ms, lambda: self._period_ended(period_ms, names, before))
 
-    def _period_ended(self, name: str, alarm: Alarm) -> None:
-        watch, metric = self._watches[name], alarm.metric
-        assert metric is not None, "only metrics have periods"
-        before = self._before[name]
+    def _period_ended(self, period_ms: int, names: Sequence[str], before: Figures | None) -> None:
         now, problem = self._figures()
-        self._before[name] = now
-        if now is None:
-            watch.lost(f"its metric {metric} could not be asked for: {problem}")
-        elif before is not None:
-            watch.observe(value_of(metric, now.since(before)))
-        self._tell(name)
-        self._wait(name, alarm)
+        since = now.since(before) if now is not None and before is not None else None
+        for name in names:
+            watch, metric = self._watches[name], self._alarms[name].metric
+            assert metric is not None, "only metrics have periods"
+            if now is None:
+                watch.lost(f"its metric {metric} could not be asked for: {problem}")
+            elif since is not None:
+                watch.observe(value_of(metric, since))
+            self._tell(name)
+        self._wait(period_ms, names, now)
 
     def _figures(self) -> tuple[Figures | None, str]:
         try:

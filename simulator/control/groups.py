@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fleet.virtual.draws import stream
 from scenarios.model import NO_REVISION, Group, NamedHost, Scenario
 from simulator.control.request import Standing
+from simulator.rollout import rollback
 from simulator.rollout.commands import Command
 from simulator.rollout.deployment import Success, Target
 from simulator.rollout.events import AlarmChanged, HealthCheckReported, HostEnded
@@ -68,6 +69,8 @@ class GroupInHand:
         known = {target.name for target in self.targets}
         stay = (left.get(target.name, target) for target in self.targets if self._stays(target.name, rollout, left))
         self.targets = (*stay, *(target for name, target in left.items() if name not in known))
+        for name in self.standing_by.keys() & rollout.hosts.keys():
+            self.standing_by[name] = rollback.left(rollout.hosts[name], rollout.sick)
         if deployment.creator.beside:
             return
         self.active = None

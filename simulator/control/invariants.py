@@ -5,12 +5,23 @@ Nothing here asks the core's health budget: the checks watch the events that go 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+from simulator.control.late import LateEnds
 from simulator.control.result import Finding
 from simulator.control.sides import Sides, adds_up, fleet_of
 from simulator.control.turns import Turns
-from simulator.rollout.commands import Command, Finish, HostCommand, ShiftTraffic, TerminateHost
+from simulator.rollout.commands import (
+    Command,
+    CreateDeployment,
+    Finish,
+    HostCommand,
+    Notify,
+    ProvisionHost,
+    ShiftTraffic,
+    TerminateHost,
+)
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     DeploymentCreated,
@@ -35,6 +46,7 @@ HELD_OUT = "no request is sent to a host that the plan holds out"
 BLUE = "blue stands until green has the traffic"
 CANARY = "a canary never exceeds its share"
 WEIGHTS = "traffic weights add up"
+FRESH = "a new host takes the place of none that is there"
 
 _HELD = {
     MINIMUM: "no healthy host was taken out while only the minimum was left",
@@ -46,6 +58,7 @@ _HELD = {
     BLUE: "no side of a blue/green deployment left before the other one was let in and had the traffic",
     CANARY: "no host, and no share of the traffic, came before its turn in the plan",
     WEIGHTS: "every share was between 0 and 100 %, no share fell, and no more requests were answered than made",
+    FRESH: "every new host had a name that no host of the run has had",
 }
 
 _LEAVES = {BLUE_GREEN: Label.BLUE, BACK_TO_BLUE: Label.GREEN}
@@ -63,10 +76,22 @@ class _Book:
         self.busy: dict[str, str] = {}
         """Hosts that are at a command, and its id."""
         self.minimum = deployment.config.minimum_healthy_hosts.required(fleet_of(deployment))
+        self.zones: dict[str, str] = {}
+        """The zone of each host, where zones have a minimum of their own: `minima`, in hosts."""
+        self.minima: dict[str, int] = {}
+        if (per_zone := deployment.options.minimum_per_zone) is not None:
+            self.zones = {target.name: target.zone for target in deployment.targets}
+            self.minima = {zone: per_zone.required(n) for zone, n in Counter(self.zones.values()).items()}
         self.turns: Turns | None = None
         self.sides = Sides(deployment)
         self.one_sided = not self.sides.two
         self.leaves = _LEAVES.get(deployment.strategy)
+
+    def below_in_zone(self, host: str) -> str | None:
+        """Why a host that has just been taken out had to stay for its zone's sake; None where it had not. O(hosts)."""
+        zone = self.zones[host]
+        left, wanted = sum(self.zones[name] == zone for name in self.healthy), self.minima[zone]
+        return f"{left} healthy left in {zone}, {wanted} wanted there" if left < wanted else None
 
 
 class Invariants:
@@ -78,6 +103,9 @@ class Invariants:
         """Of the deployments that are under way, and of those that have ended since the last one began."""
         self._over: set[str] = set()
         self._rollbacks: set[str] = set()
+        self.late = LateEnds()
+        self._names: set[str] = set()
+        """Every host that the run's deployments have had."""
 
     @property
     def violated(self) -> bool:
@@ -88,6 +116,7 @@ class Invariants:
         """A deployment begins."""
         self._books = {name: book for name, book in self._books.items() if name not in self._over}
         self._books[deployment.deployment_id] = _Book(deployment)
+        self._names.update(target.name for target in deployment.targets)
         if deployment.creator is Creator.ROLLBACK:
             if deployment.rollback_of in self._rollbacks:
                 self._violate(
@@ -107,6 +136,7 @@ class Invariants:
             if book is not None and book.busy.get(event.host) == event.cause:
                 del book.busy[event.host]
             self._heard_of(event.host, event, rollout, book)
+            self.late.hear(event, rollout)
         elif type(event) is HealthCheckReported:
             if book is not None:
                 book.sides.hear(event)
@@ -116,10 +146,13 @@ class Invariants:
         for command in commands:
             if isinstance(command, HostCommand):
                 self._commanded(command, event, book)
-                if book is not None and book.one_sided and book.turns is not None and command.host in book.turns.hosts:
+                turns = book.turns if book is not None and book.one_sided else None
+                if turns is not None and command.host in turns.hosts and not turns.paused:
                     continue  # as nearly always: in turn, and no side to stand
             elif isinstance(command, Finish):
                 self._finished(command, rollout)
+            elif rollout.deployment_id in self._over and not isinstance(command, Notify | CreateDeployment):
+                self._violate(TERMINAL, f"command {command.id} came after the end of {rollout.deployment_id}")
             if book is not None:
                 self._in_turn(command, event, rollout, book)
 
@@ -144,6 +177,12 @@ class Invariants:
 
     def _in_turn(self, command: Command, event: Event, rollout: Rollout, book: _Book) -> None:
         sides = book.sides
+        if isinstance(command, ProvisionHost):
+            if command.host in self._names:
+                self._violate(
+                    FRESH, f"{command.host} was provisioned by {command.id}, and there is a host of that name"
+                )
+            self._names.add(command.host)
         if book.turns is not None and (why := book.turns.early(command, event.at_ms)) is not None:
             self._violate(CANARY, why)
         if book.one_sided:
@@ -182,14 +221,19 @@ class Invariants:
                         MINIMUM,
                         f"{host} was taken out at {event.at_ms} ms: {left} healthy left, {book.minimum} wanted",
                     )
+                if book.zones and (why := book.below_in_zone(host)) is not None:
+                    self._violate(MINIMUM, f"{host} was taken out at {event.at_ms} ms: {why}")
 
     def _finished(self, command: Finish, rollout: Rollout) -> None:
         if command.deployment_id in self._over:
             self._violate(TERMINAL, f"{command.deployment_id} ended twice")
         self._over.add(command.deployment_id)
         deployment = rollout.deployment
-        if deployment.creator is Creator.ROLLBACK and command.status is DeploymentStatus.SUCCEEDED:
-            promised = deployment.last_success.revision if deployment.last_success else None
+        by_itself = deployment.creator is Creator.ROLLBACK
+        if command.status is DeploymentStatus.SUCCEEDED and (by_itself or deployment.rollback_of is not None):
+            promised = (
+                deployment.last_success.revision if by_itself and deployment.last_success else deployment.revision
+            )
             leaves = _LEAVES.get(deployment.strategy)
             for host in rollout.hosts.values():
                 if host.label is not leaves and host.status is TargetStatus.SUCCEEDED and host.revision != promised:

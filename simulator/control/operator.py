@@ -97,6 +97,10 @@ class Operations:
             run = self._drawn()
             self._answer(answer, words.Refused(refused, run) if refused else words.Done(_said(say, rollout), run))
 
+    def gates(self) -> dict[str, tuple[str, str]]:
+        """The environments before which a person is asked: the revision that waits, and the environment's group."""
+        return self._rehearsal.promotions.open_gates() if self._rehearsal is not None else {}
+
     # -- the desk's side ----------------------------------------------------------------------------------------
 
     def ask(self, request: words.Request, answer: Answering) -> None:
@@ -194,14 +198,16 @@ class Operations:
 
     def _another(self, say: words.Say) -> Deployment:
         assert self._rehearsal is not None, "refusal() answers before the run begins"
-        everything, scenario = self._rehearsal.rollouts, self._rehearsal.scenario
-        name = say.group or everything[-1].deployment.group
-        group = next((each for each in scenario.all_groups if each.name == name), None)
-        rollouts = [each for each in everything if group is not None and each.deployment.group == group.name]
+        everything = self._rehearsal.rollouts
+        group = self._rehearsal.groups[say.group or everything[-1].deployment.group]
+        rollouts = [
+            each for each in everything if each.deployment.group == group.name and not each.deployment.creator.beside
+        ]
         if say.word is Word.RETRY:
-            deployment = operator_again.retry(rollouts)
+            deployment = operator_again.retry(rollouts, group.standing)
         else:
-            deployment = operator_again.undo(rollouts, scenario.running_in(group) if group else None, say.revision)
+            running = self._rehearsal.scenario.running_in(group.group)
+            deployment = operator_again.undo(rollouts, group.standing, running, say.revision)
         return replace(deployment, description=f"{say.by} said {say.word}: {deployment.description}")
 
     def _gate(self, say: words.Say) -> str | None:

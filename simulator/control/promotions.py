@@ -102,6 +102,12 @@ class Promotions:
             command.at_ms, lambda event_id, at_ms: GateTimerFired(event_id, at_ms, command.id, command.environment)
         )
 
+    def open_gates(self) -> dict[str, tuple[str, str]]:
+        """The environments before which a person is asked: the revision that waits, and the environment's group."""
+        if self.last is None:
+            return {}
+        return {name: (self.last.revision, self.last.places[name].group) for name in self.last.open_gates()}
+
     def gate_of(self, group: str | None) -> str | None:
         """The environment before which a person is asked: that of a group, or the only one; None where none is."""
         gates = self.last.open_gates() if self.last is not None else []

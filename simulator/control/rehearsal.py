@@ -239,7 +239,7 @@ class Rehearsal(Memory):
             self.done = True
         elif isinstance(event, DisksCompared):
             self.disks.append(event)
-            self.done = self._closing.compared()
+            self.done = self._closing.compared() or self.done  # a replay knows of no comparison that is under way
         return NOBODY
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:

@@ -74,7 +74,7 @@ class VirtualLoop:
         speed: float | None,
     ) -> RunStatus:
         """Play to the end. `deadline_s`: a limit by the monotonic clock; `speed`: virtual seconds for each real one."""
-        handle, crash, event_id = rehearsal.handle, rehearsal.crash, 0
+        handle, crash, event_id, steps = rehearsal.handle, rehearsal.crash, 0, 0
         self._began_s = time.monotonic()
         self._deadline_s = math.inf if deadline_s is None else deadline_s
         while not rehearsal.done:
@@ -83,15 +83,16 @@ class VirtualLoop:
             self._now_ms = now_ms = heapq.heappop(self._heap)
             fleet.at(now_ms)
             for make in self._due[now_ms]:  # it grows meanwhile: what is wanted at once comes last
+                steps += 1  # one that makes no event may put the next one there for ever
+                if steps % _STEPS_UNWATCHED == 0 and (
+                    steps > STEPS_MAX or (deadline_s is not None and time.monotonic() > deadline_s)
+                ):
+                    return RunStatus.ABORTED
                 event = make(event_id + 1, now_ms)
                 if event is None or (crash is not None and crash.holds(event)):
                     continue
                 event_id += 1
                 handle(event)
-                if event_id % _STEPS_UNWATCHED == 0 and (
-                    event_id > STEPS_MAX or (deadline_s is not None and time.monotonic() > deadline_s)
-                ):
-                    return RunStatus.ABORTED
                 if rehearsal.done:
                     break
             del self._due[now_ms]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from textwrap import shorten
 
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import DeploymentStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus
 
 _WHY_MAX = 160
 """So many characters of an error are a few words."""
@@ -21,7 +21,9 @@ def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | N
 
     The revision's last deployment to the group that says anything has the word: it is good if that Succeeded, and bad
     if it Failed, if an alarm stopped it, or if it was rolled back. One that a person only stopped says nothing, and
-    neither does one that ended before it touched a host, nor a pool's for a host that it has launched or lets go.
+    neither does one that ended before it touched a host, nor a pool's for a host that it has launched or lets go. A way
+    back that fails says nothing either: its revision had succeeded, and it comes to hosts on which another one has been
+    at work.
     """
     for rollout in reversed(rollouts):
         if (rollout.deployment.group, rollout.deployment.revision) != (group, revision):
@@ -30,7 +32,12 @@ def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | N
             continue
         if rollout.status is DeploymentStatus.SUCCEEDED:
             return None
-        rolled_back = any(each.deployment.rollback_of == rollout.deployment_id for each in rollouts)
+        if rollout.deployment.rollback_of is not None:
+            continue
+        rolled_back = any(
+            each.deployment.rollback_of == rollout.deployment_id and each.deployment.creator is Creator.ROLLBACK
+            for each in rollouts
+        )
         if rollout.touched and (rollout.status is DeploymentStatus.FAILED or rollout.alarm or rolled_back):
             return _told(rollout, rolled_back)
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from scenarios.model import Deploy, Group, MinimumHealthyHosts, Scenario
@@ -78,6 +78,15 @@ class Standing(NamedTuple):
     standing_by: Mapping[str, Target]
     last_success: Success | None
 
+    def with_replacements(self, names: Iterable[str]) -> tuple[Target, ...]:
+        """The group's hosts, and those of these names that stand by to replace them."""
+        return self.targets + tuple(self.standing_by[name] for name in names)
+
+    def taken(self, names: Iterable[str]) -> list[str]:
+        """Those of these names that are the group's hosts already."""
+        group = {target.name for target in self.targets}
+        return [name for name in names if name in group]
+
 
 def requested(scenario: Scenario, deploy: Deploy, identity: str, standing: Standing) -> Deployment:
     """The deployment that a scenario asks for."""
@@ -91,7 +100,7 @@ def requested(scenario: Scenario, deploy: Deploy, identity: str, standing: Stand
         revision=deploy.revision,
         strategy=strategy,
         config=deployment_config(scenario, deploy),
-        targets=standing.targets + tuple(standing.standing_by[name] for name in replacements),
+        targets=standing.with_replacements(replacements),
         with_balancer=scenario.balanced(group),
         options=options,
         description=deploy.description,

@@ -1,7 +1,8 @@
 """The two sides of a blue/green deployment, watched from the commands and the events alone.
 
-The side that leaves stands until the side that comes has the traffic, there and on the way back; and whatever share
-of the traffic is asked for is a share.
+The side that leaves stands until the side that comes has been given the traffic, there and on the way back; and
+whatever share of the traffic is asked for is a share. Hosts that were let in and turn unhealthy later break nothing
+here: neither CodeDeploy nor the core looks at them again before the old ones leave, and the verdict flags it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Sides:
         """Whether there are two sides at all."""
         told = deployment.options.blue_green or BlueGreen()
         self._awaited = frozenset(told.held_out) if deployment.strategy == BACK_TO_BLUE else frozenset()
-        self._needed = max(deployment.config.minimum_healthy_hosts.required(fleet_of(deployment)), 1)
+        self._minimum = deployment.config.minimum_healthy_hosts
+        self._needed = max(self._minimum.required(fleet_of(deployment)), 1)
         self._being_let_in: set[str] = set()
         self._in: set[str] = set()
         self._asked: int | None = None
@@ -62,12 +64,20 @@ class Sides:
             if isinstance(command, TerminateHost) and rollout.hosts[command.host].target.revision is not None:
                 return f"{what} on the way back, and was in the group before"
             missing = self._awaited - self._in
-            return f"{what} before {', '.join(sorted(missing))} had traffic again" if missing else None
+            if missing and len(self._awaited) - len(missing) < self._wanted_back(rollout):
+                return f"{what} before {', '.join(sorted(missing))} had traffic again"
+            return None
         if len(self._in) < self._needed:
             return f"{what} while {len(self._in)} of the new hosts had been let in, and {self._needed} are needed"
         if self._share not in (None, WHOLE):
             return f"{what} while the new hosts had {self._share} % of the traffic"
         return None
+
+    def _wanted_back(self, rollout: Rollout) -> int:
+        """How many of the old hosts that were out of traffic must have it again before a new one may leave."""
+        blue = [name for name, host in rollout.hosts.items() if host.label is Label.BLUE]
+        stayed = sum(name not in self._awaited for name in blue)
+        return min(max(self._minimum.required(len(blue)) - stayed, 1), len(self._awaited))
 
     def shifted(self, command: ShiftTraffic, rollout: Rollout) -> str | None:
         """Why this share is none, or not the next one; None where it is."""

@@ -8,7 +8,7 @@ share is a plan of which nothing comes early.
 from __future__ import annotations
 
 from simulator.rollout import lifecycle
-from simulator.rollout.commands import Command, HostCommand, ShiftTraffic, TerminateHost
+from simulator.rollout.commands import Command, HostCommand, ProvisionHost, ShiftTraffic, TerminateHost
 from simulator.rollout.events import (
     AnalysisEnded,
     Event,
@@ -27,6 +27,7 @@ _WORDS: dict[OperatorVerb, tuple[type[Stage], ...]] = {
     OperatorVerb.PROMOTE: (Approve, Bake, Analyse, Terminate),
 }
 """Which stages a word cuts short. `promote-full` cuts all of them, from then on."""
+_HOLDS = {OperatorVerb.PAUSE: True, OperatorVerb.RESUME: False}
 _TRAFFIC = ""
 """Stands for the traffic among the hosts that a stage waits for."""
 
@@ -40,6 +41,10 @@ class Turns:
         self._index = 0
         self._full = False
         self._said = False
+        self.paused = False
+        """Whether somebody holds the deployment: no host is taken, no stage begins."""
+        self._steps = 0
+        """How many lifecycle events a host goes through in the stage."""
         self._since_ms = 0
         self._left: dict[str, int] = {}
         """Hosts that the stage is not through with: after how many records of theirs it is."""
@@ -57,7 +62,8 @@ class Turns:
         now_ms = event.at_ms
         self._advance(now_ms)
         if isinstance(event, OperatorSpoke):
-            self._full = self._full or event.verb is OperatorVerb.PROMOTE_FULL
+            self.paused = _HOLDS.get(event.verb, self.paused)
+            self._full = self._full or (event.verb is OperatorVerb.PROMOTE_FULL and not self.paused)
             self._said = self._said or isinstance(self._stage, _WORDS.get(event.verb, ()))
         elif isinstance(event, AnalysisEnded):
             self._said = self._said or event.outcome is AnalysisOutcome.SUCCESSFUL
@@ -77,6 +83,8 @@ class Turns:
 
     def early(self, command: Command, now_ms: int) -> str | None:
         """Why a command came before its turn; None where it did not."""
+        if self.paused and (what := self._begins(command)) is not None:
+            return f"{what} at {now_ms} ms in a pause"
         if isinstance(command, HostCommand) and command.host in self.hosts:
             return None
         self._advance(now_ms)
@@ -98,6 +106,17 @@ class Turns:
             return None
         return f"{what} at {now_ms} ms, while it was the turn of: {stage or 'nobody'}"
 
+    def _begins(self, command: Command) -> str | None:
+        """What a command begins, a host's way through the stage or something for all of it; None for what goes on."""
+        if isinstance(command, TerminateHost):
+            return f"{command.host} was ended"
+        if isinstance(command, ShiftTraffic | ProvisionHost):
+            return f"command {command.id} was given"
+        if not isinstance(command, HostCommand) or (end := self._left.get(command.host)) is None:
+            return None
+        begun = len(self._rollout.hosts[command.host].records) > end - self._steps
+        return None if begun else f"{command.host} was taken"
+
     @property
     def _stage(self) -> Stage | None:
         return self._stages[self._index] if self._index < len(self._stages) else None
@@ -116,7 +135,7 @@ class Turns:
             return self._full or self._said
         if isinstance(stage, Bake):
             return now_ms - self._since_ms >= stage.lasts_ms
-        return stage.then_continue and stage.waits_ms is not None and now_ms - self._since_ms >= stage.waits_ms
+        return False
 
     def _open(self, now_ms: int) -> None:
         stage, hosts = self._stage, self._rollout.hosts
@@ -124,9 +143,10 @@ class Turns:
         self._left, self._owed = {}, set()
         self.hosts = self._ends = frozenset()
         if isinstance(stage, Deploy):
-            steps = len(lifecycle.sequence(with_balancer=self._rollout.deployment.with_balancer, part=stage.part))
+            with_balancer = self._rollout.deployment.with_balancer
+            self._steps = len(lifecycle.sequence(with_balancer=with_balancer, part=stage.part))
             self._left = {
-                name: len(host.records) + steps
+                name: len(host.records) + self._steps
                 for name in stage.hosts
                 if (host := hosts[name]).status is not TargetStatus.FAILED
             }

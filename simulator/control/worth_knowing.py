@@ -8,8 +8,9 @@ from simulator.control.reputation import known_bad
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import count, of_hosts
-from simulator.rollout.rollback import BACK_TO_BLUE
+from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
 from simulator.rollout.statuses import Creator, DeploymentStatus, Label, TargetStatus
+from strategies.options import BlueGreen
 from strategies.plan import Deploy, Part
 
 _NAMED_MAX = 3
@@ -19,7 +20,8 @@ def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
     """A sentence for each thing that is worth knowing of a run's deployments, in their order."""
     succeeded = [rollout for rollout in rollouts if rollout.status is DeploymentStatus.SUCCEEDED]
     of_successes = (flag for rollout in succeeded for tell in _OF_A_SUCCESS for flag in tell(rollout))
-    return (*of_successes, *_back_onto_bad(rollouts), *_left_standing(rollouts))
+    forsaken = (flag for rollout in rollouts for flag in _forsaken(rollout))
+    return (*of_successes, *forsaken, *_back_onto_bad(rollouts), *_left_standing(rollouts))
 
 
 def _turned_sick(rollout: Rollout) -> Iterator[str]:
@@ -64,6 +66,15 @@ def _way_back(rollout: Rollout) -> Iterator[str]:
         )
 
 
+def _forsaken(rollout: Rollout) -> Iterator[str]:
+    if rollout.forsaken:
+        stages = " and ".join(f"“{stage}”" for stage in rollout.forsaken)
+        yield (
+            f"{rollout.deployment_id}: none of the new hosts was healthy when {stages} began, and the old ones left "
+            "all the same. CodeDeploy does not look at that: an alarm on healthy_hosts would have stopped it"
+        )
+
+
 _OF_A_SUCCESS = (_turned_sick, _unjudged, _failed, _way_back)
 
 
@@ -96,22 +107,30 @@ def _in_a_group(rollouts: Sequence[Rollout]) -> set[str]:
 
 
 def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
-    """New hosts that nobody has terminated and that are not in the group: they run on, some of them with traffic."""
+    """Hosts of blue/green deployments that nobody has terminated and that are not in the group: they run on."""
     left: dict[str, str] = {}
     for rollout in rollouts:
-        if len(rollout.hosts) > len(rollout.deployment.targets):
-            known = {target.name for target in rollout.deployment.targets}
-            left |= {name: rollout.deployment_id for name in rollout.hosts if name not in known}
+        if rollout.deployment.strategy in (BLUE_GREEN, BACK_TO_BLUE):
+            stays = {target.name for target in rollout.aftermath}
+            told = rollout.deployment.options.blue_green or BlueGreen()
+            stood_by = {*told.green, *told.let_in} - set(told.doomed)  # they may go back to where they were
+            for host in rollout.hosts.values():
+                if not host.unborn and host.name not in stays | stood_by:
+                    left.setdefault(host.name, _LEFT[host.label].format(rollout.deployment_id))
         if left:
-            left = {name: by for name, by in left.items() if not _over(rollout.hosts.get(name))}
-    if left:
-        group = _in_a_group(rollouts)
-        for asked_by in dict.fromkeys(left.values()):
-            if names := [name for name, by in left.items() if by == asked_by and name not in group]:
-                yield (
-                    f"{_named(names)}: provisioned for {asked_by}, never terminated, and not in the group; they run "
-                    "on, with what traffic they had"
-                )
+            left = {name: how for name, how in left.items() if not _over(rollout.hosts.get(name))}
+    group = _in_a_group(rollouts) if left else set()
+    for told_how in dict.fromkeys(left.values()):
+        if names := [name for name, how in left.items() if how == told_how and name not in group]:
+            yield f"{_named(names)}: {told_how}"
+
+
+_LEFT = {
+    Label.GREEN: "provisioned for {}, never terminated, and not in the group; they run on, with what traffic they had",
+    Label.BLUE: "replaced by the new hosts of {} and never terminated; they run on, out of the traffic and out of the "
+    "group",
+}
+"""What became of a host that nobody has terminated: of a new one, and of one that was in the group before."""
 
 
 def _named(names: Sequence[str]) -> str:

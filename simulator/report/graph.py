@@ -147,7 +147,7 @@ def _numbers(stage: Stage) -> dict[str, Any]:
         case Analyse():
             return {"analysis": stage.analysis, "lasts_ms": stage.lasts_ms}
         case Approve():
-            return {"waits_ms": stage.waits_ms, "then_continue": stage.then_continue}
+            return {"waits_ms": stage.waits_ms}
         case Provision():
             return {"hosts": [host.name for host in stage.hosts]}
         case Shift():

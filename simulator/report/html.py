@@ -14,7 +14,7 @@ from simulator.report.causes import causes
 from simulator.report.html_timeline import fault_story, legend, timeline
 from simulator.report.stages import passed, said
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import DeploymentStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --text: #1b1f24; --soft: #59636e; --back: #fff; --line: #d1d9e0; --good: #1a7f37;
@@ -133,7 +133,7 @@ def _deployment(body: ET.Element, rollout: Rollout, result: RunResult) -> None:
         heading, "span", sign, _CLASSES.get(sign, "soft")
     ).tail = f" {deployment.revision} · {rollout.status.value} · {deployment.deployment_id}"
     how = f"{deployment.strategy}, {deployment.config.name}, by {deployment.creator}"
-    if deployment.rollback_of:
+    if deployment.creator is Creator.ROLLBACK:
         how += f", rollback of {deployment.rollback_of}"
     _add(body, "p", how, "soft")
     found = causes(rollout)

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from rich.tree import Tree
 
-from simulator.control.operator_picture import required, standing
+from simulator.control.operator_picture import of_groups, required, standing
 from simulator.control.result import RunResult
 from simulator.report import words
 from simulator.report.causes import failed_record, reason, rule
@@ -27,7 +27,7 @@ from simulator.rollout.events import (
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.lifecycle import BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import TargetStatus
+from simulator.rollout.statuses import Creator, TargetStatus
 
 HOSTS_ONE_BY_ONE_MAX: Final = 30
 """A larger fleet is summarised."""
@@ -115,8 +115,8 @@ class LiveTree:
 
     def _footer(self, rollouts: list[Rollout]) -> Iterator[Text]:
         parts = []
-        if rollouts and rollouts[-1].deployment.with_balancer:
-            last = rollouts[-1]
+        last = next(reversed(of_groups(rollouts)), None)
+        if last is not None and last.deployment.with_balancer:
             service = f"in service {len(self._in_service):,} of {len(standing(last)):,}"
             parts.append(f"{service}, {required(last):,} required")
         if self._traffic is not None:
@@ -189,7 +189,8 @@ def _text(sign: str, *parts: tuple[str, str]) -> Text:
 
 def _deployment(rollout: Rollout) -> Text:
     deployment = rollout.deployment
-    how = f"rollback of {deployment.rollback_of}" if deployment.rollback_of else deployment.config.name
+    by_itself = deployment.creator is Creator.ROLLBACK
+    how = f"rollback of {deployment.rollback_of}" if by_itself else deployment.config.name
     error = rollout.error.code if rollout.error else ""
     return _text(
         words.SIGNS[rollout.status],

@@ -16,7 +16,7 @@ from simulator.report.causes import causes, rule
 from simulator.report.hosts import counted
 from simulator.report.stages import passed, said
 from simulator.rollout.host import NEVER
-from simulator.rollout.statuses import DeploymentStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus
 from strategies.plan import Shift
 
 if TYPE_CHECKING:
@@ -126,9 +126,10 @@ def _happened(rollout: Rollout, *, several: bool) -> Line:
     hosts = f": {told}" if (told := counted(rollout)) else ""
     lasted = "" if rollout.ended_ms == NEVER else f" after {words.took(rollout.ended_ms - rollout.started_ms)}"
     how = f"{deployment.strategy}, {deployment.config.name}"
-    if deployment.description and not deployment.rollback_of:
+    by_itself = deployment.creator is Creator.ROLLBACK
+    if deployment.description and not by_itself:
         how += f"; {deployment.description}"
-    if deployment.rollback_of:
+    if by_itself:
         how = f"rollback of {deployment.rollback_of}"
     return 2, Text.assemble(
         _signed(words.SIGNS[rollout.status]),

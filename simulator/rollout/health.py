@@ -2,7 +2,7 @@
 
 CodeDeploy's algorithm (user guide, "Instance health" and "Minimum number of healthy instances"):
 
-1. The minimum is fixed at the start. If it is no less than the fleet, nothing is deployed at all.
+1. The minimum is fixed at the start. If it is no less than the fleet, nothing is deployed at all (`Deploy.unfit`).
 2. Hosts that are not healthy come first: deploying to them costs no health.
 3. Then healthy ones, as long as taking one more out leaves at least the minimum healthy.
 4. Where healthy hosts wait, none is under way and none may be taken out, the deployment stops.
@@ -44,13 +44,12 @@ class HealthBudget:
         "_healthy_next",
         "_order",
         "_phase_a",
-        "every",
         "failed",
-        "forgiving",
         "healthy",
         "hosts",
         "in_flight",
         "minimum",
+        "must_succeed",
         "others",
         "own_minimum",
         "succeeded",
@@ -63,8 +62,7 @@ class HealthBudget:
         minimum: int,
         *,
         own_minimum: int = 0,
-        every: bool = False,
-        forgiving: bool = False,
+        must_succeed: int | None = None,
         others: Standing | None = None,
     ) -> None:
         self._order = list(unhealthy)
@@ -75,8 +73,7 @@ class HealthBudget:
         """Hosts of the stage."""
         self.minimum = minimum
         self.own_minimum = own_minimum
-        self.every = every
-        self.forgiving = forgiving
+        self.must_succeed = must_succeed
         self.others = others or Standing()
         self.healthy = self.hosts - self._phase_a
         """Hosts of the stage that are healthy and not taken out."""
@@ -112,12 +109,7 @@ class HealthBudget:
     @property
     def own_needed(self) -> int:
         """How many hosts of the stage must succeed."""
-        return self.hosts if self.every else max(self.own_minimum, 1)
-
-    @property
-    def impossible(self) -> bool:
-        """Whether a minimum cannot be met while even one host is taken out."""
-        return self.minimum >= self.fleet or self.own_minimum >= self.hosts
+        return max(self.own_minimum, 1) if self.must_succeed is None else self.must_succeed
 
     @property
     def waiting(self) -> int:
@@ -127,7 +119,7 @@ class HealthBudget:
     @property
     def hopeless(self) -> bool:
         """Whether so many have failed that the rest cannot make up for it."""
-        if self.forgiving:
+        if self.must_succeed == 0:
             return False
         return self.failed + self.others.failed > self.fleet - self.needed or self.failed > self.hosts - self.own_needed
 
@@ -192,7 +184,6 @@ class HealthBudget:
             self._healthy_next,
             self._phase_a,
             self.own_minimum,
-            self.every,
-            self.forgiving,
+            self.own_needed,
             *self.others,
         )

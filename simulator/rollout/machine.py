@@ -61,12 +61,14 @@ from simulator.rollout.statuses import (
     ErrorCode,
     EventStatus,
     LifecycleErrorCode,
+    RollbackEvent,
     TargetStatus,
     Trigger,
 )
 from simulator.rollout.story import RolloutError
 from simulator.rollout.walk import HOST_TIMER
 from strategies import STRATEGIES, Member
+from strategies.plan import Deploy
 
 DEPLOYMENT_TIMER = "deployment"
 
@@ -124,12 +126,6 @@ class Rollout(StageWalk):
                 f"active before the deployment began: {self.alarm}. No host was touched",
             )
             return
-        members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
-        try:
-            self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
-        except ValueError as error:  # a pool may have left fewer hosts than the strategy can be planned for
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, str(error))
-            return
         self._begin(event)
 
     def _refused(self, event: RevisionRefused) -> None:
@@ -140,6 +136,12 @@ class Rollout(StageWalk):
         deployment = self.deployment
         self.status = DeploymentStatus.IN_PROGRESS
         self._enter(Phase.ROLLING)
+        members = [Member(target.name, target.zone) for target in sorted(deployment.targets, key=self._rank)]
+        impossible: str | None = None
+        try:
+            self.stages = tuple(STRATEGIES[deployment.strategy](members, deployment.config, deployment.options))
+        except ValueError as error:  # the group is not the one any more for which the scenario was checked
+            impossible = f"{deployment.strategy} cannot be carried out on these hosts: {error}"
         self._label_hosts()
         self._notify(Trigger.DEPLOYMENT_START, messages.begins(deployment, self.hosts.values()))
         self._start_timer(
@@ -147,7 +149,14 @@ class Rollout(StageWalk):
             event.at_ms + deployment.limits.deployment_ms,
             "a deployment may not last longer",
         )
-        self._begin_stage(event)
+        unfit = (stage.unfit(deployment.config.name) for stage in self.stages if isinstance(stage, Deploy))
+        if impossible is None and (no_room := next(filter(None, unfit), None)) is not None:
+            impossible = f"{no_room}. Lower the minimum, or add hosts"
+        if impossible is None:
+            self._begin_stage(event)
+        else:
+            message = f"{impossible}. No host was touched"
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, message)
 
     def _event_started(self, event: LifecycleEventStarted) -> None:
         host = self._host(event.host)
@@ -241,9 +250,17 @@ class Rollout(StageWalk):
     # -- the deployment's end -----------------------------------------------------------------------------------
 
     def _out_of_time(self, event: TimerFired) -> None:
-        message = messages.out_of_time(self.stages[self.stage], self.deployment.limits, paused=self.paused)
+        paused = self.paused and self.phase is not Phase.STOPPING
+        message = messages.out_of_time(self.stages[self.stage], self.deployment.limits, paused=paused)
         self._break_off(event, message)
-        self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
+        self._too_late(event, message)
+
+    def _too_late(self, event: Event, message: str) -> None:
+        """Without an end in time the deployment fails; one that is being stopped is stopped, for the same reason."""
+        if self.phase is Phase.STOPPING:
+            self._stopped(event, f"; {message}")
+        else:
+            self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
 
     def _break_off(self, event: Event, message: str) -> None:
         """Whoever is in the midst of it as the deployment ends has failed at what is in hand."""
@@ -260,12 +277,13 @@ class Rollout(StageWalk):
             host.command = host.event = self.shifting = ""
             self._move(host, TargetStatus.FAILED)
 
-    def _stopped(self, event: Event) -> None:
+    def _stopped(self, event: Event, more: str = "") -> None:
         if self.alarm:
-            self._finish(event, DeploymentStatus.STOPPED, ErrorCode.ALARM_ACTIVE, f"stopped by an alarm: {self.alarm}")
+            why = f"stopped by an alarm: {self.alarm}{more}"
+            self._finish(event, DeploymentStatus.STOPPED, ErrorCode.ALARM_ACTIVE, why)
             return
         assert self.stop is not None, "STOPPING is entered by a StopRequested or by an alarm"
-        self._finish(event, DeploymentStatus.STOPPED, ErrorCode.MANUAL_STOP, f"stopped by {self.stop.by}")
+        self._finish(event, DeploymentStatus.STOPPED, ErrorCode.MANUAL_STOP, f"stopped by {self.stop.by}{more}")
 
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         self._enter(Phase.ENDED)
@@ -282,10 +300,19 @@ class Rollout(StageWalk):
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
         wanted = self.stop.auto_rollback if self.stop else None
-        if rollback.refusal(self.deployment, status, wanted, touched=self.touched, by_alarm=bool(self.alarm)) is None:
+        cause = self._cause(status)
+        if rollback.refusal(self.deployment, status, wanted, touched=self.touched, cause=cause) is None:
             undo = rollback.rollback(self.deployment, self.hosts, self.sick)
             self._notify(Trigger.DEPLOYMENT_ROLLBACK, undo.description)
             self._commands.append(CreateDeployment(self._next_id(), self.deployment_id, undo.description, undo))
+
+    def _cause(self, status: DeploymentStatus) -> RollbackEvent | None:
+        """What a group may roll back on. A stop is on request only if somebody asked (docs/decisions/0026)."""
+        if status is DeploymentStatus.FAILED:
+            return RollbackEvent.DEPLOYMENT_FAILURE
+        if self.alarm:
+            return RollbackEvent.DEPLOYMENT_STOP_ON_ALARM
+        return RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST if self.stop else None
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase

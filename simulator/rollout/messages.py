@@ -139,8 +139,11 @@ def target(deployment: Deployment) -> str:
 _NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
 
 
-def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
-    """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was."""
+def too_many_failed(budget: HealthBudget, failures: list[Failure], sick: list[HealthCheckReported]) -> str:
+    """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was.
+
+    `sick`: what was last seen of hosts that had succeeded and have turned unhealthy since.
+    """
     named = "; ".join(f"{f.host} at {f.event}: {f.message}" for f in failures)
     failed = budget.fleet_failed
     more = failed - len(failures)
@@ -163,7 +166,13 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure]) -> str:
         rule = f"{healthy} healthy {_are(healthy)} left and {budget.minimum} must stay so, so no other may be taken out"
     untouched = hosts - failed - budget.fleet_succeeded
     skipped = f"; {untouched} skipped" if untouched else ""
-    return f"{of_hosts(failed, hosts)} failed ({named}). {rule[0].upper()}{rule[1:]}{skipped}"
+    what = [f"{of_hosts(failed, hosts)} failed ({named})"] if failures else []
+    if sick:
+        seen = "; ".join(f"{health.host}: {_seen(health)}" for health in sick[:FAILURES_NAMED_MAX])
+        seen += f"; and {len(sick) - FAILURES_NAMED_MAX} more" if len(sick) > FAILURES_NAMED_MAX else ""
+        what.append(f"{of_hosts(len(sick), hosts)} turned unhealthy after succeeding ({seen})")
+    why = " and ".join(what) or f"{of_hosts(failed, hosts)} failed"
+    return f"{why}. {rule[0].upper()}{rule[1:]}{skipped}"
 
 
 _WHY_TAKEN = {
@@ -213,14 +222,6 @@ def _seen(health: HealthCheckReported) -> str:
     """What a health check saw: `GET / answered 404, wanted 200`."""
     seen = f" answered {health.seen}" if health.seen.isdigit() else f": {health.seen}"
     return f"GET {health.path}{seen}, wanted {health.wanted}"
-
-
-def minimum_impossible(budget: HealthBudget, config: str) -> str:
-    """The message of HEALTH_CONSTRAINTS_INVALID."""
-    return (
-        f"{config} keeps {of_hosts(budget.minimum, budget.fleet)} healthy, so none may ever be taken out. No host was "
-        "touched. Lower the minimum, or add hosts"
-    )
 
 
 def _are(count: int) -> str:

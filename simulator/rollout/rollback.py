@@ -7,7 +7,7 @@ deployment with CodeDeploy"), with the file-exists behaviour of that deployment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 from simulator.rollout import lifecycle
@@ -20,14 +20,14 @@ from strategies.options import NONE, BlueGreen, Options
 
 BLUE_GREEN = "blue-green"
 BACK_TO_BLUE = "back-to-blue"
+ZONAL = "zonal"
+ROLLING = "rolling"
 
 _target = quick(Target)
+_WHOLE = 100
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-_ROLLBACK_EVENT = {
-    DeploymentStatus.FAILED: RollbackEvent.DEPLOYMENT_FAILURE,
-    DeploymentStatus.STOPPED: RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST,
-}
+_ATTEMPTED = (TargetStatus.SUCCEEDED, TargetStatus.FAILED)
 
 
 def deployment_id(*seed: object) -> str:
@@ -40,45 +40,74 @@ def deployment_id(*seed: object) -> str:
     return "d-" + "".join(digits)
 
 
-def aftermath(hosts: Iterable[Host], sick: Container[str] = ()) -> tuple[Target, ...]:
-    """The group's hosts after a deployment: those that were attempted are healthy by their own outcome.
+def aftermath(hosts: Iterable[Host], sick: Container[str] = (), side: Label = Label.NONE) -> tuple[Target, ...]:
+    """The group's hosts after a deployment, those of this `side`: the ones attempted are healthy by their own outcome.
 
     `sick` are hosts that succeeded and turned unhealthy later.
     """
-    hosts = tuple(hosts)
-    stays = _side_that_stays(hosts)
-    return tuple(
-        _target(
-            host.name,
-            host.target.zone,
-            host.status is TargetStatus.SUCCEEDED and host.name not in sick,
-            host.revision,
-        )
-        if host.status in (TargetStatus.SUCCEEDED, TargetStatus.FAILED)
-        else host.target
-        for host in hosts
-        if host.label is stays and host.ended_ms == NEVER
-    )
+    return tuple(left(host, sick) for host in hosts if host.label is side and _stays(host))
 
 
-def _side_that_stays(hosts: Sequence[Host]) -> Label:
-    """Which side of a blue/green deployment is the group afterwards: the new hosts once the old ones have gone."""
-    labels = {host.label for host in hosts}
-    if labels <= {Label.NONE}:
-        return Label.NONE
-    stand = Label.BLUE in labels and not any(host.gone for host in hosts if host.label is Label.BLUE)
-    return Label.BLUE if stand else Label.GREEN
+def _stays(host: Host) -> bool:
+    """Whether a host is there afterwards. (What ends of a service is one of its task sets.)"""
+    return host.ended_ms == NEVER and (host.label is Label.NONE or not (host.gone or host.unborn))
+
+
+def left(host: Host, sick: Container[str] = ()) -> Target:
+    """One host after a deployment, in the group or not: see `aftermath`."""
+    installed = host.status is TargetStatus.READY and host.label is Label.GREEN  # a service that is Ready is as it was
+    if host.status not in _ATTEMPTED and not installed:
+        return host.target
+    well = host.status is TargetStatus.SUCCEEDED and host.name not in sick
+    return _target(host.name, host.target.zone, well, host.revision)
+
+
+def side_that_stays(deployment: Deployment, hosts: Iterable[Host], share: int | None) -> Label:
+    """Which side of a blue/green deployment is the group afterwards: the new hosts once they alone have traffic.
+
+    `share`: the percentage that was shifted to the new hosts, None where nothing was. Chosen: CodeDeploy says nothing
+    of a deployment that is stopped while both sides stand (docs/decisions/0025).
+    """
+    told = deployment.options.blue_green or BlueGreen()
+    at_first = {Label.BLUE: frozenset(told.held_out), Label.GREEN: frozenset(told.let_in)}
+    serve: set[Label] = set()
+    for host in hosts:
+        if host.label is Label.NONE:
+            return Label.NONE
+        if host.label is Label.BLUE and host.gone:
+            return Label.GREEN
+        began_in = (host.label is Label.BLUE) is (host.name not in at_first[host.label])
+        if _stays(host) and _has_traffic(host, began_in):
+            serve.add(host.label)
+    serve -= {Label.GREEN} if share == 0 else {Label.BLUE} if share == _WHOLE else set()
+    return Label.GREEN if serve == {Label.GREEN} else Label.BLUE
+
+
+def _has_traffic(host: Host, at_first: bool) -> bool:
+    """Whether the balancer sends a host requests, as far as what it was told goes."""
+    for record in reversed(host.records):
+        if record.name == lifecycle.ALLOW_TRAFFIC and record.status is EventStatus.SUCCEEDED:
+            return True
+        if record.name == lifecycle.BLOCK_TRAFFIC and record.status is not EventStatus.SKIPPED:
+            return False
+    return at_first
 
 
 def refusal(
-    deployment: Deployment, status: DeploymentStatus, wanted: bool | None, *, touched: bool, by_alarm: bool = False
+    deployment: Deployment,
+    status: DeploymentStatus,
+    wanted: bool | None,
+    *,
+    touched: bool,
+    cause: RollbackEvent | None,
 ) -> str | None:
     """Why a deployment that ended so is not rolled back; None if it is.
 
     `wanted` overrides the group's own choice. Where no host was `touched` there is nothing to undo (inferred: a
-    rollback under the same configuration would fail as the deployment did).
+    rollback under the same configuration would fail as the deployment did). `cause`: what the group may roll back on;
+    None where it ended for none of these, as a deployment does that nobody continued.
     """
-    if status not in _ROLLBACK_EVENT:
+    if status is DeploymentStatus.SUCCEEDED:
         return "it succeeded"
     if deployment.creator is Creator.ROLLBACK:
         return "it is a rollback, and a rollback is never rolled back"
@@ -86,9 +115,8 @@ def refusal(
         return "no host was touched"
     if wanted is False:
         return "whoever stopped it asked for none"
-    event = RollbackEvent.DEPLOYMENT_STOP_ON_ALARM if by_alarm else _ROLLBACK_EVENT[status]
-    if wanted is None and event not in deployment.auto_rollback:
-        return f"the group does not roll back on {event}"
+    if wanted is None and cause not in deployment.auto_rollback:
+        return f"the group does not roll back on {cause}" if cause else "nobody asked for the stop"
     if deployment.last_success is None:
         return "no earlier deployment of the group has succeeded"
     return None
@@ -97,27 +125,26 @@ def refusal(
 def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[str]) -> Deployment:
     """The deployment that brings the last successful revision back. Ask `refusal` first.
 
-    It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one.
-    A blue/green deployment is undone by giving the traffic back to the original hosts as long as they stand, and by
-    another blue/green deployment once they are gone; so is one on ECS, with its task sets, and one on Lambda.
+    It waits for nobody and bakes nothing: where the deployment went in steps, the rollback is a plain rolling one, and
+    zone by zone where it went so (docs/decisions/0021). A blue/green deployment is undone by giving the traffic back to
+    the original hosts as long as they stand, and by another blue/green deployment once they are gone; so is one on ECS,
+    with its task sets, and one on Lambda.
     """
     success = deployment.last_success
     assert success is not None, "refusal() answers for a group without a success"
     strategy, options = deployment.strategy, deployment.options
-    targets = aftermath(hosts.values(), sick)
-    if strategy == BLUE_GREEN:
-        if any(host.gone for host in hosts.values() if host.label is Label.BLUE):
+    two_sided = strategy in (BLUE_GREEN, BACK_TO_BLUE)
+    if two_sided and not any(host.gone for host in hosts.values() if host.label is Label.BLUE):
+        strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
+        targets = tuple(host.target for host in hosts.values() if not host.gone and host.ended_ms == NEVER)
+    else:
+        targets = aftermath(hosts.values(), sick, Label.GREEN if two_sided else Label.NONE)
+        if strategy in lifecycle.BACK and not any(host.gone for host in hosts.values()):
+            strategy = lifecycle.BACK[strategy]
+        strategy, options = without_waits(strategy, options)
+        if two_sided:
             told = options.blue_green or BlueGreen()
-            generation = max(told.generation, latest(hosts) + 1)
-            options = Options(blue_green=replace(told, green=(), waits=False, shift=(), generation=generation))
-        else:
-            strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
-            targets = tuple(host.target for host in hosts.values() if host.ended_ms == NEVER)
-    elif strategy in lifecycle.BACK:
-        strategy = strategy if any(host.gone for host in hosts.values()) else lifecycle.BACK[strategy]
-        options = NONE
-    elif options != NONE:
-        strategy, options = "rolling", NONE
+            options = Options(blue_green=replace(told, generation=max(told.generation, latest(hosts) + 1)))
     return replace(
         deployment,
         deployment_id=deployment_id(deployment.deployment_id, "rollback"),
@@ -134,18 +161,38 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     )
 
 
+def without_waits(strategy: str, options: Options) -> tuple[str, Options]:
+    """The same strategy for a way back: nobody is asked, nothing is baked, and old hosts go as soon as they may."""
+    if strategy == BLUE_GREEN:
+        told = options.blue_green or BlueGreen()
+        wait_ms = None if told.terminate_after_ms is None else 0
+        told = replace(told, green=(), waits=False, ready_wait_ms=None, shift=(), terminate_after_ms=wait_ms)
+        return strategy, Options(blue_green=told)
+    if strategy == ZONAL:
+        return strategy, Options(minimum_per_zone=options.minimum_per_zone)
+    if strategy in lifecycle.COURSES:
+        return strategy, NONE
+    return (strategy, options) if options == NONE else (ROLLING, NONE)
+
+
 def _back(options: Options, hosts: Iterable[Host]) -> Options:
-    """What the way back has to undo: who is out of traffic, who is in it, who is not to stay."""
+    """What the way back has to undo: who is out of traffic, who is in it, who is not to stay.
+
+    After a way back that broke off, what that one has left of it.
+    """
     told = options.blue_green or BlueGreen()
     held_out, let_in, doomed = [], [], []
     for host in hosts:
         if host.ended_ms != NEVER:
             continue  # its pool has terminated it: there is nothing to bring back, and nothing to end
         began = {record.name for record in host.records if record.status is not EventStatus.SKIPPED}
+        well = {record.name for record in host.records if record.status is EventStatus.SUCCEEDED}
         if host.label is Label.BLUE:
-            held_out += [host.name] if lifecycle.BLOCK_TRAFFIC in began else []
-        else:
-            let_in += [host.name] if lifecycle.ALLOW_TRAFFIC in began else []
+            out = host.name in told.held_out or lifecycle.BLOCK_TRAFFIC in began
+            held_out += [host.name] if out and lifecycle.ALLOW_TRAFFIC not in well else []
+        elif host.label is Label.GREEN and not host.gone:
+            into = host.name in told.let_in or lifecycle.ALLOW_TRAFFIC in began
+            let_in += [host.name] if into and lifecycle.BLOCK_TRAFFIC not in well else []
             doomed += [] if told.green else [host.name]
     way = replace(told, held_out=tuple(held_out), let_in=tuple(let_in), doomed=tuple(doomed))
     return Options(blue_green=way)

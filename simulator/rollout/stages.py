@@ -8,12 +8,10 @@ and between stages, cut a wait short, and do without an analysis.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping
 
 from simulator.rollout import lifecycle, messages
 from simulator.rollout.commands import Command, ProvisionHost, ShiftTraffic, StartAnalysis, TerminateHost
-from simulator.rollout.deployment import Target
 from simulator.rollout.events import (
     AnalysisEnded,
     Event,
@@ -25,30 +23,32 @@ from simulator.rollout.events import (
     TimerFired,
     TrafficShifted,
 )
-from simulator.rollout.health import HealthBudget, Standing
-from simulator.rollout.host import Host
+from simulator.rollout.fleet_walk import FleetWalk
+from simulator.rollout.health import HealthBudget
 from simulator.rollout.state import Phase
 from simulator.rollout.statuses import (
     AnalysisOutcome,
     DeploymentStatus,
     ErrorCode,
-    Label,
     OperatorVerb,
     TargetStatus,
     Trigger,
 )
-from simulator.rollout.walk import HostWalk
 from strategies.plan import WHOLE, Analyse, Approve, Bake, Deploy, Part, Provision, Shift, Stage, Terminate
 
 STAGE_TIMER = "stage:"
 
 
-class StageWalk(HostWalk):
+class StageWalk(FleetWalk):
     """The part of the machine that walks the plan."""
 
     @abstractmethod
     def _finish(self, event: Event, status: DeploymentStatus, code: ErrorCode | None = None, message: str = "") -> None:
         """The deployment has ended."""
+
+    @abstractmethod
+    def _too_late(self, event: Event, message: str) -> None:
+        """Something did not come to its end in time."""
 
     # -- stages -------------------------------------------------------------------------------------------------
 
@@ -68,30 +68,12 @@ class StageWalk(HostWalk):
         else:
             self._finish(event, DeploymentStatus.SUCCEEDED)
 
-    def _label_hosts(self) -> None:
-        """Add the hosts that the plan provisions, and tell the old ones from the new."""
-        for stage in self.stages:
-            if isinstance(stage, Provision):
-                for member in stage.hosts:
-                    self.hosts[member.name] = host = Host(Target(member.name, member.zone))
-                    host.unborn = True
-                self.counts[TargetStatus.PENDING] += len(stage.hosts)
-        green = {
-            name
-            for stage in self.stages
-            if isinstance(stage, Deploy) and stage.part is Part.INSTALL
-            for name in stage.hosts
-        }
-        told = self.deployment.options.blue_green
-        green.update((*told.green, *told.let_in, *told.doomed) if told else ())
-        if green:
-            for host in self.hosts.values():
-                host.label = Label.GREEN if host.name in green else Label.BLUE
-
     def _begin_deploy(self, stage: Deploy, event: Event) -> None:
         self.status = DeploymentStatus.IN_PROGRESS
         self.sequence = lifecycle.sequence(with_balancer=self.deployment.with_balancer, part=stage.part)
         self.through = _THROUGH.get(stage.part, TargetStatus.SUCCEEDED)
+        if stage.part is Part.BLOCK:
+            self._look_at_the_new(stage)
         self.failures = [failure for failure in self.failures if failure.host in stage.among]
         hosts = [host for name in stage.hosts if (host := self.hosts[name]).status in _TO_COME]
         unhealthy = [host.name for host in hosts if not self._in_health(host)]
@@ -101,38 +83,10 @@ class StageWalk(HostWalk):
             [host.name for host in healthy],
             stage.required,
             own_minimum=stage.own_required,
-            every=stage.every,
-            forgiving=stage.forgiving,
+            must_succeed=stage.must_succeed,
             others=self._standing(stage, hosts),
         )
-        if self.budget.impossible:
-            message = messages.minimum_impossible(self.budget, self.deployment.config.name)
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS_INVALID, message)
-        else:
-            self._fill(event)
-
-    def _rank(self, target: Target) -> int:
-        """CodeDeploy's order: unhealthy hosts, and then of the healthy ones unknown, old, current."""
-        if not target.healthy or target.revision is None:
-            return int(target.healthy)
-        return 3 if target.revision == self.deployment.revision else 2
-
-    def _in_health(self, host: Host) -> bool:
-        """Whether a host that nobody is at counts as healthy: a Ready one is not in service yet."""
-        if host.status is TargetStatus.PENDING:
-            return host.target.healthy
-        return host.status is TargetStatus.SUCCEEDED and host.name not in self.sick
-
-    def _standing(self, stage: Deploy, own: Sequence[Host]) -> Standing:
-        """How the hosts beside the stage's own stand, of those over which its minimum is counted."""
-        mine = {host.name for host in own}
-        others = [self.hosts[name] for name in stage.among if name not in mine]
-        return Standing(
-            len(others),
-            sum(self._in_health(host) for host in others),
-            sum(host.status is TargetStatus.SUCCEEDED for host in others),
-            sum(host.status is TargetStatus.FAILED for host in others),
-        )
+        self._fill(event)
 
     def _fill(self, event: Event) -> None:
         """Take as many hosts as the budget gives; where it gives none and none is under way, the stage has ended."""
@@ -157,7 +111,7 @@ class StageWalk(HostWalk):
             message = f"{failure.host} failed at {failure.event}: {failure.message}"
             self._finish(event, DeploymentStatus.FAILED, lifecycle.fails_with(failure.event), message)
         else:
-            message = messages.too_many_failed(budget, self.failures)
+            message = messages.too_many_failed(budget, self.failures, self._sick_among_these())
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
 
     def _begin_bake(self, stage: Bake, event: Event) -> None:
@@ -201,8 +155,16 @@ class StageWalk(HostWalk):
         else:
             self._terminate(stage, event)
 
+    def _stop_waiting(self, stage: Terminate, event: Event) -> None:
+        """The termination's wait is over; in a pause nothing is ended before somebody says resume."""
+        if self.paused:
+            self.stage_over = True
+        else:
+            self._terminate(stage, event)
+
     def _terminate(self, stage: Terminate, event: Event) -> None:
         self.waits_to_terminate = self.stage_over = False
+        self._look_at_the_new(stage)
         for name in stage.hosts:
             self._await(TerminateHost(self._next_id(), self.deployment_id, str(stage), name, stage.keep), name)
         self._await_until(event, str(stage))
@@ -260,8 +222,12 @@ class StageWalk(HostWalk):
             self.hosts[host].gone = True
         elif isinstance(event, HostProvisioned):
             self.hosts[host].unborn = False
-        elif self.shifting and cast(Shift, self.stages[self.stage]).percent == WHOLE:
-            self._end_traffic(self.hosts[self.shifting], event)
+        else:
+            stage = self.stages[self.stage]
+            assert isinstance(stage, Shift), "nothing else shifts traffic"
+            self.share = stage.percent
+            if self.shifting and self.share == WHOLE:
+                self._end_traffic(self.hosts[self.shifting], event)
         if not self.awaited:
             if self.phase is Phase.STOPPING:
                 self._host_ended(event)
@@ -272,14 +238,13 @@ class StageWalk(HostWalk):
         stage = self.stages[self.stage]
         if event.timer != f"{STAGE_TIMER}{self.stage}" or self.stage_over:
             self.ignored += 1
-        elif isinstance(stage, Approve) and not stage.then_continue:
+        elif isinstance(stage, Approve):
             message = f"nobody said continue within {messages.duration(stage.waits_ms or 0)}"
             self._finish(event, DeploymentStatus.STOPPED, ErrorCode.TIMEOUT, message)
         elif self.awaited:
-            message = messages.never_came(stage, list(self.awaited.values()), self.deployment.limits)
-            self._finish(event, DeploymentStatus.FAILED, ErrorCode.TIMEOUT, message)
-        elif isinstance(stage, Terminate) and not self.paused:
-            self._terminate(stage, event)
+            self._too_late(event, messages.never_came(stage, list(self.awaited.values()), self.deployment.limits))
+        elif isinstance(stage, Terminate):
+            self._stop_waiting(stage, event)
         else:
             self._end_stage(event)
 
@@ -306,17 +271,20 @@ class StageWalk(HostWalk):
             return deaf
         stage = self.stages[self.stage] if self.stages else None
         match verb:
+            case OperatorVerb.CONTINUE | OperatorVerb.PROMOTE | OperatorVerb.SKIP_WAIT if self.stage_over:
+                return "the wait is over already, and the deployment is paused: say resume"
             case OperatorVerb.CONTINUE if self.waits_to_terminate:
                 return None
-            case OperatorVerb.CONTINUE if not isinstance(stage, Approve) or self.stage_over:
+            case OperatorVerb.CONTINUE if not isinstance(stage, Approve):
                 return f"the deployment waits for nobody: it is {self.status}"
             case OperatorVerb.PROMOTE | OperatorVerb.SKIP_WAIT if self.waits_to_terminate:
                 return None
-            case OperatorVerb.SKIP_WAIT if not isinstance(stage, Bake) or self.stage_over:
-                none = f"there is no wait to cut short: the deployment is {self.status}"
-                return none if self.stage_over else _NO_WAIT.get(type(stage), none)
-            case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake | Analyse) or self.stage_over:
+            case OperatorVerb.SKIP_WAIT if not isinstance(stage, Bake):
+                return _NO_WAIT.get(type(stage), f"there is no wait to cut short: the deployment is {self.status}")
+            case OperatorVerb.PROMOTE if not isinstance(stage, Approve | Bake | Analyse):
                 return f"there is no wait to cut short: the deployment is {self.status}"
+            case OperatorVerb.PROMOTE_FULL if self.paused:
+                return "the deployment is paused, and nothing begins until somebody says resume"
             case OperatorVerb.PAUSE if self.paused:
                 return "the deployment is paused already"
             case OperatorVerb.RESUME if not self.paused:
@@ -344,10 +312,10 @@ class StageWalk(HostWalk):
                 self.promoted = self.promoted or event
             stage = self.stages[self.stage]
             if isinstance(stage, Terminate) and self.waits_to_terminate:
-                self._terminate(stage, event)
+                self._stop_waiting(stage, event)
             elif isinstance(stage, Approve | Bake):
                 self._end_stage(event)
-            elif isinstance(stage, Analyse) and not self.stage_over:
+            elif isinstance(stage, Analyse):
                 self._do_without(stage, event, event)
 
     def _resume(self, event: Event) -> None:

@@ -74,6 +74,10 @@ class RolloutState:
         """Where a host stands that is through the stage: there may be more to come."""
         self.awaited: dict[str, str] = {}
         """Commands of the stage that are under way and concern no lifecycle event: id, and host."""
+        self.share: int | None = None
+        """The percentage of the traffic that was shifted to the new hosts; None where none was."""
+        self.forsaken: list[str] = []
+        """The stages in which the old hosts began to leave while none of the new ones was healthy."""
         self.sick: dict[str, HealthCheckReported] = {}
         """Hosts that succeeded, and that the balancer has found unhealthy since; with its last word."""
         self.failures: list[messages.Failure] = []
@@ -116,7 +120,8 @@ class RolloutState:
     @property
     def aftermath(self) -> tuple[Target, ...]:
         """The group's hosts as this deployment leaves them."""
-        return rollback.aftermath(self.hosts.values(), self.sick)
+        side = rollback.side_that_stays(self.deployment, self.hosts.values(), self.share)
+        return rollback.aftermath(self.hosts.values(), self.sick, side)
 
     def copy(self) -> Self:
         """The same state, apart: what happens to one does not happen to the other."""
@@ -130,6 +135,7 @@ class RolloutState:
         twin.spoken = self.spoken.copy()
         twin.unjudged = self.unjudged.copy()
         twin.sick = self.sick.copy()
+        twin.forsaken = self.forsaken.copy()
         twin.failures = self.failures.copy()
         twin._recent = self._recent.copy()
         twin._commands = []
@@ -148,6 +154,7 @@ class RolloutState:
             self.promoted is not None,
             self.stage_over,
             self.waits_to_terminate,
+            self.share,
             len(self.sick),
             len(self.awaited),
             self.budget.key(),

@@ -23,6 +23,25 @@ JUDGED = "  strategy: {steps: [{setHosts: 1}, {analysis: users}]}\n"
 JUDGE = "analyses:\n  users: {lasts: 1h, thresholds: [{metric: error_rate, below: 1%}]}\n"
 BAKES = "  strategy: {steps: [{setHosts: 1}, {pause: {duration: 1h}}, {setHosts: 2}, {pause: {duration: 1h}}]}\n"
 
+GATED = "{gate: {approval: {wait_time: 1h}}}"
+_ENVIRONMENTS = """\
+groups:
+  - {name: test, ec2_tag_filters: [{key: env, value: test}], deployment_config: CodeDeployDefault.AllAtOnce}
+  - {name: prod, ec2_tag_filters: [{key: env, value: prod}], deployment_config: CodeDeployDefault.AllAtOnce}
+environments:
+  test: {}
+  prod: {after: [test], gate: {approval: {wait_time: 1h}}}
+"""
+_HOSTS = "  hosts: [{name: t1, tags: {env: test}}, {name: p1, tags: {env: prod}}]\n"
+
+
+def environments_scenario(directory: Path) -> Path:
+    """A scenario of two environments, where a person is asked before the second."""
+    path = small_scenario(directory)
+    before, _, rest = path.read_text().replace("  hosts: 3\n", _HOSTS).partition("group:\n")
+    path.write_text(before + _ENVIRONMENTS + rest[rest.index("deploy:") :])
+    return path
+
 
 class Going:
     """A run in another process."""

@@ -6,25 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.operating import Going, going
-from tests.cli.program import small_scenario
-
-ENVIRONMENTS = """\
-groups:
-  - {name: test, ec2_tag_filters: [{key: env, value: test}], deployment_config: CodeDeployDefault.AllAtOnce}
-  - {name: prod, ec2_tag_filters: [{key: env, value: prod}], deployment_config: CodeDeployDefault.AllAtOnce}
-environments:
-  test: {}
-  prod: {after: [test], gate: {approval: {wait_time: 1h}}}
-"""
-HOSTS = "  hosts: [{name: t1, tags: {env: test}}, {name: p1, tags: {env: prod}}]\n"
-
-
-def scenario(directory: Path) -> Path:
-    path = small_scenario(directory)
-    before, _, rest = path.read_text().replace("  hosts: 3\n", HOSTS).partition("group:\n")
-    path.write_text(before + ENVIRONMENTS + rest[rest.index("deploy:") :])
-    return path
+from tests.cli.operating import Going, environments_scenario, going
 
 
 def at_the_gate(run: Going) -> None:
@@ -41,7 +23,7 @@ def at_the_gate(run: Going) -> None:
     ],
 )
 def test_an_answer_at_the_gate(tmp_path: Path, spoken: tuple[str, ...], outcome: str) -> None:
-    with going(tmp_path, scenario=scenario(tmp_path), speed=50) as run:
+    with going(tmp_path, scenario=environments_scenario(tmp_path), speed=50) as run:
         at_the_gate(run)
         told = run.say("status").stdout
         assert "the gate before prod waits for somebody's yes" in told
@@ -55,7 +37,7 @@ def test_an_answer_at_the_gate(tmp_path: Path, spoken: tuple[str, ...], outcome:
 
 
 def test_what_is_no_answer_is_refused_at_the_gate(tmp_path: Path) -> None:
-    with going(tmp_path, scenario=scenario(tmp_path), speed=50) as run:
+    with going(tmp_path, scenario=environments_scenario(tmp_path), speed=50) as run:
         at_the_gate(run)
         for spoken in (("pause",), ("continue", "--group", "test"), ("continue", "--group", "nowhere")):
             done = run.say(spoken[0], run.path.stem, *spoken[1:])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.operating import APPROVAL, LIMIT_S
+from tests.cli.operating import APPROVAL, GATED, LIMIT_S, environments_scenario
 from tests.cli.program import PROGRAM, drydeploy, environment, small_scenario
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -174,3 +174,39 @@ def test_a_scripted_answer_is_waited_for_without_a_question(tmp_path: Path, smal
     with terminal(tmp_path, "run", small, "--speed", "10") as screen:
         assert screen.end() == 0
         assert "waits for" not in screen.text
+
+
+def test_a_gate_asks_at_the_keyboard_too(tmp_path: Path) -> None:
+    path = environments_scenario(tmp_path)
+    with terminal(tmp_path, "run", path.name, "--speed", "50") as screen:
+        screen.until("v2 waits for your yes to enter prod: [c]ontinue, [a]bort")
+        screen.press("c")
+        assert screen.end() == 0
+        assert screen.echoes()
+        assert re.search(r"prod +v2 +Succeeded", screen.text)
+
+
+def test_two_that_wait_are_asked_about_one_after_the_other(tmp_path: Path) -> None:
+    path = environments_scenario(tmp_path)
+    path.write_text(path.read_text().replace("after: [test]", "after: []").replace("test: {}", f"test: {GATED}"))
+    with terminal(tmp_path, "run", path.name, "--speed", "50") as screen:
+        screen.until("v2 waits for your yes to enter ")
+        screen.press("c")
+        screen.until("to enter test")
+        screen.until("to enter prod")
+        screen.press("a")
+        assert screen.end() == 1, "stopped"
+        assert screen.echoes()
+        assert re.search(r"prod +v2 +Succeeded", screen.text) and "Stopped: alice said no" in screen.text
+
+
+def test_at_a_gate_without_a_keyboard_it_is_said_how_to_answer(tmp_path: Path) -> None:
+    path = environments_scenario(tmp_path)
+    with (
+        Path(os.devnull).open() as nothing,
+        terminal(tmp_path, "run", path.name, "--speed", "50", stdin=nothing.fileno()) as screen,
+    ):
+        screen.until("v2 waits for a yes to enter prod: drydeploy continue ")
+        screen.until(" --group prod")
+        assert drydeploy("continue", "--group", "prod", state=tmp_path).returncode == 0
+        assert screen.end() == 0

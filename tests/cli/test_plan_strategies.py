@@ -26,7 +26,7 @@ def test_every_kind_of_stage_is_planned(name: str, tmp_path: Path) -> None:
     assert [stage["kind"] for stage in stages] == STAGED[name]
     assert [stage["after"] for stage in stages] == [[], *([stage["name"]] for stage in stages[:-1])]
     for stage in stages:
-        wanted = {"deploy": {"hosts", "at_once"}, "bake": {"lasts_ms"}, "approve": {"waits_ms", "then_continue"}}
+        wanted = {"deploy": {"hosts", "at_once"}, "bake": {"lasts_ms"}, "approve": {"waits_ms"}}
         assert wanted[stage["kind"]] <= set(stage)
     reached = [host for stage in stages if stage["kind"] == "deploy" for host in stage["hosts"]]
     assert len(reached) == len(set(reached)) > 3

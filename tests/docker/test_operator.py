@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -33,13 +34,24 @@ analyses:
 LIMIT_S = 120
 
 
-def begin(state: Path) -> Path:
+BLUE_GREEN = """\
+{blue-green: {terminate_blue: {action: TERMINATE, wait_time: 1h}}}"""
+
+
+def begin(state: Path, strategy: str | None = None) -> Path:
     from tests.docker.rig import bundle
 
     for word in ("v1", "v2"):
-        bundle(state, word)
+        root = bundle(state, word)
+        appspec = root / "appspec.yml"
+        appspec.write_text(appspec.read_text() + "  BeforeAllowTraffic: [{location: note.sh}]\n")
+        (root / "note.sh").write_text("#!/bin/sh\nexit 0\n")
     path = state / "gate.yml"
-    path.write_text(SCENARIO)
+    text = SCENARIO
+    if strategy is not None:
+        text = re.sub(r"strategy: .*", f"strategy: {strategy}", text)
+        text = text.partition("analyses:")[0]
+    path.write_text(text)
     return path
 
 
@@ -69,6 +81,21 @@ def test_an_approval_is_answered_from_another_process(engine: DockerClient, tmp_
         assert run.end() == 0, run.printed()
         assert containers(engine, ready.run) == 0
         assert spoken(run) == [("continue", "alice"), ("continue", "bob"), ("promote", "carol")]  # bob was refused
+
+
+def test_what_was_stopped_in_its_termination_wait_is_undone(engine: DockerClient, tmp_path: Path) -> None:
+    """The way back downloads nothing: around AllowTraffic the old hosts run the scripts that they have."""
+    scenario = begin(tmp_path, BLUE_GREEN)
+    with going(tmp_path, "--fleet", "docker", "--stay", scenario=scenario, limit_s=LIMIT_S) as run:
+        waits = run.until(lambda found: "skip-wait" in found.possible)
+        assert run.say("stop", "--no-rollback").returncode == 0
+        run.stays()
+        assert run.say("undo").returncode == 0
+        back = run.stays(2).deployments[-1]
+        assert (back.status, back.error, back.strategy) == ("Succeeded", None, "back-to-blue")
+        assert containers(engine, waits.run) == 3  # the balancer, and the old hosts
+        assert run.say("end").returncode == 0
+        assert run.end() == 0, run.printed()
 
 
 def spoken(run: Going) -> list[tuple[str, str]]:

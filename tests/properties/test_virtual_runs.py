@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from scenarios import library
 from scenarios.model import Scenario
 from scenarios.problems import ScenarioError
+from simulator.control.operator_words import Say, Word
 from simulator.control.replay import replay
 from simulator.control.result import RunResult, RunStatus
 from simulator.rollout.lifecycle import IN_PLACE, IN_PLACE_WITH_BALANCER, SCRIPT_EVENTS
 from simulator.rollout.statuses import TargetStatus
 from tests.support.rehearsals import BALANCER, BUNDLES, broken, run, scenario
+from tests.support.staying import stay
 
 SOAK = int(os.environ.get("DRYDEPLOY_SOAK", "0"))
 """So many random rehearsals (`make soak`), and not the usual number."""
@@ -199,20 +201,27 @@ def people(draw: st.DrawFn) -> dict[str, Any]:
     return {"when": when, "do": verb}
 
 
+def undo_of(revision: str | None) -> Say:
+    return Say(Word.UNDO, "ann", revision=revision)
+
+
 @st.composite
 def rehearsals(draw: st.DrawFn) -> Scenario:
     """A small scenario that its own loader accepts: any strategy, faults, and people who speak."""
     hosts, balancer, zones = draw(st.integers(1, 5)), draw(st.booleans()), draw(st.booleans())
-    standing_by = draw(st.sampled_from([[], [], [], ["g1"], ["g1", "g2"]])) if balancer else []
-    deployments = draw(st.integers(1, 1 if standing_by else 2))
+    deployments = draw(st.integers(1, 2))
+    # A host that stands by can replace another once: each deployment that discovers has hosts of its own.
+    fresh = [[f"g{number}", f"g{number}b"] for number in range(1, deployments + 1)]
+    takes = [draw(st.sampled_from([0, 0, 0, 1, 2])) if balancer else 0 for _ in fresh]
+    discovered = [names[:count] for names, count in zip(fresh, takes, strict=True)]
+    standing_by = [name for names in discovered for name in names]
     names = [{"name": f"h{n}", **({"zone": "ab"[n % 2]} if zones else {})} for n in range(1, hosts + 1)]
     names += [{"name": name, **({"zone": "a"} if zones else {})} for name in standing_by]
     causes = [f"DEPLOYMENT_{name}" for name in ("FAILURE", "STOP_ON_REQUEST", "STOP_ON_ALARM")]
     rolls_back = draw(st.lists(st.sampled_from(causes), unique=True))
     alarms = draw(st.lists(st.sampled_from(list(ALARMS)), unique=True)) if balancer and draw(st.booleans()) else []
     trouble = st.one_of(faults(hosts, balancer), *([alarm_faults] if "pager" in alarms else []))
-    strategy = strategies(hosts, zones, balancer, standing_by)
-    told = [draw(strategy) for _ in range(deployments)]
+    told = [draw(strategies(hosts, zones, balancer, names)) for names in discovered]
     asked = {
         "fleet": {"hosts": names, **({"running": "v1"} if standing_by or draw(st.booleans()) else {})},
         "balancer": BALANCER if balancer else None,
@@ -253,13 +262,22 @@ def rehearsals(draw: st.DrawFn) -> Scenario:
         reject()
 
 
+wishes = st.one_of(
+    st.just([]),
+    st.lists(st.one_of(st.just("retry"), st.sampled_from([None, "v1", "v2"]).map(undo_of)), min_size=1, max_size=3),
+)
+"""What a person may want once everything has come to rest: again, or back."""
+
+
 @settings(max_examples=SOAK or settings().max_examples)
-@given(rehearsals(), st.integers(0, 2**32))
-def test_every_run_ends_and_keeps_every_invariant(asked: Scenario, seed: int) -> None:
+@given(rehearsals(), st.integers(0, 2**32), wishes)
+def test_every_run_ends_and_keeps_every_invariant(asked: Scenario, seed: int, after: list[Say | str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         first, second = Path(scratch) / "first", Path(scratch) / "second"
-        result = run(asked, seed, first, time_limit_ms=60_000)
+        result, answers = stay(asked, *after, seed=seed, journal=first)
         event(f"{result.status}, {result.outcome}")
+        for answer in answers:
+            event(type(answer).__name__)
         assert result.status is RunStatus.COMPLETED
         assert broken(result) == []
         assert all(rollout.status.terminal for rollout in result.rollouts)
@@ -268,7 +286,7 @@ def test_every_run_ends_and_keeps_every_invariant(asked: Scenario, seed: int) ->
         if result.traffic:
             assert 0 <= result.traffic.failed <= result.traffic.total
 
-        again = run(asked, seed, second)
+        again, _ = stay(asked, *after, seed=seed, journal=second)
         assert second.read_bytes() == first.read_bytes()
         assert again.journal_sha256 == result.journal_sha256
 

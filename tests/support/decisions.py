@@ -20,7 +20,11 @@ from simulator.rollout.commands import (
     Finish,
     Notify,
     PoolCommand,
+    ProvisionHost,
     RunLifecycleEvent,
+    ShiftTraffic,
+    StartAnalysis,
+    TerminateHost,
 )
 from simulator.rollout.events import Event
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC, BLOCK_TRAFFIC
@@ -76,6 +80,14 @@ class Decisions:
                 self._tell(host, deployment, command, BLOCK_TRAFFIC)
             case AllowTraffic(host=host):
                 self._tell(host, deployment, command, ALLOW_TRAFFIC)
+            case ShiftTraffic(hosts=hosts, percent=percent):
+                self.by_deployment[deployment].append(f"shift {percent} % to {', '.join(hosts)}")
+            case ProvisionHost(host=host, zone=zone):
+                self.by_deployment[deployment].append(f"provision {host}" + f" in {zone}" * bool(zone))
+            case TerminateHost(host=host, keep=keep):
+                self.by_deployment[deployment].append(f"{'keep' if keep else 'terminate'} {host}")
+            case StartAnalysis(analysis=analysis):
+                self.by_deployment[deployment].append(f"analyse by {analysis}")
             case Notify(trigger=trigger, host=None):
                 self.by_deployment[deployment].append(trigger)
             case Notify(trigger=trigger, host=str(host)):

@@ -22,7 +22,7 @@ from fleet.virtual.draws import stream
 from simulator.rollout.commands import Notify
 from simulator.rollout.host import Host
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import EventStatus, TargetStatus, Trigger
+from simulator.rollout.statuses import Creator, EventStatus, TargetStatus, Trigger
 
 VIRTUAL_EPOCH_S: Final = 1_767_225_600
 """Time 0 of a virtual run in its messages, in seconds of Unix time: 2026-01-01 00:00:00 UTC."""
@@ -164,7 +164,7 @@ def _of_deployment(form: _Form, rollout: Rollout, epoch_s: float) -> dict[str, A
     if form.complete and rollout.error is not None:
         error = {"ErrorCode": rollout.error.code, "ErrorMessage": rollout.error.message}
         fields["errorInformation"] = _dumps(error)
-    if deployment.rollback_of is not None:
+    if deployment.creator is Creator.ROLLBACK:
         told = f"Deployment {deployment.deployment_id} is triggered to roll back deployment {deployment.rollback_of}."
         undone = {"RollbackMessage": told, "RollbackTriggeringDeploymentId": deployment.rollback_of}
         fields["rollbackInformation"] = _dumps(undone)

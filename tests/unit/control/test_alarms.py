@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.figures import Figures, Histogram, Tally
+from fleet.virtual.fleet import VirtualFleet
 from scenarios.signals import Alarm
 from simulator.control.alarms import Watch, in_words, value_of
 from simulator.control.result import Outcome
@@ -167,3 +168,23 @@ def test_a_slow_version() -> None:
 def scenario_revisions() -> dict[str, Any]:
     plain = scenario().revisions
     return {name: {"bundle": str(revision.bundle)} for name, revision in plain.items()}
+
+
+def test_alarms_of_one_period_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    figures = VirtualFleet.figures
+
+    def counted(fleet: VirtualFleet) -> Figures | None:
+        nonlocal asked
+        asked += 1
+        return figures(fleet)
+
+    monkeypatch.setattr(VirtualFleet, "figures", counted)
+    alone, together = [], []
+    for found, names in ((alone, "a"), (together, "abcd")):
+        asked = 0
+        alarms = {name: {"metric": "healthy_hosts", "below": 1, "period": "1s"} for name in names}
+        run(scenario(alarms=alarms, group={"alarms": list(names)}))
+        found.append(asked)
+    assert alone == together
+    assert alone[0] > 5

@@ -321,3 +321,11 @@ def test_observers_of_a_replay_see_what_those_of_the_run_saw(tmp_path: Path) -> 
     run(scenario(faults=[FAULT]), 5, tmp_path / "journal", observers=[live])
     replay(tmp_path / "journal", [past])
     assert live.seen == past.seen
+
+
+def test_a_rollback_without_a_balancer_is_replayed_to_its_end(tmp_path: Path) -> None:
+    """Its last event is the comparison of the disks: nobody measures any traffic."""
+    path = tmp_path / "journal"
+    fault = {"when": {"event": "ApplicationStart", "deployment": 1}, "do": {"script": {"exit": 3}}}
+    result = run(scenario(balancer=None, faults=[fault]), 0, path)
+    assert (result.status, replay(path).status) == (RunStatus.COMPLETED, RunStatus.COMPLETED)

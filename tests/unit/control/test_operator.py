@@ -18,6 +18,7 @@ from simulator.control import operator_again, operator_client, operator_desk, op
 from simulator.control import operator_words as words
 from simulator.control.operator import Operations
 from simulator.control.operator_desk import Desk
+from simulator.control.request import Standing
 from simulator.control.result import RunResult
 from simulator.rollout.rollback import BACK_TO_BLUE
 from tests.support import rehearsals
@@ -216,8 +217,8 @@ def test_there_is_nothing_to_go_back_to_on_new_hosts() -> None:
 
 
 def test_before_any_deployment_nothing_is_done_again() -> None:
-    with pytest.raises(operator_again.ImpossibleError, match="no deployment has begun yet"):
-        operator_again.retry([])
+    with pytest.raises(operator_again.ImpossibleError, match="nobody has asked for a deployment yet"):
+        operator_again.retry([], Standing((), {}, None))
 
 
 def test_the_deployments_of_a_run_are_bounded(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:

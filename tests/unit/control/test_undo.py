@@ -9,8 +9,10 @@ import pytest
 
 from simulator.control.operator_again import ImpossibleError, retry, undo
 from simulator.control.reputation import known_bad
+from simulator.control.request import Standing
 from simulator.rollout.events import AlarmChanged
 from simulator.rollout.machine import Rollout
+from simulator.rollout.rollback import rollback
 from simulator.rollout.statuses import AlarmState, Creator, RollbackEvent
 from tests.support.rehearsals import broken, run, scenario
 from tests.support.rollouts import LAST_SUCCESS, Hand, deployment
@@ -68,6 +70,10 @@ def history(*deployments: tuple[str, Ending], rolls_back: bool = False) -> list[
         if rollouts[-1].error is None:
             success = replace(LAST_SUCCESS, deployment_id=last.deployment_id, revision=last.revision)
     return rollouts
+
+
+def standing(rollouts: list[Rollout]) -> Standing:
+    return Standing(rollouts[-1].aftermath, {}, None)
 
 
 # -- what is known ----------------------------------------------------------------------------------------------------
@@ -134,7 +140,49 @@ def test_what_a_group_has_found_out_it_has_found_out_for_itself() -> None:
 def test_an_undo_goes_to_the_last_that_is_not_known_to_be_bad(
     deployments: list[tuple[str, Ending]], wanted: str | None, found: str
 ) -> None:
-    assert undo(history(*deployments), "v1", wanted).revision == found
+    rollouts = history(*deployments)
+    assert undo(rollouts, standing(rollouts), "v1", wanted).revision == found
+
+
+@pytest.mark.parametrize(("ending", "why"), [(fails, "failed"), (stopped, "was stopped")])
+def test_where_the_way_back_itself_failed_there_is_one_still(ending: Ending, why: str) -> None:
+    """v1 is not what was deployed last: it was only tried. Nor is it known to be bad for that."""
+    rollouts = history(("v2", well))
+    first = undo(rollouts, standing(rollouts), "v1", None)
+    hand = Hand(replace(first, deployment_id="d-2", last_success=replace(LAST_SUCCESS, deployment_id="d-1")))
+    hand.create()
+    ending(hand)
+    again = undo([*rollouts, hand.rollout], standing([hand.rollout]), "v1", None)
+    assert (again.revision, again.rollback_of, again.alarms) == ("v1", "d-2", ())
+
+
+def test_after_a_rollback_that_failed_its_revision_can_be_had_once_more() -> None:
+    rollouts = history(("v2", fails))
+    hand = Hand(rollback(rollouts[0].deployment, rollouts[0].hosts, ()))
+    hand.create()
+    fails(hand)
+    again = undo([*rollouts, hand.rollout], standing([hand.rollout]), "v1", None)
+    assert (again.revision, again.rollback_of, again.creator) == ("v1", hand.rollout.deployment_id, Creator.USER)
+
+
+def test_an_undo_does_not_go_back_to_what_was_undone_unless_it_is_named() -> None:
+    rollouts = history(("v2", well), ("v3", well))
+    for number, found in ((3, "v2"), (4, "v1")):
+        back = undo(rollouts, standing(rollouts), "v1", None)
+        assert back.revision == found
+        hand = Hand(replace(back, deployment_id=f"d-{number}"))
+        hand.create()
+        well(hand)
+        rollouts.append(hand.rollout)
+    with pytest.raises(ImpossibleError) as refused:
+        undo(rollouts, standing(rollouts), "v1", None)
+    assert str(refused.value) == (
+        "the last deployment was of v1; v2 was undone by d-4: say undo --to v2; v3 was undone by d-3: say undo --to v3"
+        "; there is no other revision to go back to"
+    )
+    assert undo(rollouts, standing(rollouts), "v1", "v3").revision == "v3"
+    with pytest.raises(ImpossibleError, match="v1 is what was deployed last; there is v2, v3 to go back to"):
+        undo(rollouts, standing(rollouts), "v1", "v1")
 
 
 V2_BAD = "v2 is known to be bad: d-2 Failed, HEALTH_CONSTRAINTS: 2 of 2 hosts failed"
@@ -168,14 +216,15 @@ def test_what_an_undo_refuses_it_explains(
     rollouts = history(*deployments)
     before = [rollout.key() for rollout in rollouts]
     with pytest.raises(ImpossibleError) as refused:
-        undo(rollouts, running, wanted)
+        undo(rollouts, standing(rollouts), running, wanted)
     assert str(refused.value).startswith(begins)
     assert str(refused.value).endswith(ends)
     assert [rollout.key() for rollout in rollouts] == before
 
 
 def test_a_retry_is_of_what_failed_and_says_so() -> None:
-    again = retry(history(("v2", fails)))
+    rollouts = history(("v2", fails))
+    again = retry(rollouts, standing(rollouts))
     assert (again.revision, again.description) == ("v2", "d-1 once more, which Failed")
 
 

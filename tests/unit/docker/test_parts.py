@@ -201,6 +201,8 @@ def test_agents_are_told_whether_a_deployment_is_blue_green(
 ) -> None:
     deployment = Deployment("d-1", "web", "g", "v1", strategy, ALL_AT_ONCE, (Target("h1"),), True, creator=creator)
     told = specification(deployment, pack("v1", directory(tmp_path, STARTS)))
+    # Whoever asks for a way back: to an agent it is a rollback, as nothing is downloaded whose scripts could run.
+    word = "codeDeployRollback" if strategy == "back-to-blue" else word
     assert (told["DeploymentType"], told["DeploymentCreator"]) == (kind, word)
 
 

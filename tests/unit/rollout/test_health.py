@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from simulator.rollout.health import HealthBudget
 
 
@@ -48,11 +46,6 @@ def test_the_reason_is_told() -> None:
     assert budget.take() == ("u1", "not healthy, so deploying to it costs no health")
     budget.give_back(succeeded=True)
     assert budget.take() == ("h1", "3 of 3 healthy and 1 needed, so one may be taken out")
-
-
-@pytest.mark.parametrize(("hosts", "minimum", "impossible"), [(10, 10, True), (10, 11, True), (10, 9, False)])
-def test_impossible(hosts: int, minimum: int, impossible: bool) -> None:
-    assert HealthBudget([], names("h", hosts), minimum).impossible is impossible
 
 
 def test_hopeless_once_the_rest_cannot_make_up_for_the_failures() -> None:

@@ -221,8 +221,10 @@ def test_a_stopped_deployment_may_run_out_of_time_too() -> None:
     hand.create()
     hand.stop()
     hand.fire("deployment")
+    assert hand.finish.status is DeploymentStatus.STOPPED
     assert hand.finish.error is not None
-    assert hand.finish.error.code is ErrorCode.TIMEOUT
+    assert hand.finish.error.code is ErrorCode.MANUAL_STOP
+    assert hand.finish.error.message == "stopped by the operator; the deployment did not end within 1m"
     assert hand.rollout.ended_ms == 60_000
 
 

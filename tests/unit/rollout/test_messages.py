@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.rollout.events import HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.messages import Failure, duration, too_many_failed
 
@@ -35,6 +36,13 @@ def test_failures_that_are_not_named_are_counted() -> None:
         budget.take()
         budget.give_back(succeeded=False)
     failures = [Failure("h1", "Install", "no disk")]
-    assert too_many_failed(budget, failures) == (
+    assert too_many_failed(budget, failures, []) == (
         "3 of 3 hosts failed (h1 at Install: no disk; and 2 more). 1 had to succeed and 0 did"
+    )
+    assert too_many_failed(budget, [], []) == "3 of 3 hosts failed. 1 had to succeed and 0 did"
+    sick = [HealthCheckReported(1, 0, "", f"h{n}", False, "/", "200", "500") for n in range(1, 5)]
+    assert too_many_failed(budget, failures, sick) == (
+        "3 of 3 hosts failed (h1 at Install: no disk; and 2 more) and 4 of 3 hosts turned unhealthy after succeeding "
+        "(h1: GET / answered 500, wanted 200; h2: GET / answered 500, wanted 200; h3: GET / answered 500, wanted 200; "
+        "and 1 more). 1 had to succeed and 0 did"
     )

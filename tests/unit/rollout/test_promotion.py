@@ -161,6 +161,15 @@ def test_a_timer_of_a_gate_that_is_open_already_is_nothing(late: bool) -> None:
     assert way.passages() == before
 
 
+def test_the_time_of_a_gate_that_was_answered_comes_and_means_nothing() -> None:
+    way = Way((Place("dev", "dev"), Place("prod", "prod", ("dev",), 0, 5_000)))
+    way.end("dev")
+    way.answer("prod", yes=True)
+    assert way.entered == ["dev", "prod"]
+    assert way.wait("prod") == []
+    assert way.passages() == {"dev": "Succeeded", "prod": "InProgress"}
+
+
 @pytest.mark.parametrize("asks", [False, True])
 def test_what_is_replaced_while_it_must_stand_stands_no_more(asks: bool) -> None:
     way = Way((Place("test", "test"), Place("prod", "prod", ("test",), 5_000, 60_000), Place("dr", "dr", ("prod",))))

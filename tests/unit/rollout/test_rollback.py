@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.rollout.deployment import Success
+from simulator.rollout.deployment import Success, Target
 from simulator.rollout.rollback import deployment_id, refusal, rollback
 from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior, RollbackEvent
-from tests.support.rollouts import LAST_SUCCESS, Hand, deployment
+from strategies.options import BlueGreen, Options
+from tests.support.rollouts import LAST_SUCCESS, Hand, deployment, targets
 
 FAILED, STOPPED, SUCCEEDED = DeploymentStatus.FAILED, DeploymentStatus.STOPPED, DeploymentStatus.SUCCEEDED
 ON_FAILURE, ON_STOP = RollbackEvent.DEPLOYMENT_FAILURE, RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST
@@ -37,22 +38,32 @@ def test_ids_look_like_codedeploys_and_depend_on_their_seed_alone() -> None:
     ],
 )
 def test_refusal(status: DeploymentStatus, configured: list[RollbackEvent], wanted: bool | None, reason: str) -> None:
-    assert refusal(deployment(rolls_back=configured), status, wanted, touched=True) == reason
+    cause = {FAILED: ON_FAILURE, STOPPED: ON_STOP}.get(status)
+    assert refusal(deployment(rolls_back=configured), status, wanted, touched=True, cause=cause) == reason
+
+
+def test_a_stop_for_which_nobody_asked_is_none_on_request() -> None:
+    asked = deployment(rolls_back=[ON_FAILURE, ON_STOP])
+    assert refusal(asked, STOPPED, None, touched=True, cause=None) == "nobody asked for the stop"
 
 
 def test_a_rollback_is_never_rolled_back() -> None:
     again = deployment(rolls_back=[ON_FAILURE, ON_STOP], creator=Creator.ROLLBACK)
     for status in (FAILED, STOPPED):
-        assert refusal(again, status, True, touched=True) == "it is a rollback, and a rollback is never rolled back"
+        assert (
+            refusal(again, status, True, touched=True, cause=ON_STOP)
+            == "it is a rollback, and a rollback is never rolled back"
+        )
 
 
 def test_where_no_host_was_touched_there_is_nothing_to_undo() -> None:
-    assert refusal(deployment(rolls_back=[ON_FAILURE]), FAILED, True, touched=False) == "no host was touched"
+    asked = deployment(rolls_back=[ON_FAILURE])
+    assert refusal(asked, FAILED, True, touched=False, cause=ON_FAILURE) == "no host was touched"
 
 
 def test_without_a_success_there_is_nothing_to_go_back_to() -> None:
     assert (
-        refusal(deployment(last_success=None), FAILED, True, touched=True)
+        refusal(deployment(last_success=None), FAILED, True, touched=True, cause=ON_FAILURE)
         == "no earlier deployment of the group has succeeded"
     )
 
@@ -75,3 +86,21 @@ def test_the_rollback_is_the_last_success_again_on_the_hosts_as_they_are_now() -
         ("h3", True, "v1"),
     ]
     assert undo.deployment_id not in (before.deployment_id, LAST_SUCCESS.deployment_id)
+
+
+def test_a_way_back_that_broke_off_is_undone_by_the_rest_of_it() -> None:
+    told = Options(blue_green=BlueGreen(held_out=("h1",), let_in=("g1", "g2"), doomed=("g1", "g2")))
+    hosts = [*targets(1), Target("g1"), Target("g2")]
+    hand = Hand(deployment(hosts, "AllAtOnce", strategy="back-to-blue", options=told, balancer=True))
+    hand.create()
+    while hand.busy:
+        hand.walk(hand.busy[0])
+    hand.answer("g1")
+    hand.stop()
+    hand.fire("stage")
+    assert hand.rollout.status is STOPPED
+    rest = rollback(hand.rollout.deployment, hand.rollout.hosts, ())
+    assert [target.name for target in rest.targets] == ["h1", "g2"]
+    left = rest.options.blue_green
+    assert left is not None
+    assert (left.held_out, left.let_in, left.doomed) == ((), (), ("g2",))

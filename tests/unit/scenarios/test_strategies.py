@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ SHIFT = "{percent: 10, every: 2m}"
             "a canary of 4 hosts is the whole fleet of 4, and leaves nobody to compare",
             "smaller share",
         ),
-        ("{canary: {percent: 99}}", "99}", "a canary of 99 % is the whole fleet of 4", "smaller share"),
+        ("{canary: {percent: 100}}", "100}", "canary.percent: expected", "write"),
         ("{canary: {hosts: 1, bakes: 2m}}", "bakes:", "unknown key bakes", "did you mean bake?"),
         ("{canary: {hosts: 1, bake: 60}}", "60}", "expected a duration", "write 60s"),
         ("{steps: []}", "[]", "expected 1 or more, found 0", "write one"),
@@ -162,6 +163,24 @@ def test_mistakes_are_told_at_their_place(strategy: str, place: str, message: st
             "{setWeight: 25}",
             "step 2 changes nothing: of 4 hosts it means 1",
             "take the step away",
+        ),
+        (
+            "{steps: [{setHosts: 9}, {pause: {duration: 1m}}]}",
+            "{setHosts: 9}",
+            "9 hosts are asked for, and there are 4",
+            "ask",
+        ),
+        (
+            "rolling\n  deployment_config: {type: HOST_COUNT, value: 4}",
+            "rolling",
+            "HOST_COUNT 4 keeps 4 of 4 hosts healthy, so none may ever be taken out: it fails at once",
+            "add hosts",
+        ),
+        (
+            "{zonal: {monitor_duration: 1m, minimum_healthy_hosts_per_zone: {type: HOST_COUNT, value: 2}}}",
+            "{type: HOST_COUNT, value: 2}",
+            "01 a: the zone's own minimum keeps 2 of its 2 healthy, so none may ever be taken out: it fails at once",
+            "add hosts",
         ),
         ("{steps: [{setHosts: 1}, {pause: {}}]}", "pause:", "its own limit (8h) ends it", "do: continue}]"),
         (
@@ -304,3 +323,54 @@ def test_the_examples_in_the_remedies_can_be_taken(name: str, tmp_path: Path) ->
     assert name in STRATEGIES
     found = problems(text(f"{{{NEEDS_OPTIONS[name]}}}"), tmp_path)
     assert [problem for problem in found if problem.severity == "error"] == []
+
+
+DISCOVERS = "{blue-green: {green_fleet_provisioning: DISCOVER_EXISTING, target_instances: [%s]}}"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "deploys", "place", "message"),
+    [
+        (DISCOVERS % "h1, h2, h3, h4", ["{revision: v2}"], "h1,", "every host of the group is a target instance"),
+        (
+            DISCOVERS % "h3, h4",
+            ["{revision: v2}", "{revision: v1}"],
+            "{revision: v1}",
+            "h3 is a target instance of the",
+        ),
+        (
+            "rolling",
+            [f"{{revision: v2, strategy: {DISCOVERS % host}}}" for host in ("h3", "h4")],
+            "",
+            "",
+        ),
+        (
+            "rolling",
+            [f"{{revision: v2, strategy: {DISCOVERS % hosts}}}" for hosts in ("h3", '"h4", "h3"')],
+            '"h3"',
+            "h3 is a target instance of the deployment at line 15 already, and may be one of the group's hosts by now",
+        ),
+    ],
+)
+def test_new_hosts_stand_by_until_then_and_replace_somebody(
+    strategy: str, deploys: list[str], place: str, message: str, tmp_path: Path
+) -> None:
+    asked = "".join(f"  - {deploy}\n" for deploy in deploys)
+    found = told_of(text(strategy).replace("  - revision: v2\n", asked), tmp_path)
+    errors = [(there, said) for severity, there, said, _ in found if severity == "error"]
+    assert bool(errors) == bool(message), found
+    if errors:
+        assert errors[0][0].startswith(place)
+        assert message in errors[0][1]
+
+
+def test_a_share_that_is_the_whole_fleet_spares_nobody(tmp_path: Path) -> None:
+    one = text("{steps: [{setWeight: 20}, {pause: {duration: 1m}}]}").replace("hosts: 4", "hosts: 1")
+    (found,) = told_of(re.sub(r"zones: .*", "", one), tmp_path)
+    assert found[:3] == ("warning", found[1], "20 % of 1 host is the whole fleet: nobody is spared")
+
+
+def test_a_minimum_of_which_the_scenario_expects_nothing_else_is_not_remarked_upon(tmp_path: Path) -> None:
+    told = text("rolling\n  deployment_config: {type: HOST_COUNT, value: 4}")
+    expects = "expect:\n  deployments: [{revision: v2, status: Failed, error: HEALTH_CONSTRAINTS_INVALID}]\n"
+    assert problems(told + expects, tmp_path) == ()

@@ -104,3 +104,19 @@ def test_every_strategy_that_stays_where_it_is_plans_every_host_once() -> None:
         assert nx.is_directed_acyclic_graph(plan.graph)
     assert DEFAULT_CONFIGS["in-place"] is ALL_AT_ONCE
     assert DEFAULT_CONFIGS.keys() == STRATEGIES.keys()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "minimum", "own", "why"),
+    [
+        (10, 9, 0, None),
+        (10, 10, 0, "Ten keeps 10 of 10 hosts healthy, so none may ever be taken out"),
+        (1, 2, 0, "Ten keeps 2 of 1 host healthy, so none may ever be taken out"),
+        (2, 1, 1, None),
+        (2, 1, 2, "02 b: the zone's own minimum keeps 2 of its 2 healthy, so none may ever be taken out"),
+    ],
+)
+def test_a_stage_whose_minimum_leaves_no_room_says_so(hosts: int, minimum: int, own: int, why: str | None) -> None:
+    names = tuple(f"h{n}" for n in range(hosts))
+    kept, own_kept = (MinimumHealthyHosts(MinimumHealthyHostsType.HOST_COUNT, n) for n in (minimum, own))
+    assert Deploy("02 b", names, kept, names, own_kept).unfit("Ten") == why

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fleet.balancer.fluid import Fluid
+from fleet.balancer.virtual import VirtualBalancer
 from fleet.base import FleetError
+from simulator.control.invariants import HELD_OUT
 from simulator.control.result import Outcome, RunResult
 from simulator.rollout.commands import AllowTraffic, BlockTraffic, RunLifecycleEvent
 from simulator.rollout.events import (
@@ -230,3 +234,21 @@ def test_every_command_is_carried_out_once_and_answered_once() -> None:
     given = [c.id for _, cs in watcher.seen for c in cs if isinstance(c, RunLifecycleEvent | BlockTraffic)]
     ended = [e.cause for e, _ in watcher.seen if isinstance(e, LifecycleEventCompleted)]
     assert sorted(given) == sorted(ended)
+
+
+# -- strays -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_balancer_that_does_not_let_go_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not broken(run(scenario()))
+    monkeypatch.setattr(VirtualBalancer, "deregister", lambda *_: None)
+    (why,) = [why for why in broken(run(scenario())) if why.startswith(HELD_OUT)]
+    assert re.search(r"\d+ requests reached hosts that were held out", why)
+
+
+def test_a_share_of_nothing_that_is_served_all_the_same_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy = {"blue-green": {"traffic": {"canary": {"percent": 10, "every": "20s"}}}}
+    asked = scenario(group={"strategy": strategy}, limits={"event": "60s"})
+    assert not broken(run(asked))
+    monkeypatch.setattr(Fluid, "_shares", lambda self: {False: 100 - 50 * bool(self._side[True]), True: 50})
+    assert [why for why in broken(run(asked)) if why.startswith(HELD_OUT)]
