@@ -9,6 +9,7 @@ from functools import partial
 from fleet.base import Emit
 from scenarios.model import Scenario
 from simulator.control.alarms import Alarms
+from simulator.control.crash import ControllerCrash
 from simulator.control.generations import Generations
 from simulator.control.groups import Groups
 from simulator.control.platforms import Service
@@ -34,11 +35,12 @@ class Asking:
         generations: Generations,
         rollouts: Sequence[Rollout],
         emit: Emit,
+        crash: ControllerCrash | None,
     ) -> None:
         self._scenario, self._seed = scenario, seed
         self._groups, self._alarms, self._promotions, self._rollouts = groups, alarms, promotions, rollouts
         self._requests, self._generations, self._emit = requests, generations, emit
-        self._service = Service(scenario)
+        self._service, self._crash = Service(scenario), crash
         self._open = 0
 
     @property
@@ -62,7 +64,9 @@ class Asking:
         self._emit(lambda event_id, at_ms: self._service.asked(event_id, at_ms, "", created))
         return created
 
-    def _answer(self, wish: Wish, cause: str, event_id: int, at_ms: int) -> Event:
+    def _answer(self, wish: Wish, cause: str, event_id: int, at_ms: int) -> Event | None:
+        if self._crash is not None and self._crash.puts_off(partial(self._answer, wish, cause)):
+            return None
         application = self._scenario.application
         if wish.group == THROUGH_ENVIRONMENTS:
             if (why := self._promotions.under_way) is not None:

@@ -50,7 +50,7 @@ class ControllerCrash:
         self._later = later
         self._down: set[str] = set()
         """The faults that keep it down."""
-        self._waiting: list[Event] = []
+        self._waiting: list[MakeEvent] = []
 
     def strike(self, fault: str, effect: Effect) -> None:
         """It dies once the step that it is at has ended."""
@@ -64,8 +64,14 @@ class ControllerCrash:
         """Whether an event waits, because there is nobody to hear it. The script of the run is not the controller's."""
         if not self._down or isinstance(event, FaultChanged):
             return False
-        self._waiting.append(event)
+        self._waiting.append(partial(_heard, event))
         return True
+
+    def puts_off(self, make: MakeEvent) -> bool:
+        """Whether what the controller itself has to answer waits, because it is not there: it is made anew later."""
+        if self._down:
+            self._waiting.append(make)
+        return bool(self._down)
 
     def _die(self, fault: str, effect: Effect) -> None:
         if not self._down:
@@ -78,7 +84,7 @@ class ControllerCrash:
         if self._down:
             return
         waiting, self._waiting = self._waiting, []
-        self._controller.relive(partial(_heard, event) for event in waiting)
+        self._controller.relive(waiting)
         self._fleet.heal(fault, effect, ())
 
 

@@ -119,7 +119,7 @@ class Rehearsal(Memory):
         )
         self._asking = Asking(
             *(scenario, seed, self.groups, self._alarms, self.promotions, self.requests, self._generations),
-            *(self.rollouts, self._emit),
+            *(self.rollouts, self._emit, self.crash),
         )
         self._people = People(scenario.operator, self.groups, self.promotions, self._emit, self._later)
         self._watched = self._faults.watched | self._people.events | self.requests.events
@@ -233,7 +233,7 @@ class Rehearsal(Memory):
             self.not_created.append(event)
         elif isinstance(event, PromotionRequested):
             self._asking.answered()
-            self.requests.promoted(event.revision)
+            self.requests.promoted(event)
         elif isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
@@ -250,7 +250,7 @@ class Rehearsal(Memory):
         by_user = deployment.creator is Creator.USER
         if by_user:
             self._asking.answered()
-            self.requests.created(deployment)
+            self.requests.created(event)
         name = deployment.deployment_id
         self._by_id[name] = rollout, len(self.rollouts)
         self.groups.begin(rollout)
@@ -273,7 +273,7 @@ class Rehearsal(Memory):
 
     def relive(self, waiting: Iterable[MakeEvent]) -> None:
         """Forget everything, know again what the journal tells, hear what has waited, and set the timers again."""
-        past = Past(self._fleet.name, measures=self.scenario.balancer is not None)
+        past = Past(self._fleet.name, self.scenario)
         again = Rehearsal(self.scenario, self._seed, past, past, past, stays=self.stays)
         for event in self._journal.told():
             past.ms = event.at_ms

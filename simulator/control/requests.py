@@ -15,7 +15,7 @@ from simulator.control.happened import moment
 from simulator.control.request import Standing, requested
 from simulator.control.triggers import Trigger
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import DeploymentNotCreated
+from simulator.rollout.events import DeploymentCreated, DeploymentNotCreated, PromotionRequested
 
 THROUGH_ENVIRONMENTS = ""
 """The group of what goes its way through all the environments."""
@@ -32,6 +32,10 @@ class Wish:
     make: Make
     queues: bool = False
 
+    def is_of(self, asked: tuple[str, str]) -> bool:
+        """Whether it is for this group, and of this revision."""
+        return (self.group, self.revision) == asked
+
 
 @dataclass(slots=True)
 class _Moment:
@@ -40,6 +44,11 @@ class _Moment:
     wish: Wish
     trigger: Trigger
     when: When
+    came: bool = False
+
+    def due(self, at_ms: int) -> bool:
+        """Whether it has come by then."""
+        return self.came or (self.trigger.at_ms is not None and self.trigger.at_ms <= at_ms)
 
 
 class Requests:
@@ -67,7 +76,10 @@ class Requests:
 
     def hear(self, brings: Callable[[Trigger], bool]) -> list[Wish]:
         """What is asked for now that this has happened."""
-        return [each.wish for each in self._moments if brings(each.trigger)]
+        heard = [each for each in self._moments if brings(each.trigger)]
+        for each in heard:
+            each.came = True
+        return [each.wish for each in heard]
 
     def next_in_turn(self) -> Wish | None:
         """What is asked for when everything that was begun has ended; it stays next until it is `created`."""
@@ -78,13 +90,14 @@ class Requests:
         queue = self._queued.get(group)
         return queue[0] if queue else None
 
-    def created(self, deployment: Deployment) -> None:
-        """A user's deployment was created: it is to come no more."""
-        self._take(deployment.group, deployment.revision)
+    def created(self, event: DeploymentCreated) -> None:
+        """A user's deployment was created: it is to come no more. What enters an environment was on nobody's list."""
+        if not event.cause:
+            self._take(event.deployment.group, event.deployment.revision, event.at_ms)
 
-    def promoted(self, revision: str) -> None:
+    def promoted(self, event: PromotionRequested) -> None:
         """A revision has set out on its way through the environments."""
-        self._take(THROUGH_ENVIRONMENTS, revision)
+        self._take(THROUGH_ENVIRONMENTS, event.revision, event.at_ms)
 
     def queue(self, wish: Wish) -> None:
         """It waits for its group."""
@@ -94,7 +107,7 @@ class Requests:
         """It was not: it waits in the queue, or is over."""
         if event.cause:
             return
-        wish = self._take(event.group, event.revision)
+        wish = self._take(event.group, event.revision, event.at_ms)
         if event.queued and wish is not None:
             self.queue(wish)
 
@@ -107,16 +120,24 @@ class Requests:
         for each in self._moments:
             yield f"{each.wish.revision} was never to be deployed: its moment ({moment(each.when)}) never came"
 
-    def _take(self, group: str, revision: str) -> Wish | None:
-        """Take what was asked for off the list where it stands; None where nobody wrote it down."""
-        for place in (self._queued.get(group, deque()), self._in_turn):
-            if place and (place[0].group, place[0].revision) == (group, revision):
-                return place.popleft()
-        for each in self._moments:
-            if (each.wish.group, each.wish.revision) == (group, revision):
-                self._moments.remove(each)
-                return each.wish
-        return None
+    def _take(self, group: str, revision: str, at_ms: int) -> Wish | None:
+        """Take what was asked for off the list where it stands; None where nobody wrote it down.
+
+        Several may be alike: what waits in the queue comes first, and then what has come by now. (A replay makes no
+        requests, so what a request brings may have come at any time.)
+        """
+        asked = group, revision
+        if (queue := self._queued.get(group)) and queue[0].is_of(asked):
+            return queue.popleft()
+        alike = [each for each in self._moments if each.wish.is_of(asked)]
+        if (came := next((each for each in alike if each.due(at_ms)), None)) is None:
+            if self._in_turn and self._in_turn[0].is_of(asked):
+                return self._in_turn.popleft()
+            came = next((each for each in alike if each.trigger.request is not None), None)
+        if came is None:
+            return None
+        self._moments.remove(came)
+        return came.wish
 
 
 def _wish(scenario: Scenario, deploy: Deploy) -> Wish:
