@@ -73,8 +73,11 @@ class Service:
         self._revisions: dict[str, PlatformRevision] = {}
 
     def asked(self, event_id: int, at_ms: int, cause: str, deployment: Deployment) -> DeploymentCreated:
-        """The deployment is created; or refused, where it is for ECS or Lambda and its revision does not fit."""
-        if self._scenario.compute_platform == SERVER:
+        """The deployment is created; or refused, where it is for ECS or Lambda and its revision does not fit.
+
+        A way back brings no revision: what had the traffic before has it again.
+        """
+        if self._scenario.compute_platform == SERVER or deployment.strategy in lifecycle.WAYS_BACK:
             return DeploymentCreated(event_id, at_ms, cause, deployment)
         self._revisions = self._revisions or read_revisions(self._scenario)
         running = deployment.targets[0].revision
