@@ -155,7 +155,7 @@ def pool_changes(draw: st.DrawFn) -> Told:
         told["desired"] = draw(st.integers(POOL_MIN, POOL_MAX))
     does = draw(st.sampled_from(["suspend", "resume", ""] if "desired" in told else ["suspend", "resume"]))
     if does:
-        told[does] = [draw(st.sampled_from(get_args(Process)))]
+        told[does] = draw(st.lists(st.sampled_from(get_args(Process)), min_size=1, max_size=3, unique=True))
     if draw(one_in(4)):
         told["replacement"] = True
     return {"pool": told}
