@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing_extensions import override
 
 from fleet.base import Fleet, MakeEvent
-from scenarios.model import Effect
+from scenarios.model import Effect, Scenario
+from scenarios.platforms import SERVER
 from simulator.rollout.commands import Command
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import Event
@@ -16,10 +17,11 @@ from simulator.rollout.events import Event
 class Past(Fleet):
     """A fleet that does nothing, a clock that is set, and a journal in which nothing is written a second time."""
 
-    def __init__(self, name: str, *, measures: bool) -> None:
+    def __init__(self, name: str, scenario: Scenario) -> None:
         self.name = name
         self.ms = 0
-        self._measures = measures
+        self._measures = scenario.balancer is not None
+        self._has_disks = scenario.compute_platform == SERVER
         self._remembered: set[str] = set()
 
     @override
@@ -47,7 +49,7 @@ class Past(Fleet):
 
     @override
     def compare_disks(self, undone: Deployment) -> bool:
-        return undone.deployment_id in self._remembered
+        return self._has_disks and undone.deployment_id in self._remembered
 
     def now_ms(self) -> int:
         """The time of the event that is folded."""

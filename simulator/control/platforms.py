@@ -72,13 +72,14 @@ class Service:
         self._scenario = scenario
         self._revisions: dict[str, PlatformRevision] = {}
 
-    def asked(self, event_id: int, at_ms: int, cause: str, deployment: Deployment) -> DeploymentCreated:
+    def asked(self, event_id: int, at_ms: int, cause: str, entry: int, deployment: Deployment) -> DeploymentCreated:
         """The deployment is created; or refused, where it is for ECS or Lambda and its revision does not fit."""
+        created = DeploymentCreated(event_id, at_ms, cause, deployment, entry=entry)
         if self._scenario.compute_platform == SERVER:
-            return DeploymentCreated(event_id, at_ms, cause, deployment)
+            return created
         self._revisions = self._revisions or read_revisions(self._scenario)
         running = deployment.targets[0].revision
         refused = refusal(self._scenario, self._revisions, deployment.revision, running)
         if refused is None:
-            return DeploymentCreated(event_id, at_ms, cause, deployment)
-        return RevisionRefused(event_id, at_ms, cause, deployment, refused.code, refused.message)
+            return created
+        return RevisionRefused(event_id, at_ms, cause, deployment, refused.code, refused.message, entry=entry)

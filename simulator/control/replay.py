@@ -58,7 +58,7 @@ def replay(path: Path, observers: Sequence[Observer] = ()) -> RunResult:
         scenario = Scenario.model_validate(header.scenario)
     except ValidationError as error:
         raise JournalError(f"{path}:1: the scenario in this journal is none that can be read: {error}") from error
-    past = Past(header.fleet, measures=scenario.balancer is not None)
+    past = Past(header.fleet, scenario)
     book = Journal(header, None)
     chain = _Chain()
     rehearsal = Rehearsal(scenario, header.seed, past, past, book, (chain.answered, *observers))
