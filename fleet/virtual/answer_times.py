@@ -6,8 +6,10 @@ requests cost no more than a thousand.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from fleet.balancer.fluid import Share
-from fleet.figures import NOTHING, Figures, Histogram, Tally
+from fleet.figures import NOTHING, Figures, Histogram, Tally, bin_of
 from fleet.virtual.draws import mix, stream
 
 _BLOCK = 1024
@@ -19,27 +21,23 @@ class AnswerTimes:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._blocks: dict[tuple[str, int], tuple[list[int], Histogram]] = {}
+        """By revision and base: the block's times as a histogram's parts, one by one and all together."""
 
     def first(self, revision: str, base_ms: int, requests: int) -> Histogram:
         """The times of the first so many requests that this revision answered in about so long. O(1)."""
-        times, whole = self._block(revision, base_ms)
-        found = Histogram()
+        parts, whole = self._block(revision, base_ms)
         blocks, rest = divmod(requests, _BLOCK)
+        found = Histogram(Counter(parts[:rest]))
         if blocks:
             found.update(whole, blocks)
-        for time_us in times[:rest]:
-            found.add(time_us)
         return found
 
     def _block(self, revision: str, base_ms: int) -> tuple[list[int], Histogram]:
         key = (revision, base_ms)
         if key not in self._blocks:
             draws = stream(self._seed, "answer", revision, base_ms)
-            times = [base_ms * spread(mix(draws, number) & 0xFFFF) for number in range(_BLOCK)]
-            whole = Histogram()
-            for time_us in times:
-                whole.add(time_us)
-            self._blocks[key] = times, whole
+            parts = [bin_of(base_ms * spread(mix(draws, number) & 0xFFFF)) for number in range(_BLOCK)]
+            self._blocks[key] = parts, Histogram(Counter(parts))
         return self._blocks[key]
 
 

@@ -31,6 +31,7 @@ from simulator.rollout.commands import (
     BlockTraffic,
     Command,
     EndHost,
+    HostCommand,
     LaunchHost,
     ProvisionHost,
     RunLifecycleEvent,
@@ -106,6 +107,8 @@ class VirtualFleet(Fleet):
 
     @override
     def perform(self, command: Command) -> None:
+        if isinstance(command, HostCommand) and command.host not in self.hosts:
+            return  # another group's deployment has ended it meanwhile: nobody is there to hear of it
         if type(command) is RunLifecycleEvent:
             host = self.hosts[command.host]
             host.command, host.taken_up, host.lost = command, False, False

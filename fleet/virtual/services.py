@@ -267,6 +267,8 @@ class VirtualServices(Fleet):
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
         if effect.controller is not None:
             return
+        if name not in self._faults:
+            return  # another one of the same name was healed
         _, revision = self._faults.pop(name)
 
         def again(task: VirtualHost) -> None:

@@ -40,5 +40,6 @@ def verb(
     fleets = max(len(", ".join(entry.fleets)) for entry in CATALOGUE.values())
     for effect, entry in CATALOGUE.items():
         typer.echo(beside(f"  {effect:<{width}}  {', '.join(entry.fleets):<{fleets}}  ", entry.does, terminal))
-    words = "drydeploy faults NAME shows how one is written; each goes under `faults:` of a scenario."
+        typer.secho(f"{'':<{width}}    - {entry.examples[0]}", dim=True)  # in one line, to be copied
+    words = "drydeploy faults NAME shows all that one can do; each example goes under `faults:` of a scenario."
     typer.echo("\n" + beside("", words, terminal))

@@ -77,7 +77,7 @@ class ControllerCrash:
         self._waiting.append(partial(_heard, event))
         return True
 
-    def keeps(self, make: MakeEvent) -> bool:
+    def puts_off(self, make: MakeEvent) -> bool:
         """Whether something waits to be made, because there is nobody to make it."""
         if self._down:
             self._waiting.append(make)
@@ -111,7 +111,7 @@ class _Patient:
         self._driver.at(at_ms, partial(self._make, make))
 
     def _make(self, make: MakeEvent, event_id: int, at_ms: int) -> Event | None:
-        return None if self._crash.keeps(partial(self._make, make)) else make(event_id, at_ms)
+        return None if self._crash.puts_off(partial(self._make, make)) else make(event_id, at_ms)
 
 
 def _heard(event: Event, event_id: int, at_ms: int) -> Event:

@@ -153,6 +153,9 @@ class Operations:
         """The word as an event, if there is a deployment that could hear it when its turn has come."""
 
         def make(event_id: int, at_ms: int) -> Event | None:
+            crash = self._rehearsal.crash if self._rehearsal is not None else None
+            if crash is not None and crash.puts_off(make):
+                return None
             if (environment := self._gate(say)) is not None:
                 self._heard[event_id] = say, answer
                 return GateAnswered(event_id, at_ms, "", environment, say.by, AT_A_GATE[say.word])

@@ -113,7 +113,7 @@ def _why_not(now: str | None, wanted: str | None, told: Mapping[str, str], good:
 def _idle(rollouts: Sequence[Rollout]) -> Rollout:
     """The last deployment, which has ended."""
     if not rollouts:
-        raise ImpossibleError("no deployment has begun yet")
+        raise ImpossibleError("nobody has asked for a deployment yet")
     last = rollouts[-1]
     if not last.ended:
         raise ImpossibleError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from scenarios.checks_environments import ANSWERS
 from scenarios.model import Scenario
@@ -15,6 +15,7 @@ from simulator.rollout.lifecycle import BLOCK_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import duration
 from simulator.rollout.stages import STAGE_TIMER
+from simulator.rollout.statuses import Creator, Label
 from simulator.version import VERSION
 from strategies.plan import Analyse, Approve, Bake, Stage
 
@@ -97,7 +98,9 @@ class Picture:
         return words.Wait("resume", "an operator has paused it", _left_ms(rollout, at_ms))
 
     def _service(self, rollouts: Sequence[Rollout]) -> words.InService | None:
-        last = {rollout.deployment.group: rollout for rollout in rollouts if rollout.deployment.with_balancer}
+        last = {
+            rollout.deployment.group: rollout for rollout in of_groups(rollouts) if rollout.deployment.with_balancer
+        }
         if self._in_service is None or not last:
             return None
         return words.InService(
@@ -134,16 +137,23 @@ class Picture:
         )
 
 
+def of_groups(rollouts: Iterable[Rollout]) -> list[Rollout]:
+    """The deployments to whole groups: those for the hosts that pools have launched, or let go, know no others."""
+    return [each for each in rollouts if each.deployment.creator in (Creator.USER, Creator.ROLLBACK)]
+
+
 def standing(rollout: Rollout) -> list[str]:
     """The hosts of a deployment that are there: without those to come, and those that have gone."""
     return [name for name, host in rollout.hosts.items() if not (host.unborn or host.gone)]
 
 
 def required(rollout: Rollout) -> int:
-    """How many of a group's hosts its configuration wants healthy, whatever stage a deployment is in."""
-    told = rollout.deployment.options.blue_green
-    beside = len(told.green) if told is not None else 0  # they stand by, and are not the group's yet
-    return rollout.deployment.config.minimum_healthy_hosts.required(len(rollout.deployment.targets) - beside)
+    """How many of a group's hosts its configuration wants healthy, whatever stage a deployment is in.
+
+    New hosts beside the old ones are none of these yet, and on the way back none any more.
+    """
+    hosts = sum(host.label is not Label.GREEN for host in rollout.hosts.values())
+    return rollout.deployment.config.minimum_healthy_hosts.required(hosts)
 
 
 def _left_ms(rollout: Rollout, at_ms: int, ends_ms: int | None = None) -> int:

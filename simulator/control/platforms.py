@@ -73,9 +73,12 @@ class Service:
         self._revisions: dict[str, PlatformRevision] = {}
 
     def asked(self, event_id: int, at_ms: int, cause: str, entry: int, deployment: Deployment) -> DeploymentCreated:
-        """The deployment is created; or refused, where it is for ECS or Lambda and its revision does not fit."""
+        """The deployment is created; or refused, where it is for ECS or Lambda and its revision does not fit.
+
+        A way back brings no revision: what had the traffic before has it again.
+        """
         created = DeploymentCreated(event_id, at_ms, cause, deployment, entry=entry)
-        if self._scenario.compute_platform == SERVER:
+        if self._scenario.compute_platform == SERVER or deployment.strategy in lifecycle.WAYS_BACK:
             return created
         self._revisions = self._revisions or read_revisions(self._scenario)
         running = deployment.targets[0].revision

@@ -11,6 +11,7 @@ from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.control.traps import traps
 from simulator.control.worth_knowing import flags
 from simulator.rollout.events import TrafficMeasured
 from simulator.rollout.machine import Rollout
@@ -43,9 +44,8 @@ def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> 
     """What became of the last deployment of a run, its rollback included; of several groups' last ones, of the one
     that fared worst. What shut the last revision on its way through the environments out has stopped it.
 
-    Where an analysis ended it without an answer, that is inconclusive, whether the group then rolls back or not: only a
-    rollback that fails is worse (docs/explanation/alarms-and-analysis.md). What pools have deployed by themselves
-    counts where nothing else was deployed.
+    Where an analysis ended it without an answer, that is inconclusive (docs/explanation/alarms-and-analysis.md). What
+    pools have deployed by themselves counts where nothing else was deployed.
     """
     own = [rollout for rollout in rollouts if not rollout.deployment.creator.beside] or rollouts
     by_group: dict[str, list[Rollout]] = {}
@@ -60,12 +60,11 @@ def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> 
 def _outcome(rollouts: Sequence[Rollout]) -> Outcome:
     """What became of one group's last deployment."""
     last = rollouts[-1]
-    outcomes = _OF_ROLLBACK if last.deployment.creator is Creator.ROLLBACK else _OUTCOMES
-    came_to = outcomes.get(last.status, Outcome.INCONCLUSIVE)
     asked = next((rollout for rollout in reversed(rollouts) if rollout.deployment.creator is Creator.USER), last)
-    if came_to is not Outcome.ROLLBACK_FAILED and _ended_inconclusive(asked):
+    if _ended_inconclusive(asked):
         return Outcome.INCONCLUSIVE
-    return came_to
+    outcomes = _OF_ROLLBACK if last.deployment.creator is Creator.ROLLBACK else _OUTCOMES
+    return outcomes.get(last.status, Outcome.INCONCLUSIVE)
 
 
 def _ended_inconclusive(rollout: Rollout) -> bool:
@@ -152,8 +151,8 @@ def result(
         expectations=expectations,
         invariants=(*rehearsal.invariants.findings(), *(pools.findings() if pools else ())),
         flags=(
-            *(*flags(rollouts), *late, *(pools.told() if pools else ())),
-            *(*residue.told(rehearsal.disks, rollouts), *missed),
+            *(*flags(rollouts), *traps(scenario, rollouts, rehearsal.happened.faults), *late),
+            *(*(pools.told() if pools else ()), *residue.told(rehearsal.disks, rollouts), *missed),
         ),
         events=events,
         journal_sha256=sha256,

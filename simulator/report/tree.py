@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from rich.tree import Tree
 
-from simulator.control.operator_picture import required, standing
+from simulator.control.operator_picture import of_groups, required, standing
 from simulator.control.result import RunResult
 from simulator.report import words
 from simulator.report.causes import failed_record, reason, rule
@@ -115,8 +115,8 @@ class LiveTree:
 
     def _footer(self, rollouts: list[Rollout]) -> Iterator[Text]:
         parts = []
-        if rollouts and rollouts[-1].deployment.with_balancer:
-            last = rollouts[-1]
+        last = next(reversed(of_groups(rollouts)), None)
+        if last is not None and last.deployment.with_balancer:
             service = f"in service {len(self._in_service):,} of {len(standing(last)):,}"
             parts.append(f"{service}, {required(last):,} required")
         if self._traffic is not None:

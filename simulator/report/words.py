@@ -167,10 +167,6 @@ def requests(traffic: Traffic | None) -> str:
     return f"{traffic.failed:,} of {traffic.total:,} requests failed{answered}"
 
 
-def _ends_with_a_rollback(result: RunResult) -> bool:
-    return bool(result.rollouts) and result.rollouts[-1].deployment.creator is Creator.ROLLBACK
-
-
 def _ended(rollouts: Sequence[Rollout]) -> str:
     """How a deployment that did not succeed has ended."""
     return "was stopped" if rollouts and rollouts[-1].status is DeploymentStatus.STOPPED else "failed"
@@ -193,8 +189,6 @@ def headline(result: RunResult) -> tuple[str, str]:
     if result.status is RunStatus.STALLED:
         return WARNING, f"inconclusive: nothing more was to come after {took(result.duration_ms)}, and it had not ended"
     sign, sentence = _OUTCOMES[result.outcome]
-    if result.outcome is Outcome.INCONCLUSIVE and _ends_with_a_rollback(result):
-        sentence = "inconclusive: {revision} {ended} and was rolled back to {back}"
     asked = [rollout for rollout in result.rollouts if rollout.deployment.creator is Creator.USER]
     if not asked:
         sentence = _BY_POOLS.get(result.outcome, sentence)

@@ -57,7 +57,6 @@ from simulator.rollout.stages import STAGE_TIMER, StageWalk
 from simulator.rollout.state import Phase
 from simulator.rollout.statuses import (
     AlarmState,
-    AnalysisOutcome,
     DeploymentStatus,
     ErrorCode,
     EventStatus,
@@ -308,13 +307,12 @@ class Rollout(StageWalk):
             self._commands.append(CreateDeployment(self._next_id(), self.deployment_id, undo.description, undo))
 
     def _cause(self, status: DeploymentStatus) -> RollbackEvent | None:
-        """What a group may roll back on. A stop is on request if somebody asked, or an analysis that found nothing."""
+        """What a group may roll back on. A stop is on request only if somebody asked (docs/decisions/0026)."""
         if status is DeploymentStatus.FAILED:
             return RollbackEvent.DEPLOYMENT_FAILURE
         if self.alarm:
             return RollbackEvent.DEPLOYMENT_STOP_ON_ALARM
-        judged_nothing = self.judged is not None and self.judged.outcome is AnalysisOutcome.INCONCLUSIVE
-        return RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST if self.stop or judged_nothing else None
+        return RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST if self.stop else None
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase

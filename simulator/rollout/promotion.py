@@ -80,7 +80,7 @@ class Promotion:
         """The environment of every command to enter one, by the command's id."""
         self._sent: dict[str, str] = {}
         """By environment, the command to enter that counts: what was withdrawn is not here."""
-        self._deployed: dict[str, str] = {}
+        self.deployed: dict[str, str] = {}
         """By environment, the deployment that brings the revision there: somebody else's may do the same."""
         self._by_group = {place.group: place for place in places}
         self._timers: dict[str, str] = {}
@@ -99,7 +99,7 @@ class Promotion:
     @property
     def shut_out(self) -> bool:
         """Whether the revision was stopped before an environment, and not in its deployment there."""
-        return any(passage is Passage.STOPPED and name not in self._deployed for name, passage in self.passage.items())
+        return any(passage is Passage.STOPPED and name not in self.deployed for name, passage in self.passage.items())
 
     def withdrawn(self, command: str) -> str | None:
         """Why this command to enter an environment counts no more; None while it does."""
@@ -131,7 +131,7 @@ class Promotion:
         if place is None or deployment.creator in _BY_POOLS:
             return  # what pools deploy brings to new hosts what stands there
         if event.cause and self._sent.get(place.name) == event.cause:
-            self._deployed[place.name] = deployment.deployment_id
+            self.deployed[place.name] = deployment.deployment_id
         elif self.passage[place.name] is Passage.SUCCEEDED:
             self._disturbed(place, deployment)
 
@@ -152,11 +152,11 @@ class Promotion:
                 self._lose(other, Passage.STOPPED, f"{self.revision} stands in {place.name} no more: {what}")
         if behind and deployment.revision == self.revision:
             self.passage[place.name] = Passage.IN_PROGRESS
-            self._deployed[place.name] = deployment.deployment_id
+            self.deployed[place.name] = deployment.deployment_id
 
     def _is_outside(self, place: Place) -> bool:
         """Whether the revision may enter still, and has not."""
-        return self.passage[place.name] not in _OVER and place.name not in self._deployed
+        return self.passage[place.name] not in _OVER and place.name not in self.deployed
 
     def _timer_fired(self, event: GateTimerFired) -> None:
         place = self.places[event.environment]
@@ -180,7 +180,7 @@ class Promotion:
     def _ended(self, rollout: Rollout, at_ms: int) -> None:
         deployment = rollout.deployment
         place = self._by_group.get(deployment.group)
-        if place is None or self._deployed.get(place.name) != deployment.deployment_id:
+        if place is None or self.deployed.get(place.name) != deployment.deployment_id:
             return
         if rollout.status is DeploymentStatus.SUCCEEDED:
             self.passage[place.name] = Passage.SUCCEEDED

@@ -11,10 +11,14 @@ from scenarios.faults import EFFECTS
 from tests.cli.program import drydeploy
 
 
-def test_every_fault_has_a_line(tmp_path: Path) -> None:
+def test_every_fault_has_a_line_with_its_fleets_and_one_with_an_example(tmp_path: Path) -> None:
     done = drydeploy("faults", state=tmp_path)
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")] == list(EFFECTS)
+    lines = done.stdout.splitlines()[: 2 * len(EFFECTS)]
+    assert [line.split()[0] for line in lines[::2]] == list(EFFECTS)
+    assert all("  virtual, docker  " in line for line in lines[::2])
+    examples = [yaml.safe_load(line)[0] for line in lines[1::2]]
+    assert [next(iter(example["do"])) for example in examples] == list(EFFECTS)
     assert [row["name"] for row in json.loads(drydeploy("faults", "-o", "json", state=tmp_path).stdout)] == list(
         EFFECTS
     )

@@ -117,6 +117,7 @@ FREE = {
     ("behaves", "needs"),
     ("fleet", "files"),
     ("fleet", "tags"),
+    ("hosts", "tags"),
     ("image", "files"),
     ("pools",),
     ("expect", "residue"),

@@ -13,6 +13,7 @@ from typing import Final
 
 from scenarios.model import Scenario
 from scenarios.notifications import TriggerTarget
+from scenarios.platforms import SERVER
 from simulator.control.journal import UNDELIVERED_SUFFIX, beside
 from simulator.control.notifications.file import File
 from simulator.control.notifications.message import VIRTUAL_EPOCH_S, message
@@ -43,6 +44,9 @@ class Post:
     def __init__(self, scenario: Scenario, journal: Path | None, *, virtual: bool) -> None:
         """Make every target ready. Raises NotificationError where one can never be delivered to."""
         self._triggers = scenario.subscribed()
+        self._of_hosts = scenario.compute_platform == SERVER
+        """Whether there are hosts to tell of: a service and a function are no instances."""
+        self._on_premises = {host.name for host in scenario.fleet.named_hosts() if host.on_premises}
         self._journal = journal
         self._epoch_s: float | None = VIRTUAL_EPOCH_S if virtual else None
         self._outboxes: dict[TriggerTarget, Outbox] = {}
@@ -82,11 +86,15 @@ class Post:
                 self._tell(notify, rollout, event.at_ms, self._epoch_s)
 
     def _tell(self, notify: Notify, rollout: Rollout, at_ms: int, epoch_s: float) -> None:
+        if notify.host is not None and not self._of_hosts:
+            return
         for trigger in self._triggers.get(rollout.deployment.group, ()):
             if notify.trigger in trigger.events:
                 self._numbers[rollout.deployment_id] += 1
                 number = self._numbers[rollout.deployment_id]
-                self._outboxes[trigger.target].put(message(notify, rollout, trigger.name, number, at_ms, epoch_s))
+                self._outboxes[trigger.target].put(
+                    message(notify, rollout, trigger.name, number, at_ms, epoch_s, self._on_premises)
+                )
 
     # -- after the run ------------------------------------------------------------------------------------------
 

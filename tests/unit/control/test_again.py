@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from scenarios import library
+from scenarios.loader import load
 from scenarios.model import Scenario
 from simulator.control import operator_words as words
+from simulator.control.operator_picture import of_groups, required
 from simulator.control.result import RunResult, RunStatus
-from simulator.rollout.rollback import BACK_TO_BLUE
-from simulator.rollout.statuses import DeploymentStatus
+from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
+from simulator.rollout.statuses import Creator, DeploymentStatus
 from tests.support.rehearsals import BALANCER, BUNDLES, broken, run, scenario
 from tests.support.staying import stay
 
@@ -211,3 +214,58 @@ def test_old_hosts_that_leave_while_no_new_one_is_well_are_flagged() -> None:
     )
     assert [told for told in result.flags if told.startswith(flag)]
     assert not [told for told in run(asked("blue-green")).flags if "none of the new hosts" in told]
+
+
+# -- groups, pools, ECS and Lambda ------------------------------------------------------------------------------------
+
+UNDONE = ("ecs-canary", "lambda-canary", "pool-scales-before-the-shift", "scale-in-mid-deployment")
+FOLLOWED_ON = "scale-out-mid-deployment"
+RETRIED = ("ecs-all-at-once-bad", "lambda-bad", "pool-shrinks-before-the-shift", "environments-test-fails")
+
+
+@pytest.mark.parametrize("name", [*UNDONE, FOLLOWED_ON])
+def test_an_undo_brings_v1_back_wherever_it_was(name: str) -> None:
+    result, (answer, again) = stay(load(library.path_of(name)), "undo", "undo")
+    assert broken(result) == []
+    assert isinstance(answer, words.Done), answer
+    back = result.rollouts[-1]
+    assert (back.status, back.deployment.revision) == (DeploymentStatus.SUCCEEDED, "v1"), back.error
+    assert {target.revision for target in back.aftermath} == {"v1"}
+    assert isinstance(again, words.Refused)
+    assert "v2 was undone by" in again.why
+
+
+@pytest.mark.parametrize("name", RETRIED)
+def test_a_retry_is_the_same_wherever_it_was(name: str) -> None:
+    result, (answer,) = stay(load(library.path_of(name)), "retry")
+    assert broken(result) == []
+    assert isinstance(answer, words.Done), answer
+    tried = [each.deployment for each in result.rollouts if each.deployment.creator is Creator.USER]
+    first, again = next(each for each in tried if each.group == tried[-1].group), tried[-1]
+    assert (again.revision, again.strategy, again.config) == (first.revision, first.strategy, first.config)
+
+
+def test_an_undo_is_of_the_group_that_is_named_and_pools_deployments_are_nobodys_to_undo() -> None:
+    undo = words.Say(words.Word.UNDO, "ann", group="web")
+    result, (answer,) = stay(load(library.path_of("groups-by-tags")), undo)
+    assert isinstance(answer, words.Done), answer
+    assert [(each.deployment.group, each.deployment.revision) for each in result.rollouts] == [
+        ("web", "v2"),
+        ("batch", "v2"),
+        ("web", "v1"),
+    ]
+    _, (answer,) = stay(load(library.path_of("termination-hook")), "undo")
+    assert isinstance(answer, words.Refused)
+    assert answer.why == "nobody has asked for a deployment yet"
+
+
+def test_who_has_to_be_healthy_is_counted_over_the_group_on_the_way_back_and_beside_pools_too() -> None:
+    abort = [{"when": {"event": "AfterAllowTraffic", "nth": 2}, "do": "abort"}]
+    strategy = {"strategy": "blue-green", "deployment_config": "CodeDeployDefault.HalfAtATime"}
+    told = {"group": strategy, "operator": abort, "limits": {"event": "60s"}}
+    first, back = run(scenario(fleet={"hosts": 3, "running": "v1"}, **told)).rollouts
+    assert (first.deployment.strategy, back.deployment.strategy) == (BLUE_GREEN, BACK_TO_BLUE)
+    assert (required(first), required(back)) == (2, 2)  # of three, whatever stands beside them
+    pools = run(load(library.path_of("scale-out-mid-deployment")))
+    assert len(pools.rollouts) > 1
+    assert [each.deployment.creator for each in of_groups(pools.rollouts)] == [Creator.USER]

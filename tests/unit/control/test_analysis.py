@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from fleet.base import FleetError, MakeEvent
 from fleet.figures import Histogram, Tally
 from fleet.virtual.fleet import VirtualFleet
-from scenarios.model import Scenario
 from scenarios.signals import Analysis
 from simulator.cli.exits import ExitCode, exit_code
 from simulator.control import analysis as module
@@ -192,51 +191,34 @@ def test_too_little_to_judge_by_is_no_success(tmp_path: Path) -> None:
     assert replay(path).outcome is Outcome.INCONCLUSIVE
 
 
-BACK_TOLD = {"deployments": [{"status": "Stopped"}, {"creator": "codeDeployRollback"}]}
-BACK = "inconclusive: v2 was stopped and was rolled back to v1"
-
-
-def taken_back(**parts: Any) -> Scenario:
-    """Too few requests to judge by, in a group that rolls back whatever is stopped."""
-    asked = judged(balancer=SELDOM, **parts)
-    return scenario(**{**asked, "group": {**asked["group"], "auto_rollback": ["DEPLOYMENT_STOP_ON_REQUEST"]}})
-
-
 @pytest.mark.parametrize(
     ("expect", "code", "words", "failures"),
     [
-        (None, ExitCode.INCONCLUSIVE, ("⚠", BACK), ["inconclusive", "rolled back"]),
-        ({"in_service_min": 1, **BACK_TOLD}, ExitCode.INCONCLUSIVE, ("⚠", BACK), ["inconclusive"]),
+        (None, ExitCode.INCONCLUSIVE, ("⚠", "inconclusive"), ["inconclusive"]),
+        ({"in_service_min": 1}, ExitCode.INCONCLUSIVE, ("⚠", "inconclusive"), ["inconclusive"]),
         (
             {"outcome": "rolled_back"},
             ExitCode.INCONCLUSIVE,
-            ("✖", f"{BACK}: not as expected"),
+            ("✖", "inconclusive: not as expected"),
             ["not held", "inconclusive"],
         ),
-        ({"outcome": "inconclusive", **BACK_TOLD}, ExitCode.AS_EXPECTED, ("✔", f"{BACK}, as expected"), []),
-        ({"outcome": "inconclusive"}, ExitCode.ROLLED_BACK, ("✔", f"{BACK}, as expected"), ["rolled back"]),
+        ({"outcome": "inconclusive"}, ExitCode.AS_EXPECTED, ("✔", "inconclusive, as expected"), []),
     ],
 )
-def test_what_was_inconclusive_stays_so_when_it_is_rolled_back(
+def test_nobody_asked_for_the_stop_so_it_is_not_rolled_back_as_on_request(
     expect: dict[str, Any] | None, code: ExitCode, words: tuple[str, str], failures: list[str], tmp_path: Path
 ) -> None:
-    path = tmp_path / "journal"
-    result = run(taken_back(expect=expect), journal=path)
-    assert [str(rollout.status) for rollout in result.rollouts] == ["Stopped", "Succeeded"]
-    assert {target.revision for target in result.rollouts[-1].aftermath} == {"v1"}
+    path, asked = tmp_path / "journal", judged(balancer=SELDOM, expect=expect)
+    asked["group"] |= {"auto_rollback": ["DEPLOYMENT_STOP_ON_REQUEST", "DEPLOYMENT_STOP_ON_ALARM"]}
+    result = run(scenario(**asked), journal=path)
+    (rollout,) = result.rollouts
+    assert rollout.status is DeploymentStatus.STOPPED
+    assert {target.revision for target in rollout.aftermath} == {"v1", "v2"}
     assert result.outcome is Outcome.INCONCLUSIVE
     assert exit_code(result) is code
     assert headline(result) == words
     assert [found.attrib["type"] for found in ET.fromstring(junit(result)).iter("failure")] == failures
     assert replay(path).outcome is Outcome.INCONCLUSIVE
-
-
-def test_a_rollback_that_fails_is_worse_than_inconclusive() -> None:
-    fault = {"when": {"event": "ApplicationStart", "deployment": 2}, "do": {"script": {"exit": 1}}}
-    result = run(taken_back(faults=[fault]))
-    assert [str(rollout.status) for rollout in result.rollouts] == ["Stopped", "Failed"]
-    assert result.outcome is Outcome.ROLLBACK_FAILED
-    assert exit_code(result) is ExitCode.UNSAFE
 
 
 def test_a_stop_in_the_midst_of_an_analysis_is_no_inconclusive_end() -> None:

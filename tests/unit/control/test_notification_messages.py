@@ -19,6 +19,7 @@ from simulator.rollout.events import Event
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import Trigger
 from tests.support.rehearsals import BUNDLES, run, scenario
+from tests.support.services import ecs
 
 BROKEN = {
     "v1": str(BUNDLES / "web-v1"),
@@ -159,6 +160,24 @@ def test_an_instance_has_the_documented_form() -> None:
     assert float(events["Install"]["StartTime"]) < float(events["Install"]["EndTime"])
     assert events["ApplicationStart"]["LifecycleEventStatus"] == "Failed"
     assert list(events["ValidateService"]) == ["LifecycleEvent", "LifecycleEventStatus", "EndTime"]
+
+
+def test_a_server_on_the_premises_has_an_arn_of_codedeploys_own(tmp_path: Path) -> None:
+    hosts = [{"name": "web-1"}, {"name": "rack-1", "on_premises": True}]
+    lines = posted(tmp_path, fleet={"hosts": hosts, "running": "v1"})
+    told = {message["instanceId"] for line in lines if "instanceId" in (message := json.loads(line["Message"]))}
+    ec2, own = sorted(told, reverse=True)
+    assert ec2 == "arn:aws:ec2:us-east-1:123456789012:instance/web-1"
+    assert re.fullmatch(r"arn:aws:codedeploy:us-east-1:123456789012:instance/rack-1_[0-9A-Za-z]{10}", own)
+
+
+def test_a_service_of_ecs_is_no_instance(tmp_path: Path) -> None:
+    wanted = ecs(group={"triggers": [{"name": "ops", "events": ALL, "target": {"file": "notes.jsonl"}}]})
+    with Post(wanted, tmp_path / "a.journal.jsonl", virtual=True) as post:
+        post.settle(run(wanted, observers=(post,)), pytest.fail, quiet=True)
+    told = [json.loads(json.loads(line)["Message"]) for line in (tmp_path / "notes.jsonl").read_text().splitlines()]
+    assert [message["status"] for message in told] == ["CREATED", "SUCCEEDED"]
+    assert not any("instanceId" in message for message in told)
 
 
 def test_an_instance_that_begins_has_everything_before_it() -> None:

@@ -217,7 +217,7 @@ def test_there_is_nothing_to_go_back_to_on_new_hosts() -> None:
 
 
 def test_before_any_deployment_nothing_is_done_again() -> None:
-    with pytest.raises(operator_again.ImpossibleError, match="no deployment has begun yet"):
+    with pytest.raises(operator_again.ImpossibleError, match="nobody has asked for a deployment yet"):
         operator_again.retry([], Standing((), {}, None))
 
 

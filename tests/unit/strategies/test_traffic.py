@@ -24,6 +24,8 @@ def test_a_share_is_baked_and_analysed_before_the_next() -> None:
         *("shift 010", "bake at 010", "analysis at 010", "shift 050", "bake at 050", "analysis at 050"),
         *("shift 100", "after", "terminate"),
     ]
+    judged = Options(analysis=Analysis("errors", 5_000), blue_green=BlueGreen(shift=(10,)))
+    assert names("lambda", judged) == ["before", "shift 010", "analysis at 010", "shift 100", "after"]
     assert names("lambda", options)[0] == "before"
     assert names("lambda", options)[-1] == "after"
 
