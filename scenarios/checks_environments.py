@@ -23,10 +23,8 @@ def check_environments(facts: Facts, report: Report, warn: Report) -> None:
     if written is None:
         return
     _groups(facts, written, report)
-    for environment in environments.values():
-        for before in environment.each("after"):
-            if before.text not in environments:
-                report(before.place, f"no environment is called {before.text}", _known(before.text, environments))
+    for name, environment in environments.items():
+        _before(name, environment, environments, report)
     after = {name: tuple(node.text for node in each.each("after")) for name, each in environments.items()}
     if circle := cycle_in(after):
         message = f"environments wait for one another in a circle: {' → '.join((*circle, circle[0]))}"
@@ -37,6 +35,21 @@ def check_environments(facts: Facts, report: Report, warn: Report) -> None:
         if environment.get("gate", "approval") is not None and not answered:
             message = f"nobody answers at the gate before {name}: the revision goes no further, unless from a terminal"
             warn(environment.keys["gate"], message, f"add operator: [{{when: {{gate: {name}}}, do: continue}}]")
+
+
+def _before(name: str, environment: Tree, environments: dict[str, Tree], report: Report) -> None:
+    """That what comes before is there, once, where something is to have stood there."""
+    named: set[str] = set()
+    for before in environment.each("after"):
+        if before.text not in environments:
+            report(before.place, f"no environment is called {before.text}", _known(before.text, environments))
+        elif before.text in named:
+            report(before.place, f"{name} comes after {before.text} twice", "name each environment once")
+        named.add(before.text)
+    stood = environment.get("gate", "stood")
+    if stood is not None and not named:
+        message = f"nothing comes before {name}, so there is nowhere that a revision could have stood"
+        report(stood.place, message, "take `stood` away, or add after: [ENVIRONMENT]")
 
 
 def _answers(action: Tree) -> bool:

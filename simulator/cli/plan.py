@@ -83,13 +83,16 @@ def _tell_of_bundle(word: str) -> None:
 
 def _planned(scenario: Scenario, seed: int) -> list[PlannedDeployment]:
     from simulator.control.groups import Groups
-    from simulator.control.promotions import places
+    from simulator.control.promotions import places, refusal
     from simulator.control.request import deployment_config, strategy_of
     from simulator.report.graph import PlannedDeployment
+    from simulator.rollout.deployment import Success
+    from simulator.rollout.statuses import FileExistsBehavior
     from strategies import STRATEGIES, Member
 
     groups = Groups(scenario, scenario.targets(), seed)
     planned: list[PlannedDeployment] = []
+    in_turn = all(deploy.when is None for deploy in scenario.deploy)  # otherwise nobody can tell the order beforehand
     for deploy in scenario.deploy:
         on_its_way = deploy.group is None and bool(scenario.environments)
         numbers: dict[str, int] = {}
@@ -104,10 +107,13 @@ def _planned(scenario: Scenario, seed: int) -> list[PlannedDeployment]:
             if place is not None:
                 name, numbers[place.name] = place.name, number
                 after = tuple(numbers[before] for before in place.after)
+            refused = refusal(places(scenario), groups, group.name, deploy.revision) if in_turn else None
+            if refused is None:
+                groups[group.name].last_success = Success("", deploy.revision, FileExistsBehavior.DISALLOW)
             planned.append(
                 PlannedDeployment(
                     *(number, deploy.revision, strategy, config, STRATEGIES[strategy](members, config, options)),
-                    *(name, scenario.balanced(group), after, _gate(place, deploy)),
+                    *(name, scenario.balanced(group), after, _gate(place, deploy), refused or ""),
                 )
             )
     return planned

@@ -9,20 +9,20 @@ from functools import partial
 from fleet.base import Emit
 from scenarios.model import Scenario
 from simulator.control.alarms import Alarms
-from simulator.control.crash import ControllerCrash
 from simulator.control.generations import Generations
 from simulator.control.groups import Groups
 from simulator.control.platforms import Service
 from simulator.control.promotions import Promotions
-from simulator.control.requests import THROUGH_ENVIRONMENTS, Requests, Wish
+from simulator.control.requests import THROUGH_ENVIRONMENTS, Answer, Key, Requests, Wish
+from simulator.rollout.commands import CreateDeployment
 from simulator.rollout.deployment import Deployment
-from simulator.rollout.events import DeploymentNotCreated, Event, PromotionRequested
+from simulator.rollout.events import DeploymentCreated, DeploymentNotCreated, Event, PromotionRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import deployment_id
 
 
 class Asking:
-    """Who asks, in a run. `rollouts` are the run's so far."""
+    """Who asks, in a run. `rollouts` are the run's so far; `emit` has an event made once the controller is there."""
 
     def __init__(
         self,
@@ -35,55 +35,70 @@ class Asking:
         generations: Generations,
         rollouts: Sequence[Rollout],
         emit: Emit,
-        crash: ControllerCrash | None,
     ) -> None:
         self._scenario, self._seed = scenario, seed
         self._groups, self._alarms, self._promotions, self._rollouts = groups, alarms, promotions, rollouts
         self._requests, self._generations, self._emit = requests, generations, emit
-        self._service, self._crash = Service(scenario), crash
-        self._open = 0
+        self._service = Service(scenario)
+        self._open: dict[Key, Wish] = {}
 
     @property
     def busy(self) -> bool:
-        """Whether something was asked for in this moment, and has no answer yet."""
-        return self._open > 0
+        """Whether something was asked for, and has no answer yet."""
+        return bool(self._open)
 
-    def answered(self) -> None:
-        """What was asked for has its answer. (In a replay nobody asks, and there are answers all the same.)"""
-        self._open = max(self._open - 1, 0)
+    def answered(self, event: Answer) -> None:
+        """What was asked for has its answer. (In a replay people do not ask, and there are answers all the same.)"""
+        wish = self._requests.answered(event, self._open.get(event.cause))
+        if wish is not None:
+            self._open.pop(wish.key, None)
 
-    def ask(self, wish: Wish, cause: str = "") -> None:
+    def ask(self, wish: Wish) -> None:
         """Ask for a deployment: it is created, unless its group has one under way."""
-        self._open += 1
-        self._emit(partial(self._answer, wish, cause))
+        if wish.key not in self._open:
+            self._open[wish.key] = wish
+            self._emit(partial(self._answer, wish))
+
+    def ask_queued(self) -> None:
+        """Ask for what waits in the queue of a group that is free."""
+        for wish in self._requests.next_queued():
+            if not self._groups[wish.group].busy:
+                self.ask(wish)
 
     def again(self, deployment: Deployment) -> Deployment:
         """Ask for it once more. The deployment as it is created: with its own id, after the group's last success."""
         last_success = self._groups[deployment.group].last_success
         created = self._now(replace(deployment, deployment_id=self._identity(), last_success=last_success))
-        self._emit(lambda event_id, at_ms: self._service.asked(event_id, at_ms, "", created))
+        self._emit(lambda event_id, at_ms: self._service.asked(event_id, at_ms, "", 0, created))
         return created
 
-    def _answer(self, wish: Wish, cause: str, event_id: int, at_ms: int) -> Event | None:
-        if self._crash is not None and self._crash.puts_off(partial(self._answer, wish, cause)):
-            return None
+    def follow(self, command: CreateDeployment) -> None:
+        """Create what a deployment has answered its own end with."""
+        deployment = command.deployment
+        self._emit(
+            lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._generations.fresh(deployment))
+        )
+
+    def _answer(self, wish: Wish, event_id: int, at_ms: int) -> Event:
+        def refused(active: str = "", *, queued: bool = False, why: str = "") -> Event:
+            names = application, wish.group, wish.revision, active
+            return DeploymentNotCreated(event_id, at_ms, wish.cause, *names, queued, why, wish.entry)
+
         application = self._scenario.application
         if wish.group == THROUGH_ENVIRONMENTS:
             if (why := self._promotions.under_way) is not None:
-                return DeploymentNotCreated(event_id, at_ms, "", application, "", wish.revision, "", wish.queues, why)
-            return PromotionRequested(event_id, at_ms, "", wish.revision)
+                return refused(queued=wish.queues, why=why)
+            return PromotionRequested(event_id, at_ms, "", wish.revision, wish.entry)
         group = self._groups[wish.group]
+        application = group.group.application or application
+        if wish.cause and (why := self._promotions.withdrawn(wish.cause, wish.revision)) is not None:
+            return refused(why=why)
         if group.busy and group.last is not None:
-            busy = group.last.deployment
-            if cause:  # what enters an environment is on nobody's list yet
-                self._requests.queue(wish)
-            names = busy.application, busy.group, wish.revision, busy.deployment_id
-            return DeploymentNotCreated(event_id, at_ms, cause, *names, wish.queues)
-        if not cause and (why := self._promotions.refusal(wish.group, wish.revision)) is not None:
-            application = group.group.application or application
-            return DeploymentNotCreated(event_id, at_ms, "", application, group.name, wish.revision, "", False, why)
+            return refused(group.last.deployment_id, queued=wish.queues)
+        if not wish.cause and (why := self._promotions.refusal(wish.group, wish.revision)) is not None:
+            return refused(why=why)
         deployment = wish.make(self._identity(), group.standing)
-        return self._service.asked(event_id, at_ms, cause, self._now(deployment))
+        return self._service.asked(event_id, at_ms, wish.cause, wish.entry, self._now(deployment))
 
     def _identity(self) -> str:
         return deployment_id(self._scenario.name, self._seed, len(self._rollouts) + 1)

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from fleet.base import Fleet, MakeEvent
 from scenarios.model import Effect, Scenario
+from simulator.control.agenda import Agenda, Driver
 from simulator.rollout.events import Event, FaultChanged
 
 
@@ -52,6 +53,15 @@ class ControllerCrash:
         """The faults that keep it down."""
         self._waiting: list[MakeEvent] = []
 
+    @property
+    def is_down(self) -> bool:
+        """Whether nobody hears anything."""
+        return bool(self._down)
+
+    def agenda(self, driver: Driver) -> Agenda:
+        """For what the controller itself is asked for: while it is down it waits, and nobody has decided anything."""
+        return Agenda(_Patient(driver, self))
+
     def strike(self, fault: str, effect: Effect) -> None:
         """It dies once the step that it is at has ended."""
         self._later(0, partial(self._die, fault, effect))
@@ -68,7 +78,7 @@ class ControllerCrash:
         return True
 
     def puts_off(self, make: MakeEvent) -> bool:
-        """Whether what the controller itself has to answer waits, because it is not there: it is made anew later."""
+        """Whether something waits to be made, because there is nobody to make it."""
         if self._down:
             self._waiting.append(make)
         return bool(self._down)
@@ -86,6 +96,22 @@ class ControllerCrash:
         waiting, self._waiting = self._waiting, []
         self._controller.relive(waiting)
         self._fleet.heal(fault, effect, ())
+
+
+class _Patient:
+    """A driver on whose clock things are made only while the controller is there."""
+
+    def __init__(self, driver: Driver, crash: ControllerCrash) -> None:
+        self._driver, self._crash = driver, crash
+
+    def now_ms(self) -> int:
+        return self._driver.now_ms()
+
+    def at(self, at_ms: int, make: MakeEvent) -> None:
+        self._driver.at(at_ms, partial(self._make, make))
+
+    def _make(self, make: MakeEvent, event_id: int, at_ms: int) -> Event | None:
+        return None if self._crash.puts_off(partial(self._make, make)) else make(event_id, at_ms)
 
 
 def _heard(event: Event, event_id: int, at_ms: int) -> Event:

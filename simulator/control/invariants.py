@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from scenarios.model import Scenario
+from simulator.control import standings
 from simulator.control.late import LateEnds
 from simulator.control.result import Finding
 from simulator.control.sides import Sides, adds_up, fleet_of
+from simulator.control.standings import Standings
 from simulator.control.turns import Turns
 from simulator.rollout.commands import (
     Command,
@@ -59,6 +62,7 @@ _HELD = {
     CANARY: "no host, and no share of the traffic, came before its turn in the plan",
     WEIGHTS: "every share was between 0 and 100 %, no share fell, and no more requests were answered than made",
     FRESH: "every new host had a name that no host of the run has had",
+    **standings.HELD,
 }
 
 _LEAVES = {BLUE_GREEN: Label.BLUE, BACK_TO_BLUE: Label.GREEN}
@@ -95,9 +99,10 @@ class _Book:
 
 
 class Invariants:
-    """Watches a run, and keeps the first violation of each rule."""
+    """Watches a run, of this scenario, and keeps the first violation of each rule."""
 
-    def __init__(self) -> None:
+    def __init__(self, scenario: Scenario | None = None) -> None:
+        self._standings = Standings(scenario)
         self._violations: dict[str, str] = {}
         self._books: dict[str, _Book] = {}
         """Of the deployments that are under way, and of those that have ended since the last one began."""
@@ -117,6 +122,8 @@ class Invariants:
         self._books = {name: book for name, book in self._books.items() if name not in self._over}
         self._books[deployment.deployment_id] = _Book(deployment)
         self._names.update(target.name for target in deployment.targets)
+        for violation in self._standings.begin(deployment):
+            self._violate(*violation)
         if deployment.creator is Creator.ROLLBACK:
             if deployment.rollback_of in self._rollbacks:
                 self._violate(
@@ -160,6 +167,9 @@ class Invariants:
         """Something happened that is neither a report of a host nor of its health."""
         if book is None:
             return
+        if isinstance(event, DeploymentCreated):
+            for violation in self._standings.created(event):
+                self._violate(*violation)
         if type(event) is DeploymentCreated:
             book.turns = Turns(rollout, event.at_ms)
         elif isinstance(event, DeploymentEvent) and event.deployment_id not in self._over:
@@ -228,6 +238,7 @@ class Invariants:
         if command.deployment_id in self._over:
             self._violate(TERMINAL, f"{command.deployment_id} ended twice")
         self._over.add(command.deployment_id)
+        self._standings.end(rollout.deployment, command.status)
         deployment = rollout.deployment
         by_itself = deployment.creator is Creator.ROLLBACK
         if command.status is DeploymentStatus.SUCCEEDED and (by_itself or deployment.rollback_of is not None):

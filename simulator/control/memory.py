@@ -44,7 +44,7 @@ class Memory:
         """What was asked for while the group had a deployment under way: refused, or queued."""
         self.disks: list[DisksCompared] = []
         """What each rollback left otherwise than it was."""
-        self.invariants = Invariants()
+        self.invariants = Invariants(scenario)
         self.groups = Groups(scenario, hosts, seed)
         self.promotions = Promotions(scenario, self.groups, driver, emit)
         self.staying = False

@@ -21,7 +21,7 @@ class Past(Fleet):
         self.name = name
         self.ms = 0
         self._measures = scenario.balancer is not None
-        self._compares = scenario.compute_platform == SERVER
+        self._has_disks = scenario.compute_platform == SERVER
         self._remembered: set[str] = set()
 
     @override
@@ -49,7 +49,7 @@ class Past(Fleet):
 
     @override
     def compare_disks(self, undone: Deployment) -> bool:
-        return self._compares and undone.deployment_id in self._remembered
+        return self._has_disks and undone.deployment_id in self._remembered
 
     def now_ms(self) -> int:
         """The time of the event that is folded."""

@@ -72,16 +72,17 @@ class Service:
         self._scenario = scenario
         self._revisions: dict[str, PlatformRevision] = {}
 
-    def asked(self, event_id: int, at_ms: int, cause: str, deployment: Deployment) -> DeploymentCreated:
+    def asked(self, event_id: int, at_ms: int, cause: str, entry: int, deployment: Deployment) -> DeploymentCreated:
         """The deployment is created; or refused, where it is for ECS or Lambda and its revision does not fit.
 
         A way back brings no revision: what had the traffic before has it again.
         """
+        created = DeploymentCreated(event_id, at_ms, cause, deployment, entry=entry)
         if self._scenario.compute_platform == SERVER or deployment.strategy in lifecycle.WAYS_BACK:
-            return DeploymentCreated(event_id, at_ms, cause, deployment)
+            return created
         self._revisions = self._revisions or read_revisions(self._scenario)
         running = deployment.targets[0].revision
         refused = refusal(self._scenario, self._revisions, deployment.revision, running)
         if refused is None:
-            return DeploymentCreated(event_id, at_ms, cause, deployment)
-        return RevisionRefused(event_id, at_ms, cause, deployment, refused.code, refused.message)
+            return created
+        return RevisionRefused(event_id, at_ms, cause, deployment, refused.code, refused.message, entry=entry)

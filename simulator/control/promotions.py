@@ -42,6 +42,18 @@ def places(scenario: Scenario) -> tuple[Place, ...]:
     )
 
 
+def refusal(places: Sequence[Place], groups: Groups, group: str, revision: str) -> str | None:
+    """Why a revision may not be deployed to a group past the environments before it; None where it may."""
+    by_name = {place.name: groups[place.group] for place in places}
+    for name in next((place.after for place in places if place.group == group), ()):
+        before = by_name[name]
+        stands = before.last_success.revision if before.last_success else "nothing"
+        if before.busy or stands != revision:
+            now = "a deployment is under way" if before.busy else f"there stands {stands}"
+            return f"{revision} does not stand in {name}, which comes before {group}: {now}"
+    return None
+
+
 class Promotions:
     """What is on its way, and what was."""
 
@@ -74,14 +86,12 @@ class Promotions:
 
     def refusal(self, group: str, revision: str) -> str | None:
         """Why a revision may not be deployed to a group past the environments before it; None where it may."""
-        place = self._by_group.get(group)
-        for name in place.after if place is not None else ():
-            before = self._groups[next(each.group for each in self._places if each.name == name)]
-            stands = before.last_success.revision if before.last_success else "nothing"
-            if before.busy or stands != revision:
-                now = "a deployment is under way" if before.busy else f"there stands {stands}"
-                return f"{revision} does not stand in {name}, which comes before {group}: {now}"
-        return None
+        return refusal(self._places, self._groups, group, revision)
+
+    def withdrawn(self, cause: str, revision: str) -> str | None:
+        """Why a revision is to enter an environment no more by this command; None where it still is."""
+        sent = (each for each in reversed(self.all) if each.revision == revision)
+        return next((each.withdrawn(cause) for each in sent if cause in each.entrances), None)
 
     def handle(self, event: Event, ended: Sequence[Rollout], first: int) -> tuple[Command, ...]:
         """Fold an event, and the deployments that have ended by it, into what is on its way."""
@@ -94,7 +104,8 @@ class Promotions:
         written = self._deploys.get(command.revision, Deploy(revision=command.revision))
         group = next(place.group for place in self._places if place.name == command.environment)
         deploy = written.model_copy(update={"group": group, "when": None})
-        return Wish(group, command.revision, partial(requested, self._scenario, deploy), queues=True)
+        make = partial(requested, self._scenario, deploy)
+        return Wish(group, command.revision, make, queues=True, cause=command.id)
 
     def start_timer(self, command: StartGateTimer) -> None:
         """A gate's time runs."""

@@ -27,7 +27,6 @@ from simulator.control.memory import Memory
 from simulator.control.past import Past
 from simulator.control.people import People
 from simulator.control.platforms import entered, faults_of
-from simulator.control.requests import THROUGH_ENVIRONMENTS
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
 from simulator.control.turnstile import concerned
@@ -66,8 +65,9 @@ from simulator.rollout.events import (
     HostEnded,
     HostLaunched,
     HostProvisioned,
+    LaunchTimedOut,
     LifecycleEventStarted,
-    PoolEvent,
+    PoolChanged,
     PromotionRequested,
     TimerFired,
     TrafficMeasured,
@@ -117,11 +117,12 @@ class Rehearsal(Memory):
         self._faults = Faults(
             *(faults_of(scenario), hosts, self.groups.carried(), seed, fleet, controllers, self._emit, self._later)
         )
+        asks = agenda if self.crash is None else self.crash.agenda(driver)
         self._asking = Asking(
             *(scenario, seed, self.groups, self._alarms, self.promotions, self.requests, self._generations),
-            *(self.rollouts, self._emit, self.crash),
+            *(self.rollouts, asks.emit),
         )
-        self._people = People(scenario.operator, self.groups, self.promotions, self._emit, self._later)
+        self._people = People(scenario.operator, self.groups, self.promotions, asks.emit, asks.later)
         self._watched = self._faults.watched | self._people.events | self.requests.events
 
     # -- the fold -----------------------------------------------------------------------------------------------
@@ -169,15 +170,12 @@ class Rehearsal(Memory):
         for rollout, commands in folded:
             self._handled(event, commands, rollout)
             number += len(commands)
-        if self.scenario.environments:
-            self._promote(event, number if self.pools is None else self.pools.answered)
-
-    def _promote(self, event: Event, number: int) -> None:
-        """What came of an event for a revision on its way; `number` commands have been given already."""
         ended, self._ended = self._ended, []
-        if commands := self.promotions.handle(event, ended, number):
-            self._handled(event, commands, None)
-        if ended or isinstance(event, PromotionRequested | GateTimerFired | GateAnswered):
+        if self.scenario.environments:
+            number = number if self.pools is None else self.pools.answered
+            if commands := self.promotions.handle(event, ended, number):
+                self._handled(event, commands, None)
+        if ended or type(event) in _MAY_BE_LAST:
             self._go_on()
 
     def _handled(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
@@ -192,8 +190,6 @@ class Rehearsal(Memory):
         for command in commands:
             _CARRIERS[type(command)](self, command)
         if rollout is None:
-            if isinstance(event, DeploymentNotCreated | PoolEvent):
-                self._go_on()
             return
         if self.pools is not None:
             self.pools.check(event, commands)
@@ -228,12 +224,10 @@ class Rehearsal(Memory):
         if isinstance(event, DeploymentCreated):
             return (self._create(event),)
         if isinstance(event, DeploymentNotCreated):
-            self._asking.answered()
-            self.requests.not_created(event)
+            self._asking.answered(event)
             self.not_created.append(event)
         elif isinstance(event, PromotionRequested):
-            self._asking.answered()
-            self.requests.promoted(event)
+            self._asking.answered(event)
         elif isinstance(event, TrafficMeasured):
             self.traffic = event
             self.done = True
@@ -244,14 +238,15 @@ class Rehearsal(Memory):
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
         deployment = event.deployment
-        self.done = False  # a replay of a run that stayed: there is more to come after all
+        name = deployment.deployment_id
+        if name in self._by_id:
+            raise ValueError(f"a second deployment has the id {name}")
+        self.done = self.staying = False  # a replay of a run that stayed: there is more to come after all
         rollout = Rollout(deployment)
         self.rollouts.append(rollout)
         by_user = deployment.creator is Creator.USER
         if by_user:
-            self._asking.answered()
-            self.requests.created(event)
-        name = deployment.deployment_id
+            self._asking.answered(event)
         self._by_id[name] = rollout, len(self.rollouts)
         self.groups.begin(rollout)
         if self.pools is not None:
@@ -309,12 +304,6 @@ class Rehearsal(Memory):
         if self.pools is not None:
             self.pools.carry(command)
 
-    def _create_later(self, command: CreateDeployment) -> None:
-        deployment = command.deployment
-        self._emit(
-            lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._generations.fresh(deployment))
-        )
-
     def _entering(self, command: HostCommand | ShiftTraffic) -> None:
         """Before a host is given a lifecycle event: what the scenario scripts for this moment."""
         rollout, ordinal = self._by_id[command.deployment_id]
@@ -336,18 +325,14 @@ class Rehearsal(Memory):
         self._reached(rollout)
         if deployment.rollback_of is not None:
             self._closing.compare(self._by_id[deployment.rollback_of][0].deployment)
-        if not group.busy and (wish := self.requests.next_queued(group.name)) is not None:
-            self._asking.ask(wish)
-        if self.scenario.environments:
-            self._ended.append(rollout)
-        else:
-            self._go_on()
+        self._ended.append(rollout)
 
     def _go_on(self) -> None:
-        """Where nothing is under way any more: the next deployment in turn, or the end."""
+        """What waits for groups that are free; where nothing is under way, the next deployment in turn, or the end."""
+        self._asking.ask_queued()
         if self._asking.busy or self.groups.busy or self.promotions.busy or (self.pools and self.pools.busy):
             return
-        if (wish := self.requests.next_queued(THROUGH_ENVIRONMENTS) or self.requests.next_in_turn()) is not None:
+        if (wish := self.requests.next_in_turn()) is not None:
             self._asking.ask(wish)
         elif self.requests.waits or (self.pools is not None and self.pools.waits):
             return
@@ -382,6 +367,11 @@ class Rehearsal(Memory):
             self._asking.ask(wish)
 
 
+_MAY_BE_LAST = frozenset(
+    {PromotionRequested, GateTimerFired, GateAnswered, DeploymentNotCreated}
+    | {PoolChanged, HostLaunched, HostEnded, LaunchTimedOut}
+)
+"""What may leave nothing under way, though no deployment ends by it."""
 _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     **dict.fromkeys((RunLifecycleEvent, BlockTraffic, AllowTraffic), Rehearsal._perform),
     **dict.fromkeys((ProvisionHost, TerminateHost), Rehearsal._perform),
@@ -389,10 +379,10 @@ _CARRIERS: dict[type[Command], Callable[[Rehearsal, Any], None]] = {
     StartAnalysis: lambda run, command: run._analyses.start(command, run._by_id[command.deployment_id][0]),
     StartTimer: lambda run, command: run._timers.start(command),
     Notify: lambda run, command: run.notifications.append(command),
-    CreateDeployment: Rehearsal._create_later,
+    CreateDeployment: lambda run, command: run._asking.follow(command),
     **dict.fromkeys((LaunchHost, EndHost), Rehearsal._carry_in_pool),
     **dict.fromkeys((GiveUpLaunching, Finish), lambda _run, _command: None),
-    EnterEnvironment: lambda run, command: run._asking.ask(run.promotions.enter(command), command.id),
+    EnterEnvironment: lambda run, command: run._asking.ask(run.promotions.enter(command)),
     AskAtGate: Rehearsal._ask_at_gate,
     StartGateTimer: lambda run, command: run.promotions.start_timer(command),
 }

@@ -78,6 +78,8 @@ class VirtualLoop:
         self._began_s = time.monotonic()
         self._deadline_s = math.inf if deadline_s is None else deadline_s
         while not rehearsal.done:
+            if not self._heap and not rehearsal.staying:
+                return RunStatus.STALLED
             if speed is not None and not self._wait(rehearsal, speed):
                 return RunStatus.ABORTED
             self._now_ms = now_ms = heapq.heappop(self._heap)

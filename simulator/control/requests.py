@@ -5,7 +5,6 @@ A group has one deployment at a time. What is asked for while one is under way i
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,20 +20,30 @@ THROUGH_ENVIRONMENTS = ""
 """The group of what goes its way through all the environments."""
 Make = Callable[[str, Standing], Deployment]
 """A deployment, but for its id and for how its group stands when it is created."""
+Key = int | str
+"""What tells one wish from all others: its number in the scenario's `deploy`, or the command that it comes of."""
+Answer = DeploymentCreated | DeploymentNotCreated | PromotionRequested
+"""What comes of a wish."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A deployment that somebody asks for. `queues`: whether it waits for its group, where it would be refused."""
+    """A deployment that somebody asks for. `queues`: whether it waits for its group, where it would be refused.
+
+    `entry`: which of the scenario's `deploy` it is, from 1. `cause`: of what enters an environment, the command.
+    """
 
     group: str
     revision: str
     make: Make
     queues: bool = False
+    entry: int = 0
+    cause: str = ""
 
-    def is_of(self, asked: tuple[str, str]) -> bool:
-        """Whether it is for this group, and of this revision."""
-        return (self.group, self.revision) == asked
+    @property
+    def key(self) -> Key:
+        """What tells it from all others."""
+        return self.cause or self.entry
 
 
 @dataclass(slots=True)
@@ -44,23 +53,21 @@ class _Moment:
     wish: Wish
     trigger: Trigger
     when: When
-    came: bool = False
-
-    def due(self, at_ms: int) -> bool:
-        """Whether it has come by then."""
-        return self.came or (self.trigger.at_ms is not None and self.trigger.at_ms <= at_ms)
+    asked: bool = False
+    """Whether something that happened has brought it."""
 
 
 class Requests:
     """What is still to be asked for in a run."""
 
     def __init__(self, scenario: Scenario) -> None:
-        wishes = [(deploy, _wish(scenario, deploy)) for deploy in scenario.deploy]
-        self._in_turn = deque(wish for deploy, wish in wishes if deploy.when is None)
+        wishes = [(deploy, _wish(scenario, deploy, entry)) for entry, deploy in enumerate(scenario.deploy, 1)]
+        self._in_turn = [wish for deploy, wish in wishes if deploy.when is None]
         self._moments = [
             _Moment(wish, Trigger(deploy.when), deploy.when) for deploy, wish in wishes if deploy.when is not None
         ]
-        self._queued: dict[str, deque[Wish]] = {}
+        self._queued: dict[str, list[Wish]] = {}
+        """What waits for its group, by the group."""
         self.events = frozenset(m.trigger.event for m in self._moments if m.trigger.event is not None)
         """The lifecycle events that bring a moment."""
 
@@ -75,41 +82,50 @@ class Requests:
         return ((each.trigger, each.wish) for each in tuple(self._moments))
 
     def hear(self, brings: Callable[[Trigger], bool]) -> list[Wish]:
-        """What is asked for now that this has happened."""
-        heard = [each for each in self._moments if brings(each.trigger)]
-        for each in heard:
-            each.came = True
-        return [each.wish for each in heard]
+        """What is asked for now that this has happened: each once, though several hosts may bring its moment."""
+        due = [each for each in self._moments if brings(each.trigger) and not each.asked]
+        for each in due:
+            each.asked = True
+        return [each.wish for each in due]
 
     def next_in_turn(self) -> Wish | None:
-        """What is asked for when everything that was begun has ended; it stays next until it is `created`."""
-        return self._in_turn[0] if self._in_turn else None
+        """What is asked for when everything that was begun has ended; it stays next until it is `answered`."""
+        return next(iter((*self._queued.get(THROUGH_ENVIRONMENTS, ()), *self._in_turn)), None)
 
-    def next_queued(self, group: str) -> Wish | None:
-        """What a group that has become free is asked for; it stays next until it is `created`."""
-        queue = self._queued.get(group)
-        return queue[0] if queue else None
+    def next_queued(self) -> list[Wish]:
+        """What each group's queue has first; it stays there until it is `answered`."""
+        return [queue[0] for group, queue in self._queued.items() if queue and group != THROUGH_ENVIRONMENTS]
 
-    def created(self, event: DeploymentCreated) -> None:
-        """A user's deployment was created: it is to come no more. What enters an environment was on nobody's list."""
-        if not event.cause:
-            self._take(event.deployment.group, event.deployment.revision, event.at_ms)
+    def answered(self, event: Answer, entrance: Wish | None) -> Wish | None:
+        """What was asked for has its answer: it is to come no more, or waits in the queue.
 
-    def promoted(self, event: PromotionRequested) -> None:
-        """A revision has set out on its way through the environments."""
-        self._take(THROUGH_ENVIRONMENTS, event.revision, event.at_ms)
+        `entrance`: what enters an environment by the event's cause. The wish; None for what is nobody's.
+        """
+        queued = isinstance(event, DeploymentNotCreated) and event.queued
+        for place in (*self._queued.values(), self._in_turn):
+            for wish in place:
+                if _is_answer(event, wish):
+                    if not queued or place is self._in_turn:
+                        place.remove(wish)
+                        self._queue(wish, queued)
+                    return wish
+        for each in self._moments:
+            if _is_answer(event, each.wish):
+                self._moments.remove(each)
+                self._queue(each.wish, queued)
+                return each.wish
+        if entrance is not None:
+            self._queue(entrance, queued)
+        return entrance
 
-    def queue(self, wish: Wish) -> None:
-        """It waits for its group."""
-        self._queued.setdefault(wish.group, deque()).append(wish)
+    def _queue(self, wish: Wish, queued: bool) -> None:
+        if queued:
+            self._queued.setdefault(wish.group, []).append(wish)
 
-    def not_created(self, event: DeploymentNotCreated) -> None:
-        """It was not: it waits in the queue, or is over."""
-        if event.cause:
-            return
-        wish = self._take(event.group, event.revision, event.at_ms)
-        if event.queued and wish is not None:
-            self.queue(wish)
+    def waiting(self) -> Iterator[str]:
+        """What waits in a queue, in words."""
+        for group, queue in self._queued.items():
+            yield from (f"{wish.revision} waits in the queue of {group or 'the environments'}" for wish in queue)
 
     def remember(self, others: Requests) -> None:
         """Know what those know: what is still to come, and what waits."""
@@ -120,31 +136,20 @@ class Requests:
         for each in self._moments:
             yield f"{each.wish.revision} was never to be deployed: its moment ({moment(each.when)}) never came"
 
-    def _take(self, group: str, revision: str, at_ms: int) -> Wish | None:
-        """Take what was asked for off the list where it stands; None where nobody wrote it down.
 
-        Several may be alike: what waits in the queue comes first, and then what has come by now. (A replay makes no
-        requests, so what a request brings may have come at any time.)
-        """
-        asked = group, revision
-        if (queue := self._queued.get(group)) and queue[0].is_of(asked):
-            return queue.popleft()
-        alike = [each for each in self._moments if each.wish.is_of(asked)]
-        if (came := next((each for each in alike if each.due(at_ms)), None)) is None:
-            if self._in_turn and self._in_turn[0].is_of(asked):
-                return self._in_turn.popleft()
-            came = next((each for each in alike if each.trigger.request is not None), None)
-        if came is None:
-            return None
-        self._moments.remove(came)
-        return came.wish
+def _is_answer(event: Answer, wish: Wish) -> bool:
+    if event.cause or event.entry is not None:
+        return wish.key == (event.cause or event.entry)
+    asked = event.deployment if isinstance(event, DeploymentCreated) else event  # a journal from before the numbers
+    return (wish.group, wish.revision) == (getattr(asked, "group", THROUGH_ENVIRONMENTS), asked.revision)
 
 
-def _wish(scenario: Scenario, deploy: Deploy) -> Wish:
+def _wish(scenario: Scenario, deploy: Deploy, entry: int) -> Wish:
+    queues = deploy.if_active == "queue"
     if scenario.environments and deploy.group is None:
-        return Wish(THROUGH_ENVIRONMENTS, deploy.revision, _none, deploy.if_active == "queue")
+        return Wish(THROUGH_ENVIRONMENTS, deploy.revision, _none, queues, entry)
     group = scenario.group_of(deploy)
-    return Wish(group.name, deploy.revision, partial(requested, scenario, deploy), deploy.if_active == "queue")
+    return Wish(group.name, deploy.revision, partial(requested, scenario, deploy), queues, entry)
 
 
 def _none(_identity: str, _standing: Standing) -> Deployment:

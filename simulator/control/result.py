@@ -21,6 +21,8 @@ class RunStatus(StrEnum):
 
     COMPLETED = "completed"
     ABORTED = "aborted"
+    STALLED = "stalled"
+    """Nothing more was to come, and it had not ended."""
     INTERRUPTED = "interrupted"
 
 

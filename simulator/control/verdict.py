@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fleet.base import Fleet
 from scenarios.model import Scenario
@@ -15,7 +15,7 @@ from simulator.control.traps import traps
 from simulator.control.worth_knowing import flags
 from simulator.rollout.events import TrafficMeasured
 from simulator.rollout.machine import Rollout
-from simulator.rollout.promotion import Passage, Promotion
+from simulator.rollout.promotion import Promotion
 from simulator.rollout.statuses import AnalysisOutcome, Creator, DeploymentStatus
 
 _OUTCOMES = {
@@ -42,7 +42,7 @@ _WORST_FIRST = (
 
 def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> Outcome:
     """What became of the last deployment of a run, its rollback included; of several groups' last ones, of the one
-    that fared worst. A gate that the last revision on its way through the environments did not pass has stopped it.
+    that fared worst. What shut the last revision on its way through the environments out has stopped it.
 
     Where an analysis ended it without an answer, that is inconclusive (docs/explanation/alarms-and-analysis.md). What
     pools have deployed by themselves counts where nothing else was deployed.
@@ -52,7 +52,7 @@ def outcome(rollouts: Sequence[Rollout], promotion: Promotion | None = None) -> 
     for rollout in own:
         by_group.setdefault(rollout.deployment.group, []).append(rollout)
     outcomes = [_outcome(group) for group in by_group.values()]
-    if promotion is not None and Passage.STOPPED in promotion.passage.values():
+    if promotion is not None and promotion.shut_out:
         outcomes.append(Outcome.STOPPED)
     return min(outcomes, key=_WORST_FIRST.index, default=Outcome.INCONCLUSIVE)
 
@@ -84,6 +84,18 @@ def break_off(rehearsal: Rehearsal, fleet: Fleet, at_ms: int) -> None:
         measured = make(0, at_ms)
         if isinstance(measured, TrafficMeasured):
             rehearsal.traffic = measured
+
+
+def _waits_for(rehearsal: Rehearsal) -> Iterator[str]:
+    """What a run waits for in which nothing more is to come, in words."""
+    if rehearsal.crash is not None and rehearsal.crash.is_down:
+        yield "the controller is down, and nothing brings it back"
+    for each in rehearsal.rollouts:
+        if not each.ended:
+            yield f"{each.deployment_id} ({each.deployment.group}, {each.deployment.revision}) is {each.status}"
+    if (why := rehearsal.promotions.under_way) is not None:
+        yield why
+    yield from rehearsal.requests.waiting()
 
 
 def result(
@@ -120,6 +132,8 @@ def result(
         expectations += tuple(every_host_succeeded(rollouts))
     late = tuple(rehearsal.invariants.late.told(rollouts))
     missed = (*rehearsal.happened.missed(), *rehearsal.requests.never()) if status is RunStatus.COMPLETED else ()
+    if status is RunStatus.STALLED:
+        missed = (f"nothing more was to come, and the run waited: {'; '.join(_waits_for(rehearsal))}",)
     return RunResult(
         scenario=scenario,
         scenario_sha256=header.scenario_sha256,

@@ -32,6 +32,8 @@ class PlannedDeployment:
     """The numbers of the deployments that must succeed before; None: the one before it."""
     gate: str = ""
     """What must be so besides, in words."""
+    refused: str = ""
+    """Why it is refused if everything before it in the scenario succeeds; `""` where it is not."""
 
 
 _MERMAID: Final[dict[type[Stage], tuple[str, str]]] = {
@@ -64,6 +66,8 @@ def plan_tree(title: str, deployments: Sequence[PlannedDeployment]) -> Tree:
                 _entrance(planned, deployments),
             )
         )
+        if planned.refused:
+            branch.add(Text(f"⚠ refused, in this order: {planned.refused}", style="yellow"))
         _add_stages(branch, planned.plan, with_balancer=planned.with_balancer)
     return tree
 
@@ -110,6 +114,7 @@ def plan_document(name: str, deployments: Sequence[PlannedDeployment]) -> dict[s
                 "revision": planned.revision,
                 **({"group": planned.group} if planned.group else {}),
                 **({"after": list(planned.after), "gate": planned.gate} if planned.after is not None else {}),
+                **({"refused": planned.refused} if planned.refused else {}),
                 "strategy": planned.strategy,
                 "deployment_config": {
                     "name": planned.config.name,
@@ -222,7 +227,8 @@ def _gate(planned: PlannedDeployment) -> str:
 
 def _label(planned: PlannedDeployment) -> str:
     to = f" to {planned.group}" if planned.group else ""
-    return f"{planned.number}. {planned.revision}{to}: {planned.strategy}, {planned.config.name}"
+    refused = f"; refused, in this order: {planned.refused}" if planned.refused else ""
+    return f"{planned.number}. {planned.revision}{to}: {planned.strategy}, {planned.config.name}{refused}"
 
 
 def _node(planned: PlannedDeployment, stage: str) -> str:

@@ -172,12 +172,22 @@ def _ended(rollouts: Sequence[Rollout]) -> str:
     return "was stopped" if rollouts and rollouts[-1].status is DeploymentStatus.STOPPED else "failed"
 
 
+def _spoken_of(result: RunResult, asked: Sequence[Rollout]) -> str:
+    """The revision that the headline is about: of what was `asked` for the last, or what was shut out on its way."""
+    sent = result.promotions[-1] if result.promotions else None
+    if result.outcome is Outcome.STOPPED and sent is not None and sent.shut_out:
+        return sent.revision
+    return asked[-1].deployment.revision if asked else "nothing"
+
+
 def headline(result: RunResult) -> tuple[str, str]:
     """The sign and the sentence that say what a run came to."""
     if result.status is RunStatus.INTERRUPTED:
         return WARNING, "interrupted before it had ended"
     if result.status is RunStatus.ABORTED:
         return WARNING, f"given up after {took(result.duration_ms)}, before it had ended"
+    if result.status is RunStatus.STALLED:
+        return WARNING, f"inconclusive: nothing more was to come after {took(result.duration_ms)}, and it had not ended"
     sign, sentence = _OUTCOMES[result.outcome]
     asked = [rollout for rollout in result.rollouts if rollout.deployment.creator is Creator.USER]
     if not asked:
@@ -186,7 +196,7 @@ def headline(result: RunResult) -> tuple[str, str]:
     ended, undone = _ended(asked[-1:]), _ended(result.rollouts[-1:])
     likewise = {"failed": "so did", "was stopped": "so was"}[ended]
     words = sentence.format(
-        revision=asked[-1].deployment.revision if asked else "nothing",
+        revision=_spoken_of(result, asked),
         back=back,
         ended=ended,
         undone=f"{likewise} the rollback to {back}" if ended == undone else f"the rollback to {back} {undone}",

@@ -6,7 +6,7 @@ Every event bears `id` (its place in the journal, from 1), `at_ms` (integer mill
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.statuses import (
@@ -46,6 +46,9 @@ class DeploymentCreated(Event):
     """A deployment was asked for, by a person, a scenario or a rollback."""
 
     deployment: Deployment
+    entry: int | None = field(default=None, kw_only=True)
+    """Which of the scenario's `deploy` it is, from 1; 0 for what is none of them. None: nobody has asked for it, or
+    the journal is older than these numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class DeploymentNotCreated(Event):
     queued: bool
     why: str = ""
     """Why it was refused, where it is not for `active`."""
+    entry: int | None = None
+    """As in DeploymentCreated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ class PromotionRequested(Event):
     """A revision is to go its way through the environments."""
 
     revision: str
+    entry: int | None = None
+    """As in DeploymentCreated."""
 
 
 @dataclass(frozen=True, slots=True)

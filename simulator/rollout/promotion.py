@@ -13,7 +13,14 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from simulator.rollout.commands import AskAtGate, Command, EnterEnvironment, StartGateTimer
-from simulator.rollout.events import DeploymentCreated, Event, GateAnswered, GateTimerFired, PromotionRequested
+from simulator.rollout.deployment import Deployment
+from simulator.rollout.events import (
+    DeploymentCreated,
+    Event,
+    GateAnswered,
+    GateTimerFired,
+    PromotionRequested,
+)
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import duration
 from simulator.rollout.statuses import Creator, DeploymentStatus
@@ -32,7 +39,7 @@ class Passage(StrEnum):
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     STOPPED = "Stopped"
-    """The gate has not let it pass."""
+    """The gate has not let it pass, or what comes before was replaced; or its deployment was stopped."""
     SKIPPED = "Skipped"
     """It will never stand in an environment before."""
 
@@ -41,6 +48,9 @@ _OPEN = frozenset({Passage.SOAKING, Passage.READY})
 _UNDER_WAY = _OPEN | {Passage.IN_PROGRESS}
 _BY_POOLS = frozenset({Creator.AUTOSCALING, Creator.AUTOSCALING_TERMINATION, Creator.AUTO_UPDATE})
 _LOST = frozenset({Passage.FAILED, Passage.STOPPED, Passage.SKIPPED})
+_OVER = _LOST | {Passage.SUCCEEDED}
+_ENDS = {DeploymentStatus.FAILED: Passage.FAILED, DeploymentStatus.STOPPED: Passage.STOPPED}
+"""How a revision stands with an environment whose deployment has ended so."""
 
 
 class Place(NamedTuple):
@@ -66,6 +76,12 @@ class Promotion:
         self.passage: dict[str, Passage] = dict.fromkeys(self.places, Passage.WAITING)
         self.why: dict[str, str] = {}
         """Why a revision did not enter, or failed, by environment."""
+        self.entrances: dict[str, str] = {}
+        """The environment of every command to enter one, by the command's id."""
+        self._sent: dict[str, str] = {}
+        """By environment, the command to enter that counts: what was withdrawn is not here."""
+        self.deployed: dict[str, str] = {}
+        """By environment, the deployment that brings the revision there: somebody else's may do the same."""
         self._by_group = {place.group: place for place in places}
         self._timers: dict[str, str] = {}
         self._commands: list[Command] = []
@@ -79,6 +95,18 @@ class Promotion:
     def open_gates(self) -> list[str]:
         """The environments before which a person is asked."""
         return [name for name, passage in self.passage.items() if passage is Passage.READY]
+
+    @property
+    def shut_out(self) -> bool:
+        """Whether the revision was stopped before an environment, and not in its deployment there."""
+        return any(passage is Passage.STOPPED and name not in self.deployed for name, passage in self.passage.items())
+
+    def withdrawn(self, command: str) -> str | None:
+        """Why this command to enter an environment counts no more; None while it does."""
+        name = self.entrances[command]
+        if self._sent.get(name) == command:
+            return None
+        return self.why.get(name, f"{self.revision} was deployed once more to what comes before {name}")
 
     def handle(self, event: Event, ended: Sequence[Rollout] = (), first: int = 0) -> tuple[Command, ...]:
         """Take an event in, and the deployments that have ended by it; `first` is the number of the first command."""
@@ -97,16 +125,38 @@ class Promotion:
         return tuple(self._commands)
 
     def _created(self, event: DeploymentCreated) -> None:
-        """What leaves an environment, or is replaced there, stands there no more."""
-        place = self._by_group.get(event.deployment.group)
-        if event.deployment.creator in _BY_POOLS:
-            return  # it brings to new hosts what stands there
-        if place is None or self.passage[place.name] is not Passage.SUCCEEDED:
-            return
-        for other in self.places.values():
-            if place.name in other.after and self.passage[other.name] in _OPEN:
-                what = f"{event.deployment.deployment_id} deploys {event.deployment.revision}"
+        """A deployment in an environment: the revision's own, or one that disturbs what stands there."""
+        deployment = event.deployment
+        place = self._by_group.get(deployment.group)
+        if place is None or deployment.creator in _BY_POOLS:
+            return  # what pools deploy brings to new hosts what stands there
+        if event.cause and self._sent.get(place.name) == event.cause:
+            self.deployed[place.name] = deployment.deployment_id
+        elif self.passage[place.name] is Passage.SUCCEEDED:
+            self._disturbed(place, deployment)
+
+    def _disturbed(self, place: Place, deployment: Deployment) -> None:
+        """What is replaced stands there no more; what is deployed once more has to succeed once more.
+
+        Either way nothing enters what comes after that has no deployment there yet. Chosen: a second deployment of the
+        same revision is as good as the first, so the time that it must stand, and the question, begin anew.
+        """
+        behind = [other for other in self.places.values() if place.name in other.after and self._is_outside(other)]
+        for other in behind:
+            self._timers.pop(other.name, None)
+            self._sent.pop(other.name, None)
+            if deployment.revision == self.revision:
+                self.passage[other.name] = Passage.WAITING
+            else:
+                what = f"{deployment.deployment_id} deploys {deployment.revision}"
                 self._lose(other, Passage.STOPPED, f"{self.revision} stands in {place.name} no more: {what}")
+        if behind and deployment.revision == self.revision:
+            self.passage[place.name] = Passage.IN_PROGRESS
+            self.deployed[place.name] = deployment.deployment_id
+
+    def _is_outside(self, place: Place) -> bool:
+        """Whether the revision may enter still, and has not."""
+        return self.passage[place.name] not in _OVER and place.name not in self.deployed
 
     def _timer_fired(self, event: GateTimerFired) -> None:
         place = self.places[event.environment]
@@ -130,15 +180,13 @@ class Promotion:
     def _ended(self, rollout: Rollout, at_ms: int) -> None:
         deployment = rollout.deployment
         place = self._by_group.get(deployment.group)
-        if place is None or self.passage[place.name] is not Passage.IN_PROGRESS:
-            return
-        if deployment.creator is not Creator.USER or deployment.revision != self.revision:
+        if place is None or self.deployed.get(place.name) != deployment.deployment_id:
             return
         if rollout.status is DeploymentStatus.SUCCEEDED:
             self.passage[place.name] = Passage.SUCCEEDED
             self._go_on(at_ms)
         else:
-            self._lose(place, Passage.FAILED, f"{deployment.deployment_id} {rollout.status}")
+            self._lose(place, _ENDS[rollout.status], f"{deployment.deployment_id} {rollout.status}")
 
     def _go_on(self, now_ms: int) -> None:
         """Whatever can begin now, does."""
@@ -166,16 +214,16 @@ class Promotion:
     def _enter(self, place: Place, why: str) -> None:
         self.passage[place.name] = Passage.IN_PROGRESS
         self._timers.pop(place.name, None)
-        self._commands.append(
-            EnterEnvironment(
-                self._next_id(), "", f"{self.revision} enters {place.name}: {why}", place.name, self.revision
-            )
-        )
+        why = f"{self.revision} enters {place.name}: {why}"
+        command = EnterEnvironment(self._next_id(), "", why, place.name, self.revision)
+        self.entrances[command.id], self._sent[place.name] = place.name, command.id
+        self._commands.append(command)
 
     def _lose(self, place: Place, passage: Passage, why: str) -> None:
         """The revision will not stand there, nor in what comes after."""
         self.passage[place.name], self.why[place.name] = passage, why
         self._timers.pop(place.name, None)
+        self._sent.pop(place.name, None)
         for other in self.places.values():
             if place.name in other.after and self.passage[other.name] not in _LOST | {Passage.IN_PROGRESS}:
                 self._lose(other, Passage.SKIPPED, f"{self.revision} does not stand in {place.name}")

@@ -120,7 +120,7 @@ def test_a_fault_can_strike_while_a_person_thinks() -> None:
     ring = {"when": {"gate": "prod"}, "do": {"alarm": {"name": "bell", "state": "ALARM"}}}
     groups = [*GROUPS[:2], {**GROUPS[2], "alarms": ["bell"]}]
     result = run(through(groups=groups, alarms={"bell": {"scripted": True}}, faults=[ring], operator=[YES]))
-    assert passages(result) == ["Succeeded", "Succeeded", "Failed"]
+    assert passages(result) == ["Succeeded", "Succeeded", "Stopped"]
     assert str(result.rollouts[-1].status) == "Stopped"
 
 
@@ -131,6 +131,8 @@ def test_a_fault_can_strike_while_a_person_thinks() -> None:
         ({"dev": {"after": ["dev"]}}, "in a circle: dev → dev", "out of its `after`"),
         ({"dev": {}, "test": {"after": ["dve"]}}, "no environment is called dve", "did you mean dev"),
         ({"dev": {}, "tset": {}}, "no group is called tset", "did you mean test"),
+        ({"dev": {"gate": {"stood": "5s"}}}, "nothing comes before dev", "take `stood` away"),
+        ({"dev": {}, "test": {"after": ["dev", "dev"]}}, "test comes after dev twice", "once"),
         ({"dev": {}, "test": {"group": "dev"}}, "the group dev is the environment dev already", "of its own"),
     ],
 )

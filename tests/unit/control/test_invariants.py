@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -51,7 +52,7 @@ def violations(watch: Invariants) -> list[str]:
 
 def test_all_is_well_where_nothing_happened(watch: Invariants) -> None:
     assert violations(watch) == []
-    assert len(watch.findings()) == 10
+    assert len(watch.findings()) == 13
 
 
 def test_two_healthy_hosts_at_once_are_below_the_minimum(watch: Invariants) -> None:
@@ -138,8 +139,11 @@ def test_a_rollback_that_ends_elsewhere(watch: Invariants, revision: str | None,
 
 
 def test_a_rollback_of_a_rollback(watch: Invariants) -> None:
+    end = partial(Finish, why="why", status=DeploymentStatus.FAILED, error=None)
+    watch.check(NOW, [end("9.0", "d-1")], PLAN)
     back = replace(deployment(2, creator=Creator.ROLLBACK), deployment_id="d-2", rollback_of="d-1")
     watch.begin(back)
+    watch.check(NOW, [end("9.1", "d-2")], Hand(back).rollout)
     assert violations(watch) == []
     watch.begin(replace(back, deployment_id="d-3", rollback_of="d-2"))
     assert violations(watch) == [invariants.NO_CHAIN]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from scenarios import library
 from scenarios.loader import load
 from simulator.cli.plan import _planned
+from simulator.report.graph import mermaid, plan_document, plan_tree
 from simulator.rollout.statuses import Creator
 from strategies.plan import Deploy, Plan, Stage
 from tests.support.rehearsals import run
+from tests.unit.control.test_environments import through
 
 
 def walked(stages: tuple[Stage, ...] | Plan) -> list[tuple[str, tuple[str, ...]]]:
@@ -26,3 +31,21 @@ def test_the_plan_is_the_runs_own(name: str, seed: int) -> None:
     result = run(scenario, seed, observers=())
     asked = [each for each in result.rollouts if each.deployment.creator is Creator.USER]
     assert [walked(each.plan) for each in planned] == [walked(rollout.stages) for rollout in asked]
+
+
+def test_the_plan_tells_of_what_the_run_refuses() -> None:
+    deploy = [{"revision": "v2"}, {"revision": "v1", "group": "prod"}, {"revision": "v2", "group": "prod"}]
+    told = through({"after": ["test"]}, deploy=deploy)
+    planned = _planned(told, 0)
+    (refused,) = run(told, observers=()).not_created
+    assert [each.refused for each in planned] == ["", "", "", refused.why, ""]
+    assert plan_document("p", planned)["deployments"][3]["refused"] == refused.why
+    assert f"refused, in this order: {refused.why}" in mermaid(planned)
+    out = StringIO()
+    Console(file=out, width=200).print(plan_tree("p", planned))
+    assert out.getvalue().count(f"⚠ refused, in this order: {refused.why}") == 1
+
+
+def test_where_the_order_is_not_known_the_plan_says_nothing_of_it() -> None:
+    deploy = [{"revision": "v2", "group": "test", "when": {"at": "5s"}}, {"revision": "v2", "group": "prod"}]
+    assert [each.refused for each in _planned(through({"after": ["test"]}, deploy=deploy), 0)] == ["", ""]
