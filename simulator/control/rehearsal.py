@@ -30,7 +30,6 @@ from simulator.control.platforms import entered, faults_of
 from simulator.control.requests import THROUGH_ENVIRONMENTS
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
-from simulator.control.turnstile import concerned
 from simulator.rollout.commands import (
     AllowTraffic,
     AskAtGate,
@@ -66,6 +65,7 @@ from simulator.rollout.events import (
     HostEnded,
     HostLaunched,
     HostProvisioned,
+    HostTerminated,
     LifecycleEventStarted,
     PoolEvent,
     PromotionRequested,
@@ -188,6 +188,8 @@ class Rehearsal(Memory):
             self._faults.joined(event.host, rollout, self.scenario.pool_host)
         elif isinstance(event, HostLaunched) and self.pools is not None:
             self._launched(self.pools.host(event))
+        elif type(event) is HostTerminated and event.host in self.groups.gone:
+            self._faults.left(event.host)
         for command in commands:
             _CARRIERS[type(command)](self, command)
         if rollout is None:
@@ -196,10 +198,7 @@ class Rehearsal(Memory):
             return
         if self.pools is not None:
             self.pools.check(event, commands)
-        if self._turnstile is not None:
-            for waiting in self._turnstile.leave(concerned(event, rollout)):
-                if self.pools is None or self.pools.reaches(waiting):
-                    self._fleet.perform(waiting)
+        self._delivery.handled(event, rollout)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
         if rollout.status is not self._status.get(rollout.deployment_id):
@@ -219,6 +218,8 @@ class Rehearsal(Memory):
         """The event in every deployment that it concerns, one after the other; or in none."""
         if isinstance(event, DeploymentEvent):
             rollout = self.groups.active.get(event.deployment_id) or self._by_id[event.deployment_id][0]
+            if type(event) is HostTerminated:
+                return self.groups.terminated(event, rollout)
             return ((rollout, rollout.handle(event)),)
         if isinstance(event, HealthCheckReported | AlarmChanged | HostEnded):
             if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
@@ -252,7 +253,6 @@ class Rehearsal(Memory):
             self.requests.created(deployment)
         name = deployment.deployment_id
         self._by_id[name] = rollout, len(self.rollouts)
-        self.groups.begin(rollout)
         if self.pools is not None:
             self.pools.begins(deployment)
         if by_user and deployment.last_success is not None:
@@ -261,6 +261,7 @@ class Rehearsal(Memory):
         self.invariants.begin(deployment)
         self._status[name] = rollout.status
         commands = rollout.handle(event)
+        self.groups.begin(rollout)
         self._generations.created(rollout)
         return rollout, commands
 
@@ -295,12 +296,11 @@ class Rehearsal(Memory):
         self._hear(lambda trigger: trigger.on_weight(command.percent, ordinal), self._by_id[command.deployment_id][0])
 
     def _perform(self, command: Command) -> None:
-        if self.pools is not None and not self.pools.reaches(command):
+        if not self.groups.reaches(command):
             return
         if self._watched and isinstance(command, HostCommand):
             self._entering(command)
-        if self._turnstile is None or self._turnstile.enter(command, self._by_id[command.deployment_id][0]):
-            self._fleet.perform(command)
+        self._delivery.give(command, self._by_id[command.deployment_id][0])
 
     def _carry_in_pool(self, command: LaunchHost | EndHost) -> None:
         if isinstance(command, EndHost):

@@ -29,6 +29,7 @@ class Host:
         "armed_ms",
         "command",
         "deadline_ms",
+        "ended_by",
         "ended_ms",
         "event",
         "gone",
@@ -60,7 +61,9 @@ class Host:
         """Whether the host was terminated, or has left the group; of a service, whether its task set was, from which
         the traffic was taken."""
         self.ended_ms = NEVER
-        """When its pool terminated it, behind the deployment's back."""
+        """When it was terminated behind the deployment's back."""
+        self.ended_by = ""
+        """By whom: `its pool`, or another deployment's id."""
         self.step = 0
         """Index of the lifecycle event in hand."""
         self.event = ""

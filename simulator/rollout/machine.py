@@ -201,10 +201,18 @@ class Rollout(StageWalk):
             self.sick[event.host] = event
             self._turned_sick(event)
 
-    def _host_gone(self, event: HostEnded) -> None:
-        """A pool has terminated the host. CodeDeploy is not told: it goes on, and waits for an agent in vain."""
+    def _host_terminated(self, event: HostTerminated) -> None:
+        """The host is gone that this deployment was to end; or another deployment has ended it behind its back."""
+        if event.deployment_id == self.deployment_id:
+            self._awaited_came(event)
+        else:
+            self._host_gone(event)
+
+    def _host_gone(self, event: HostEnded | HostTerminated) -> None:
+        """Somebody else has terminated the host. Nobody is told: the deployment goes on, and waits in vain."""
         if (host := self.hosts.get(event.host)) is not None:
             host.ended_ms = event.at_ms
+            host.ended_by = "its pool" if isinstance(event, HostEnded) else event.deployment_id
 
     def _timer_fired(self, event: TimerFired) -> None:
         if event.timer == DEPLOYMENT_TIMER:
@@ -335,7 +343,7 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
     HealthCheckReported: Rollout._health_reported,
     TimerFired: Rollout._timer_fired,
     HostProvisioned: Rollout._awaited_came,
-    HostTerminated: Rollout._awaited_came,
+    HostTerminated: Rollout._host_terminated,
     HostEnded: Rollout._host_gone,
     TrafficShifted: Rollout._awaited_came,
     AnalysisEnded: Rollout._analysis_ended,
