@@ -22,7 +22,6 @@ from simulator.cli.options import (
 )
 
 if TYPE_CHECKING:
-
     from scenarios.model import Deploy, Scenario
     from simulator.control.groups import Groups
     from simulator.report.graph import PlannedDeployment

@@ -14,7 +14,7 @@ from simulator.control.operator import Operations
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import RunResult
 from simulator.rollout.commands import Command, Finish
-from simulator.rollout.events import DeploymentNotCreated, Event
+from simulator.rollout.events import DeploymentNotCreated, Event, HostEnded
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import DeploymentStatus
 from tests.support.rehearsals import Watcher, run
@@ -48,7 +48,9 @@ class Afterwards(Operations):
     @override
     def __call__(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         super().__call__(event, commands, rollout)
-        if isinstance(event, DeploymentNotCreated) or any(isinstance(command, Finish) for command in commands):
+        if isinstance(event, DeploymentNotCreated | HostEnded) or any(
+            isinstance(command, Finish) for command in commands
+        ):
             self._at(self._next)
         if rollout is not None and rollout.status is DeploymentStatus.READY and len(self.answers) > 0:
             self._at(lambda: self.ask(words.Say(words.Word.CONTINUE, "ann"), lambda _answer: None))
