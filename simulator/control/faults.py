@@ -53,7 +53,7 @@ class _Scripted:
     name: str
     fault: Fault
     trigger: Trigger
-    selected: frozenset[str]
+    selected: set[str]
     due: bool = False
     done: bool = False
     """Whether somebody has done what he does with a pool: once, however often its moment comes."""
@@ -98,7 +98,7 @@ class Faults:
         self._later = later
         self._carries: dict[str, str] = {host.name: running or NO_REVISION for host in hosts} if faults else {}
         self._scripted = [
-            _Scripted(number, name_of(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
+            _Scripted(number, name_of(fault), fault, Trigger(fault.when), set(_select(fault, hosts, seed, number)))
             for number, fault in enumerate(faults)
         ]
         self._by_revision = any(fault.where.revision is not None for fault in faults)
@@ -134,7 +134,7 @@ class Faults:
             self._among_new[rollout.deployment_id] = drawn
         for scripted, chosen in zip(self._scripted, drawn, strict=True):
             if host in chosen:
-                scripted.selected |= {host}
+                scripted.selected.add(host)
 
     def launched(self, host: NamedHost) -> None:
         """A host that a pool has launched is there; `random` is not for such a one."""
@@ -143,7 +143,7 @@ class Faults:
         self._carries[host.name] = NO_REVISION
         for scripted in self._scripted:
             if scripted.fault.where.random is None:
-                scripted.selected |= _select(scripted.fault, [host], self._seed, scripted.number)
+                scripted.selected.update(_select(scripted.fault, [host], self._seed, scripted.number))
         for scripted in self._scripted:
             if scripted.trigger.on_launch(host.pool):
                 self._due(scripted)
