@@ -38,6 +38,7 @@ class Delivery:
                     self._perform(waiting)
 
     def _perform(self, command: Command) -> None:
+        self._invariants.reached(command)
         if self._pools is not None:
             self._pools.reached(command)
         self._fleet.perform(command)
