@@ -112,14 +112,18 @@ class Facts:
         return (written.number or 0) if self.platform != SERVER and written is not None else len(self.hosts)
 
     @cached_property
-    def new_hosts(self) -> tuple[HostFacts, ...]:
-        """The hosts that blue/green deployments may provision: a generation for each deployment, `h1-g2` and so on."""
-        provisions = any(
+    def provisions(self) -> bool:
+        """Whether any deployment may be blue/green."""
+        return any(
             strategy.text == "blue-green" or strategy.get("blue-green") is not None
             for node in (*self.groups, *self.tree.each("deploy"))
             if (strategy := node.get("strategy")) is not None
         )
-        if not provisions or self.platform != SERVER or len(self.hosts) > HOSTS_COMPARED_MAX:
+
+    @cached_property
+    def new_hosts(self) -> tuple[HostFacts, ...]:
+        """The hosts that blue/green deployments may provision: a generation for each deployment, `h1-g2` and so on."""
+        if not self.provisions or self.platform != SERVER or len(self.hosts) > HOSTS_COMPARED_MAX:
             return ()
         shared, names = texts(self.tree.get("fleet", "tags")), [host.name for host in self.hosts]
         return tuple(
