@@ -57,7 +57,7 @@ class Memory:
         world = scenario, self.groups, hosts, seed, fleet, emit, later
         self.pools = PoolsInHand(*world) if scenario.pools else None
         shared = len(scenario.all_groups) > 1 or self.pools is not None
-        self._delivery = Delivery(self.groups, self.invariants, self.pools, fleet, shared=shared)
+        self._delivery = Delivery(self.groups, self.invariants, self.pools, fleet, emit, shared=shared)
         self._closing = Closing(fleet, driver)
 
     def remember(self, other: Memory) -> None:

@@ -27,6 +27,7 @@ class Host:
 
     __slots__ = (
         "armed_ms",
+        "behind",
         "command",
         "deadline_ms",
         "ended_by",
@@ -70,6 +71,8 @@ class Host:
         """Name of the lifecycle event in hand, `""` between events."""
         self.command = ""
         """Id of the command in hand, `""` where there is none."""
+        self.behind = ""
+        """The deployment for whose command the one in hand waits, at the host's agent; `""` where it does not."""
         self.sent_ms = NEVER
         self.started_ms = NEVER
         self.deadline_ms = NEVER
