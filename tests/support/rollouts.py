@@ -26,7 +26,6 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment, Limits, Success, Target
 from simulator.rollout.events import (
-    AgentBusy,
     AgentRefused,
     DeploymentCreated,
     Diagnostics,
@@ -194,11 +193,6 @@ class Hand:
         wanted, deployment = cause or self.rollout.hosts[host].command, self.rollout.deployment_id
         event = AgentRefused(self.id(), self.now_ms, wanted, deployment, host, "InvalidSignatureException", ahead_ms)
         return self.feed(event)
-
-    def busy_with(self, behind: str, host: str, *, waited_ms: int | None = None) -> tuple[Command, ...]:
-        """The host's command waits for one of the deployment `behind`; with `waited_ms`, its turn has come."""
-        about = self.rollout.hosts[host].command, self.rollout.deployment_id, host
-        return self.feed(AgentBusy(self.id(), self.now_ms, *about, behind, waited_ms))
 
     def fire(self, timer: str) -> tuple[Command, ...]:
         """The time of a timer comes: a host's by its name, `deployment`, `stage` for the stage's own, or in full."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.rollout.deployment import Limits
+from simulator.rollout.events import AgentBusy
 from simulator.rollout.statuses import DeploymentStatus, TargetStatus
 from tests.support.rollouts import Hand, deployment
 
@@ -15,6 +16,12 @@ def hand() -> Hand:
     return begun
 
 
+def busy(played: Hand, waited_ms: int | None = None) -> None:
+    """The command waits for one of d-2; with `waited_ms`, its turn has come."""
+    about = played.rollout.hosts["h1"].command, played.rollout.deployment_id, "h1"
+    played.feed(AgentBusy(played.id(), played.now_ms, *about, "d-2", waited_ms))
+
+
 def message(played: Hand) -> str:
     diagnostics = played.rollout.hosts["h1"].records[0].diagnostics
     assert diagnostics is not None
@@ -23,11 +30,11 @@ def message(played: Hand) -> str:
 
 def test_the_start_limit_does_not_run_while_the_agent_is_at_anothers_command() -> None:
     waits = hand()
-    waits.busy_with("d-2", "h1")
+    busy(waits)
     waits.fire("h1")
     assert waits.rollout.hosts["h1"].status is TargetStatus.IN_PROGRESS
     waits.now_ms = 50_000
-    waits.busy_with("d-2", "h1", waited_ms=50_000)
+    busy(waits, waited_ms=50_000)
     waits.fire("h1")
     assert waits.now_ms == 60_000
     assert message(waits).startswith("the agent did not begin ApplicationStop within 10s, and no script ran")
@@ -35,7 +42,7 @@ def test_the_start_limit_does_not_run_while_the_agent_is_at_anothers_command() -
 
 def test_the_deployments_own_limit_runs_on_and_its_end_names_whom_it_waited_for() -> None:
     waits = hand()
-    waits.busy_with("d-2", "h1")
+    busy(waits)
     waits.fire("deployment")
     assert waits.rollout.status is DeploymentStatus.FAILED
     assert message(waits).endswith("ApplicationStop waited for the agent, which was at a command of d-2")
@@ -45,6 +52,6 @@ def test_word_of_a_command_that_is_over_or_begun_changes_nothing() -> None:
     late = hand()
     late.begin("h1")
     before = late.rollout.key()
-    late.busy_with("d-2", "h1", waited_ms=5)
+    busy(late, waited_ms=5)
     assert late.rollout.key() == before
     assert late.rollout.ignored == 1
