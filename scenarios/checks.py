@@ -256,7 +256,7 @@ class _Checker:
             and tags.items() <= host.tags.items()
         ]
         random = where.get("random")
-        there = [host for host in selected if host in facts.hosts] or selected
+        there = [host for host in selected if host.name in facts.host_names] or selected
         if not selected:
             self._report(where.place, "where selects no host: no host is all of that", "take a condition away")
         elif random is not None and random.number is not None and random.number > len(there):

@@ -26,6 +26,8 @@ def check_groups(facts: Facts, report: Report, warn: Report) -> None:
             report(option.place, message, "add balancer: {port: …}, or take this away")
     for deploy in tree.each("deploy"):
         _deploy(facts, deploy, report)
+    if len(facts.groups) > 1:
+        _terminate_others(facts, warn)
     for action in tree.each("operator"):
         known_group(facts, report, action.get("group"))
 
@@ -61,6 +63,34 @@ def _filters(facts: Facts, group: Tree, report: Report, warn: Report) -> None:
         remedy = f"the tags that there are: {there}"
     message = f"{either(written)} matches no host: a deployment of this group fails with NO_INSTANCES"
     warn(group.keys[written[0]], message, remedy)
+
+
+def _terminate_others(facts: Facts, warn: Report) -> None:
+    """Warn of blue/green deployments that terminate hosts which are another group's, too."""
+    told: set[int] = set()
+    for deploy in facts.tree.each("deploy"):
+        for group in facts.groups_of(deploy):
+            strategy = deploy.get("strategy") or (group.get("strategy") if group is not None else None)
+            if group is None or strategy is None or id(strategy) in told or not _terminates(strategy):
+                continue
+            told.add(id(strategy))
+            named = group.get("name")
+            name = named.text if named is not None else DEFAULT_GROUP
+            shared = {other: None for host in facts.members(group) for other in facts.groups_of_host[host.name]}
+            if others := " and ".join(other for other in shared if other != name):
+                message = (
+                    f"{name} shares hosts with {others}: its blue/green deployment terminates them, and they are gone "
+                    f"for {others}, too"
+                )
+                remedy = "write blue-green: {terminate_blue: {action: KEEP_ALIVE}}, or give each group its own hosts"
+                warn(strategy.place, message, remedy)
+
+
+def _terminates(strategy: Tree) -> bool:
+    """Whether a strategy is blue/green, and ends the hosts that were there before."""
+    action = strategy.get("blue-green", "terminate_blue", "action")
+    named = strategy.text == "blue-green" or strategy.get("blue-green") is not None
+    return named and (action is None or action.text != "KEEP_ALIVE")
 
 
 def _deploy(facts: Facts, deploy: Tree, report: Report) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from scenarios.facts import Facts
+from scenarios.facts import Facts, known_group, known_host
 from scenarios.pools import PROCESSES_TO_SUSPEND_MAX, ProcessToSuspend
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
+from scenarios.words import HOSTS_MAX
 
 SIZES = ("min", "desired", "max")
+_OF_A_COPY = "CodeDeploy_"
+"""How the name of a pool begins that a blue/green deployment has copied."""
 
 
 def check_pools(facts: Facts, directory: Path, report: Report, warn: Report) -> None:
@@ -20,20 +23,22 @@ def check_pools(facts: Facts, directory: Path, report: Report, warn: Report) -> 
         _sizes(name, pool, report)
         _named_alike(facts, name, report)
         _user_data(pool, directory, report)
+    _together(facts, report)
     for group in facts.groups:
-        for named in group.each("pools"):
-            _known(facts, named, report)
+        _of_group(facts, group, report)
         _suspends(group, report)
     _owners(facts, warn)
     whens = [node.get("when") for key in ("deploy", "operator", "faults") for node in facts.tree.each(key)]
     for when in whens:
         if when is not None and (launched := when.get("launched")) is not None:
-            _known(facts, launched, report)
+            if _known(facts, launched, report):
+                _launches(facts, launched, report)
             if when.get("deployment") is not None:
                 report(when.keys["deployment"], "when.deployment does not go with launched", "take one of the two away")
     for fault in facts.tree.each("faults"):
         if (change := fault.get("do", "pool")) is not None:
-            _change(facts, fault, change, report)
+            _change(facts, fault, change, report, warn)
+    _expected(facts, report)
 
 
 def _something_to_do(facts: Facts, report: Report) -> None:
@@ -69,6 +74,45 @@ def _sizes(name: str, pool: Tree, report: Report) -> None:
     elif wanted is not None and ((least or 0) > wanted or (most is not None and wanted > most)):
         message = f"pool {name}: desired {wanted} is not between the minimum {least or 0} and the maximum {most}"
         report(sizes["desired"].place, message, f"write {least or 0} to {most}")
+
+
+def _together(facts: Facts, report: Report) -> None:
+    """The hosts that there can be at once, the fleet's and those of the pools, however large those grow."""
+    written = facts.tree.get("fleet", "hosts")
+    fleet = 0 if written is None else written.number if written.number is not None else len(written.items)
+    most = sum(node.number or 0 for pool in facts.pools.values() if (node := pool.get("max")) is not None)
+    if facts.pools and fleet + most > HOSTS_MAX:
+        message = f"the fleet's {fleet:,} hosts and the pools' {most:,} (by their max) are more than {HOSTS_MAX:,}"
+        report(facts.tree.keys["pools"], message, "lower fleet.hosts, or the max of some pools")
+
+
+def _of_group(facts: Facts, group: Tree, report: Report) -> None:
+    seen: set[str] = set()
+    for named in group.each("pools"):
+        if _known(facts, named, report) and named.text in seen:
+            report(named.place, f"the pool {named.text} stands here twice", "name it once")
+        seen.add(named.text)
+
+
+def _launches(facts: Facts, launched: Tree, report: Report) -> None:
+    """Report a moment that never comes: a pool launches where somebody scales it, and never by itself."""
+    changes = (fault.get("do", "pool") for fault in facts.tree.each("faults"))
+    scaled = {name.text for each in changes if each and each.get("desired") and (name := each.get("name"))}
+    if launched.text not in scaled:
+        message = f"{launched.text} never launches a host: nothing in this scenario scales it"
+        remedy = f"add a fault with do: {{pool: {{name: {launched.text}, desired: …}}}}, or choose another moment"
+        report(launched.place, message, remedy)
+
+
+def _expected(facts: Facts, report: Report) -> None:
+    """Report groups, pools and hosts that are expected to come to something, and do not exist."""
+    for named in facts.tree.each("expect", "mixed_versions"):
+        known_group(facts, report, named)
+    for named in facts.tree.each("expect", "launch_loops"):
+        if not named.text.startswith(_OF_A_COPY):
+            _known(facts, named, report)
+    for named in facts.tree.each("expect", "stranded"):
+        known_host(facts, report, named)
 
 
 def _named_alike(facts: Facts, name: str, report: Report) -> None:
@@ -122,7 +166,7 @@ def _owners(facts: Facts, warn: Report) -> None:
     owners: dict[str, list[str]] = {name: [] for name in facts.pools}
     for name, group in facts.group_names.items():
         for named in group.each("pools"):
-            if named.text in owners:
+            if named.text in owners and name not in owners[named.text]:
                 if owners[named.text]:
                     others = " and ".join(owners[named.text])
                     message = (
@@ -137,10 +181,14 @@ def _owners(facts: Facts, warn: Report) -> None:
             warn(facts.tree.entries["pools"].keys[name], message, f"write group: {{pools: [{name}]}}")
 
 
-def _change(facts: Facts, fault: Tree, change: Tree, report: Report) -> None:
+def _change(facts: Facts, fault: Tree, change: Tree, report: Report, warn: Report) -> None:
     name, desired = change.get("name"), change.get("desired")
     if name is None or not _known(facts, name, report):
         return
+    replacement = change.get("replacement")
+    if replacement is not None and replacement.value is True and not facts.provisions:
+        message = "there is never a replacement: no deployment is blue/green and copies its pools"
+        warn(replacement.place, message, "take replacement away, or write strategy: blue-green")
     if (lasts := fault.get("for")) is not None:
         message = "what is done with a pool lasts: it has no for"
         report(lasts.place, message, "write another fault that scales it back, or resumes the process")

@@ -49,6 +49,8 @@ class Facts:
         self.pools: dict[str, Tree] = pools.entries if (pools := tree.get("pools")) else {}
         self.balancer = tree.get("balancer") is not None
         self.deploys = len(list(tree.each("deploy")))
+        self._members: dict[int, tuple[HostFacts, ...]] = {}
+        """The hosts of a group, by the group's id: a tree cannot be hashed."""
 
     @cached_property
     def hosts(self) -> tuple[HostFacts, ...]:
@@ -110,14 +112,18 @@ class Facts:
         return (written.number or 0) if self.platform != SERVER and written is not None else len(self.hosts)
 
     @cached_property
-    def new_hosts(self) -> tuple[HostFacts, ...]:
-        """The hosts that blue/green deployments may provision: a generation for each deployment, `h1-g2` and so on."""
-        provisions = any(
+    def provisions(self) -> bool:
+        """Whether any deployment may be blue/green."""
+        return any(
             strategy.text == "blue-green" or strategy.get("blue-green") is not None
             for node in (*self.groups, *self.tree.each("deploy"))
             if (strategy := node.get("strategy")) is not None
         )
-        if not provisions or self.platform != SERVER or len(self.hosts) > HOSTS_COMPARED_MAX:
+
+    @cached_property
+    def new_hosts(self) -> tuple[HostFacts, ...]:
+        """The hosts that blue/green deployments may provision: a generation for each deployment, `h1-g2` and so on."""
+        if not self.provisions or self.platform != SERVER or len(self.hosts) > HOSTS_COMPARED_MAX:
             return ()
         shared, names = texts(self.tree.get("fleet", "tags")), [host.name for host in self.hosts]
         return tuple(
@@ -176,6 +182,21 @@ class Facts:
 
     def members(self, group: Tree | None) -> tuple[HostFacts, ...]:
         """The hosts of a group's pools and filters; all of them where one has a mistake."""
+        found = self._members.get(id(group))
+        if found is None:
+            found = self._members[id(group)] = self._members_of(group)
+        return found
+
+    @cached_property
+    def groups_of_host(self) -> dict[str, list[str]]:
+        """The groups that each host belongs to, by name."""
+        found: dict[str, list[str]] = {}
+        for name, group in self.group_names.items():
+            for host in self.members(group):
+                found.setdefault(host.name, []).append(name)
+        return found
+
+    def _members_of(self, group: Tree | None) -> tuple[HostFacts, ...]:
         if not self.pools and (group is None or not any(group.get(key) is not None for key in FILTERS)):
             return self.hosts
         try:
@@ -183,6 +204,8 @@ class Facts:
             written = {key: node.plain() for key in keys if group and (node := group.get(key)) is not None}
             found = Group.model_validate_json(json.dumps(written), strict=True)
         except (ValidationError, ValueError):
+            return self.hosts
+        if not found.has_filters and not self.pools:
             return self.hosts
         return tuple(host for host in self.hosts if found.has(host.pool, host.tags, on_premises=host.on_premises))
 

@@ -154,17 +154,22 @@ class Group(Model):
             if (written := getattr(self, name)) is not None
         )
 
+    @property
+    def has_filters(self) -> bool:
+        """Whether it asks anything of its hosts by their tags."""
+        return any(getattr(self, name) is not None for name in (*EC2_FILTERS, *ON_PREMISES_FILTERS))
+
     def has(self, pool: str, tags: Mapping[str, str], *, on_premises: bool) -> bool:
         """Whether a host with these tags, of this pool or of none (`""`), belongs to the group."""
         if pool and pool in self.pools:
             return True
-        if not self.filters:
+        if not self.has_filters:
             return not pool and not self.pools
         return self.selects(tags, on_premises=on_premises)
 
     def selects(self, tags: Mapping[str, str], *, on_premises: bool) -> bool:
         """Whether a host with these tags belongs to the group."""
-        if not self.filters:
+        if not self.has_filters:
             return True
         any_of, all_of = ON_PREMISES_FILTERS if on_premises else EC2_FILTERS
         lists: tuple[TagList, ...] = getattr(self, all_of) or ()

@@ -23,8 +23,10 @@ from simulator.cli.options import (
 
 if TYPE_CHECKING:
     from scenarios.model import Deploy, Scenario
+    from simulator.control.groups import Groups
     from simulator.report.graph import PlannedDeployment
     from simulator.rollout.promotion import Place
+    from strategies.plan import Plan
 
 
 def verb(
@@ -107,16 +109,29 @@ def _planned(scenario: Scenario, seed: int) -> list[PlannedDeployment]:
             if place is not None:
                 name, numbers[place.name] = place.name, number
                 after = tuple(numbers[before] for before in place.after)
+            stages = STRATEGIES[strategy](members, config, options)
             refused = refusal(places(scenario), groups, group.name, deploy.revision) if in_turn else None
             if refused is None:
                 groups[group.name].last_success = Success("", deploy.revision, FileExistsBehavior.DISALLOW)
             planned.append(
                 PlannedDeployment(
-                    *(number, deploy.revision, strategy, config, STRATEGIES[strategy](members, config, options)),
+                    *(number, deploy.revision, strategy, config, stages),
                     *(name, scenario.balanced(group), after, _gate(place, deploy), refused or ""),
                 )
             )
+            if deploy.when is None and refused is None:
+                _take_from_others(groups, group.name, stages)
     return planned
+
+
+def _take_from_others(groups: Groups, of: str, stages: Plan) -> None:
+    """What a deployment of a group terminates is gone for every other group, and what is deployed to that later."""
+    from strategies.plan import Terminate
+
+    gone = [host for stage in stages if isinstance(stage, Terminate) and not stage.keep for host in stage.hosts]
+    for group in groups:
+        for host in gone if group.name != of else ():
+            group.leave(host)
 
 
 def _gate(place: Place | None, deploy: Deploy) -> str:

@@ -55,7 +55,7 @@ class _Scripted:
     name: str
     fault: Fault
     trigger: Trigger
-    selected: frozenset[str]
+    selected: set[str]
     due: bool = False
     done: bool = False
     """Whether somebody has done what he does with a pool: once, however often its moment comes."""
@@ -101,7 +101,7 @@ class Faults:
         self._later = later
         self._carries = {host.name: carries.get(host.name, {}) for host in hosts} if faults else {}
         self._scripted = [
-            _Scripted(number, name_of(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
+            _Scripted(number, name_of(fault), fault, Trigger(fault.when), set(_select(fault, hosts, seed, number)))
             for number, fault in enumerate(faults)
         ]
         self._by_revision = any(fault.where.revision is not None for fault in faults)
@@ -137,7 +137,7 @@ class Faults:
             self._among_new[rollout.deployment_id] = drawn
         for scripted, chosen in zip(self._scripted, drawn, strict=True):
             if host in chosen:
-                scripted.selected |= {host}
+                scripted.selected.add(host)
 
     def launched(self, host: NamedHost) -> None:
         """A host that a pool has launched is there; `random` is not for such a one."""
@@ -146,7 +146,7 @@ class Faults:
         self._carries[host.name] = {}
         for scripted in self._scripted:
             if scripted.fault.where.random is None:
-                scripted.selected |= _select(scripted.fault, [host], self._seed, scripted.number)
+                scripted.selected.update(_select(scripted.fault, [host], self._seed, scripted.number))
         for scripted in self._scripted:
             if scripted.trigger.on_launch(host.pool):
                 self._due(scripted)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from fleet.virtual.draws import stream
 from scenarios.model import NO_REVISION, Group, NamedHost, Scenario
 from simulator.control.request import Standing
 from simulator.rollout import rollback
-from simulator.rollout.commands import Command
+from simulator.rollout.commands import Command, HostCommand
 from simulator.rollout.deployment import Success, Target
-from simulator.rollout.events import AlarmChanged, HealthCheckReported, HostEnded
+from simulator.rollout.events import AlarmChanged, HealthCheckReported, HostEnded, HostTerminated
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import Creator, DeploymentStatus, FileExistsBehavior
 
@@ -23,9 +23,11 @@ BEFORE_THE_RUN = "before-the-run"
 
 
 class GroupInHand:
-    """One group. `hosts` are the fleet's, where they are already known by name."""
+    """One group. `hosts` are the fleet's, where they are already known by name; `gone` those that were terminated."""
 
-    def __init__(self, scenario: Scenario, group: Group, hosts: Iterable[NamedHost], seed: int) -> None:
+    def __init__(
+        self, scenario: Scenario, group: Group, hosts: Iterable[NamedHost], seed: int, gone: Container[str]
+    ) -> None:
         self.group = group
         self.name = group.name
         running = scenario.running_in(group)
@@ -33,7 +35,7 @@ class GroupInHand:
         standing_by, hosts = scenario.standing_by(), tuple(hosts)
         members = scenario.members(group, hosts)
         ordered = sorted(members, key=lambda host: stream(seed, "order", host.name))
-        self.targets = tuple(Target(host.name, host.zone, running is not None, running) for host in ordered)
+        self._targets = {host.name: Target(host.name, host.zone, running is not None, running) for host in ordered}
         self.standing_by = {host.name: Target(host.name, host.zone) for host in hosts if host.name in standing_by}
         self.active: Rollout | None = None
         """The deployment that is under way."""
@@ -41,8 +43,15 @@ class GroupInHand:
         """The deployment that was created last."""
         self.reserved = False
         """Whether a deployment has ended whose rollback, or follow-on deployment, is about to be created."""
-        self._left: set[str] = set()
-        """Hosts that their pools have terminated."""
+        self._gone = gone
+
+    def __contains__(self, host: str) -> bool:
+        return host in self._targets
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Its hosts as they stand. O(hosts)."""
+        return tuple(self._targets.values())
 
     @property
     def busy(self) -> bool:
@@ -51,8 +60,8 @@ class GroupInHand:
 
     @property
     def standing(self) -> Standing:
-        """How it stands, for the next deployment."""
-        return Standing(self.targets, self.standing_by, self.last_success)
+        """How it stands, for the next deployment. O(hosts)."""
+        return Standing(self.targets, self.standing_by, self.last_success, self._gone)
 
     def begin(self, rollout: Rollout) -> None:
         """A deployment of the group was created. One of a pool goes on beside the group's own."""
@@ -60,17 +69,21 @@ class GroupInHand:
             self.active = self.last = rollout
             self.reserved = False
 
-    def end(self, rollout: Rollout) -> None:
-        """A deployment has ended: the hosts that were its own stand as it leaves them."""
+    def end(self, rollout: Rollout, left: Container[str]) -> None:
+        """A deployment has ended: the hosts that were its own stand as it leaves them. O(its hosts).
+
+        `left`: hosts that are in no group any more, whatever the deployment knows of it.
+        """
         deployment, succeeded = rollout.deployment, rollout.status is DeploymentStatus.SUCCEEDED
         if deployment.creator.beside and not (succeeded and deployment.creator is Creator.AUTOSCALING):
             return
-        left = {target.name: target for target in rollout.aftermath if target.name not in self._left}
-        known = {target.name for target in self.targets}
-        stay = (left.get(target.name, target) for target in self.targets if self._stays(target.name, rollout, left))
-        self.targets = (*stay, *(target for name, target in left.items() if name not in known))
-        for name in self.standing_by.keys() & rollout.hosts.keys():
-            self.standing_by[name] = rollback.left(rollout.hosts[name], rollout.sick)
+        stand = {target.name: target for target in rollout.aftermath if target.name not in left}
+        for name in rollout.hosts:
+            if name not in stand:
+                self._targets.pop(name, None)
+            if name in self.standing_by:
+                self.standing_by[name] = rollback.left(rollout.hosts[name], rollout.sick)
+        self._targets.update(stand)
         if deployment.creator.beside:
             return
         self.active = None
@@ -79,27 +92,35 @@ class GroupInHand:
 
     def join(self, target: Target) -> None:
         """A host that a pool has launched is the group's from now on, if it was not before."""
-        if all(target.name != known.name for known in self.targets):
-            self.targets = (*self.targets, target)
+        self._targets.setdefault(target.name, target)
 
     def leave(self, host: str) -> None:
-        """A pool terminates a host: it is the group's no more."""
-        self._left.add(host)
-        self.targets = tuple(target for target in self.targets if target.name != host)
-
-    @staticmethod
-    def _stays(name: str, rollout: Rollout, left: dict[str, Target]) -> bool:
-        return name in left or name not in rollout.hosts
+        """A host is the group's no more, and stands by for it no more."""
+        self._targets.pop(host, None)
+        self.standing_by.pop(host, None)
 
 
 class Groups:
-    """Every group of a run, and the deployments that are under way, in the order of their creation."""
+    """Every group of a run, and the deployments that are under way, in the order of their creation.
+
+    What it does with an event costs O(the deployments that the event concerns), however many are under way.
+    """
 
     def __init__(self, scenario: Scenario, hosts: Iterable[NamedHost], seed: int) -> None:
         hosts = tuple(hosts)
-        self._groups = {group.name: GroupInHand(scenario, group, hosts, seed) for group in scenario.all_groups}
+        self.gone: set[str] = set()
+        """Hosts that were terminated, by a pool or by a deployment."""
+        self._groups = {
+            group.name: GroupInHand(scenario, group, hosts, seed, self.gone) for group in scenario.all_groups
+        }
         self.active: dict[str, Rollout] = {}
         """What is under way, by the deployment's id."""
+        self._own: dict[str, Rollout] = {}
+        """Those of them that are not pools'."""
+        self._at: dict[str, dict[str, Rollout]] = {}
+        """Those of them that have a host, by the host's name and the deployment's id."""
+        self._left: set[str] = set()
+        """Hosts that are in no group any more."""
 
     def __getitem__(self, name: str) -> GroupInHand:
         return self._groups[name]
@@ -109,7 +130,7 @@ class Groups:
 
     def remember(self, others: Groups) -> None:
         """Know what those know."""
-        self._groups, self.active = others._groups, others.active
+        self.__dict__.update(others.__dict__)
 
     @property
     def busy(self) -> bool:
@@ -118,16 +139,27 @@ class Groups:
 
     def fold(self, event: HealthCheckReported | AlarmChanged | HostEnded) -> Folded:
         """What concerns no deployment by name. Of several the balancer's word is for those that have the host."""
-        actives = tuple(self.active.values())
-        if len(actives) > 1 and isinstance(event, HealthCheckReported):
-            actives = tuple(each for each in actives if event.host in each.hosts and each.deployment.with_balancer)
-        if len(actives) < 2:
-            return tuple((rollout, rollout.handle(event)) for rollout in actives) or NOBODY
+        if len(self.active) < 2 or isinstance(event, AlarmChanged):
+            actives: Iterable[Rollout] = tuple(self.active.values())
+        else:
+            actives = tuple(self._at.get(event.host, {}).values())
+            if isinstance(event, HealthCheckReported):
+                actives = (each for each in actives if each.deployment.with_balancer)
         folded, number = [], 0
         for rollout in actives:
             commands = rollout.handle(event, first=number)
             number += len(commands)
             folded.append((rollout, commands))
+        return folded or NOBODY
+
+    def terminated(self, event: HostTerminated, rollout: Rollout) -> Folded:
+        """A deployment has terminated a host, or lets it leave its group: no other deployment is told."""
+        folded = ((rollout, rollout.handle(event)),)
+        if rollout.terminates:
+            for other in self._at.get(event.host, {}).values():
+                if other is not rollout:
+                    other.handle(event)
+            self.end_host(event.host)
         return folded
 
     def newest(self, group: str | None = None) -> Rollout | None:
@@ -137,24 +169,45 @@ class Groups:
         """
         if group is not None:
             return self._groups[group].active
-        own = (each for each in reversed(self.active.values()) if not each.deployment.creator.beside)
-        return next(own, None)
+        return next(reversed(self._own.values()), None)
 
     def leave(self, host: str) -> None:
-        """A pool terminates a host: it is in no group any more."""
+        """A host is in no group any more: it is about to be terminated, or it was."""
+        self._left.add(host)
         for group in self:
             group.leave(host)
 
+    def end_host(self, host: str) -> None:
+        """A host is terminated: it is in no group any more, and no command reaches it."""
+        self.gone.add(host)
+        self.leave(host)
+
+    def reaches(self, command: Command) -> bool:
+        """Whether a command reaches its host: one for a host that was terminated reaches nobody, as on AWS."""
+        return not isinstance(command, HostCommand) or command.host not in self.gone
+
     def begin(self, rollout: Rollout) -> None:
-        """A deployment was created."""
-        self.active[rollout.deployment_id] = rollout
+        """A deployment was created, and knows its hosts. O(its hosts)."""
+        identity = rollout.deployment_id
+        self.active[identity] = rollout
+        if not rollout.deployment.creator.beside:
+            self._own[identity] = rollout
+        for host in rollout.hosts:
+            self._at.setdefault(host, {})[identity] = rollout
         self._groups[rollout.deployment.group].begin(rollout)
 
     def end(self, rollout: Rollout) -> GroupInHand:
-        """A deployment has ended, of this group."""
-        del self.active[rollout.deployment_id]
+        """A deployment has ended, of this group. O(its hosts)."""
+        identity = rollout.deployment_id
+        del self.active[identity]
+        self._own.pop(identity, None)
+        for host in rollout.hosts:
+            at = self._at[host]
+            del at[identity]
+            if not at:
+                del self._at[host]
         group = self._groups[rollout.deployment.group]
-        group.end(rollout)
+        group.end(rollout, self._left)
         return group
 
     def carried(self) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from scenarios.model import Scenario
 from simulator.control import standings
+from simulator.control.at_hosts import ENDED, ONE_COMMAND, AtHosts
 from simulator.control.late import LateEnds
 from simulator.control.result import Finding
 from simulator.control.sides import Sides, adds_up, fleet_of
@@ -41,7 +42,6 @@ from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
 from simulator.rollout.statuses import Creator, DeploymentStatus, Label, TargetStatus
 
 MINIMUM = "the core never takes the fleet below its minimum"
-ONE_COMMAND = "a host is given one command at a time"
 TERMINAL = "a terminal status is final"
 PROMISE = "a rollback ends on the revision that it promised"
 NO_CHAIN = "a rollback is never rolled back"
@@ -54,6 +54,7 @@ FRESH = "a new host takes the place of none that is there"
 _HELD = {
     MINIMUM: "no healthy host was taken out while only the minimum was left",
     ONE_COMMAND: "every command waited for the end of the one before it",
+    ENDED: "no command reached a host after a pool or a deployment had terminated it",
     TERMINAL: "nothing was commanded after a deployment's end",
     PROMISE: "every host of every rollback that succeeded has the last successful revision",
     NO_CHAIN: "no rollback brought about another",
@@ -106,6 +107,7 @@ class Invariants:
         self._violations: dict[str, str] = {}
         self._books: dict[str, _Book] = {}
         """Of the deployments that are under way, and of those that have ended since the last one began."""
+        self._at_hosts = AtHosts()
         self._over: set[str] = set()
         self._rollbacks: set[str] = set()
         self.late = LateEnds()
@@ -134,6 +136,7 @@ class Invariants:
 
     def check(self, event: Event, commands: Sequence[Command], rollout: Rollout | None) -> None:
         """One event was handled in a deployment, and answered with these commands. O(commands)."""
+        self._at_hosts.hear(event, commands, rollout)
         if type(event) is TrafficMeasured:
             self._measured(event)
         if rollout is None:
@@ -162,6 +165,11 @@ class Invariants:
                 self._violate(TERMINAL, f"command {command.id} came after the end of {rollout.deployment_id}")
             if book is not None:
                 self._in_turn(command, event, rollout, book)
+
+    def reached(self, command: Command) -> None:
+        """A command is about to reach its host, or the balancer for it."""
+        for name, why in self._at_hosts.reached(command):
+            self._violate(name, why)
 
     def _happened(self, event: Event, rollout: Rollout, book: _Book | None) -> None:
         """Something happened that is neither a report of a host nor of its health."""

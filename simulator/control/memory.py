@@ -8,6 +8,7 @@ from fleet.base import Emit, Fleet
 from scenarios.model import NamedHost, Scenario
 from simulator.control.agenda import Driver
 from simulator.control.closing import Closing
+from simulator.control.delivery import Delivery
 from simulator.control.generations import Generations
 from simulator.control.groups import Groups
 from simulator.control.invariants import Invariants
@@ -15,7 +16,6 @@ from simulator.control.pools import PoolsInHand
 from simulator.control.promotions import Promotions
 from simulator.control.requests import Requests
 from simulator.control.timers import Timers
-from simulator.control.turnstile import Turnstile
 from simulator.rollout.commands import Notify
 from simulator.rollout.events import DeploymentNotCreated, DisksCompared
 from simulator.rollout.machine import Rollout
@@ -54,9 +54,10 @@ class Memory:
         self.requests = Requests(scenario)
         self._timers = Timers(driver, self._by_id)
         self._generations = Generations(host.name for host in hosts)
-        self._turnstile = Turnstile() if len(scenario.all_groups) > 1 or scenario.pools else None
         world = scenario, self.groups, hosts, seed, fleet, emit, later
         self.pools = PoolsInHand(*world) if scenario.pools else None
+        shared = len(scenario.all_groups) > 1 or self.pools is not None
+        self._delivery = Delivery(self.groups, self.invariants, self.pools, fleet, emit, shared=shared)
         self._closing = Closing(fleet, driver)
 
     def remember(self, other: Memory) -> None:
@@ -71,12 +72,13 @@ class Memory:
         self.requests.remember(other.requests)
         self._generations.remember(other._generations)
         self._closing.remember(other._closing)
+        self._delivery.remember(other._delivery)
         if self.pools is not None and other.pools is not None:
             self.pools.remember(other.pools)
 
 
 _TAKEN = (
     *("notifications", "not_created", "disks", "invariants", "first_in_service_ms"),
-    *("_status", "_turnstile"),
+    "_status",
 )
 """What nobody else holds. (Whether a run stays is its people's to say: they may have asked for more meanwhile.)"""

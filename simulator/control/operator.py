@@ -192,9 +192,11 @@ class Operations:
 
     def _why_not_again(self, rehearsal: Rehearsal, say: words.Say) -> str | None:
         try:
-            self._another(say)
+            deployment = self._another(say)
         except operator_again.ImpossibleError as error:
             return str(error)
+        if (why := rehearsal.promotions.refusal(deployment.group, deployment.revision)) is not None:
+            return why
         if not rehearsal.staying:
             return "the next deployment is about to begin" if rehearsal.stays else "the run is about to end"
         return None

@@ -77,7 +77,11 @@ def undo(rollouts: Sequence[Rollout], standing: Standing, running: str | None, w
         raise ImpossibleError(_why_not(now, wanted, told, good))
     success = earlier[chosen]
     if success == last.deployment.last_success:
-        back = rollback.rollback(last.deployment, last.hosts, last.sick)
+        # Without those that somebody else has terminated since: nothing is brought back there.
+        there = {name: host for name, host in last.hosts.items() if host.gone or name not in standing.gone}
+        back = rollback.rollback(last.deployment, there, last.sick)
+        if back.strategy != rollback.BACK_TO_BLUE:
+            back = replace(back, targets=standing.targets)
     else:
         plainly = _plainly(rollouts, standing)
         back = replace(plainly, revision=success.revision, file_exists_behavior=success.file_exists_behavior, alarms=())

@@ -12,13 +12,11 @@ from simulator.rollout.statuses import Creator, DeploymentStatus
 
 SIZE = "a pool stays between its minimum and its maximum"
 LET_IN = "no launched host has traffic before its launch deployment lets it in"
-ENDED = "a terminated host is given no command"
 FORGOTTEN = "no launched host is forgotten"
 
 _HELD = {
     SIZE: "nothing was launched beyond a maximum, and no pool was scaled in below its minimum",
     LET_IN: "every launched host was let in by its launch deployment, or by one that came after it",
-    ENDED: "no command reached a host after its pool had terminated it",
     FORGOTTEN: "every host that was launched is in its group, terminated, or told of",
 }
 
@@ -36,7 +34,6 @@ class PoolRules:
         self._launches: dict[str, str] = {}
         """The host of each launch deployment."""
         self._in_service = {host for hosts in self._there.values() for host in hosts}
-        self._ended: set[str] = set()
 
     def check(self, event: Event, commands: Sequence[Command]) -> None:
         """One event was handled, and answered with these commands."""
@@ -54,7 +51,6 @@ class PoolRules:
                 self._launch(command)
             elif isinstance(command, EndHost):
                 self._leaves(command.host)
-                self._ended.add(command.host)
             elif isinstance(command, CreateDeployment):
                 if command.deployment.creator is Creator.AUTOSCALING_TERMINATION:
                     for target in command.deployment.targets:
@@ -64,8 +60,6 @@ class PoolRules:
 
     def reached(self, command: HostCommand) -> None:
         """A command reaches its host."""
-        if command.host in self._ended:
-            self._violate(ENDED, f"{command.host} was given {command.id} after it had been terminated")
         waiting = self._launching.get(command.host)
         if isinstance(command, AllowTraffic) and waiting:
             if command.deployment_id not in waiting:

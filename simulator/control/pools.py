@@ -42,8 +42,6 @@ class PoolsInHand:
         self._rules = PoolRules(self._fold)
         self.answered = 0
         """So many commands has the event in hand been answered with."""
-        self._ended: set[str] = set()
-        """Hosts that were terminated: no command reaches them any more."""
         self._launched: dict[str, HostLaunched] = {}
         self._to_come = [
             fault.do
@@ -72,7 +70,7 @@ class PoolsInHand:
 
     def remember(self, others: PoolsInHand) -> None:
         """Know what those know. What somebody is still to do stands in the scenario, and nobody forgets it."""
-        self._fold, self._rules, self._ended = others._fold, others._rules, others._ended
+        self._fold, self._rules = others._fold, others._rules
         self._launched, self._no_replacement, self.related = others._launched, others._no_replacement, others.related
 
     # -- what happens -------------------------------------------------------------------------------------------
@@ -100,7 +98,7 @@ class PoolsInHand:
             if event.pool not in self._fold.pools:
                 self._no_replacement.append(event.pool)
         elif isinstance(event, HostEnded):
-            self._gone(event.host)
+            self._groups.end_host(event.host)
         return self._checked(event, commands)
 
     def over(self, event: Event, rollout: Rollout, *, undone: bool) -> tuple[Command, ...]:
@@ -126,19 +124,15 @@ class PoolsInHand:
     def carry(self, command: LaunchHost | EndHost) -> None:
         """Have a host launched, or terminated."""
         if isinstance(command, EndHost):
-            self._gone(command.host)
+            self._groups.end_host(command.host)
         else:
             self._later(self._scenario.limits.launch, partial(self._expire, command))
         self._fleet.perform(command)
 
-    def reaches(self, command: Command) -> bool:
-        """Whether a command reaches its host: one for a host that was terminated reaches nobody, as on AWS."""
-        if not isinstance(command, HostCommand):
-            return True
-        reaches = command.host not in self._ended
-        if reaches:
+    def reached(self, command: Command) -> None:
+        """A command reaches its host."""
+        if isinstance(command, HostCommand):
             self._rules.reached(command)
-        return reaches
 
     def strike(self, _fault: str, effect: Effect) -> None:
         """Somebody scales a pool, or suspends or resumes processes of it."""
@@ -174,10 +168,6 @@ class PoolsInHand:
         if self._fold.waits(command.pool, command.host):
             self._emit(lambda event_id, at_ms: LaunchTimedOut(event_id, at_ms, command.id, command.pool, command.host))
 
-    def _gone(self, host: str) -> None:
-        self._ended.add(host)
-        self._groups.leave(host)
-
     def _target(self, host: str) -> Target:
         pool = self._fold.home(host)
         return Target(host, pool.hosts[host].zone if pool else "")
@@ -194,7 +184,7 @@ class PoolsInHand:
 
     def findings(self) -> tuple[Finding, ...]:
         """The rules of pools, whether each held, and why."""
-        forgotten = [host for host in self._launched if host not in self._ended and not self._spoken_of(host)]
+        forgotten = [host for host in self._launched if host not in self._groups.gone and not self._spoken_of(host)]
         return self._rules.findings(forgotten)
 
     def _spoken_of(self, host: str) -> bool:
@@ -203,7 +193,7 @@ class PoolsInHand:
         return pool is None or (  # a deployment has terminated it
             bool(pool.hosts[host].reason)
             or not pool.groups
-            or any(target.name == host for name in pool.groups for target in self._groups[name].targets)
+            or any(host in self._groups[name] for name in pool.groups)
             or pool.hosts[host].place is not Place.IN_SERVICE
         )
 

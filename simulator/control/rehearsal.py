@@ -29,7 +29,6 @@ from simulator.control.people import People
 from simulator.control.platforms import entered, faults_of
 from simulator.control.result import Observer
 from simulator.control.triggers import Trigger
-from simulator.control.turnstile import concerned
 from simulator.rollout.commands import (
     AllowTraffic,
     AskAtGate,
@@ -65,6 +64,7 @@ from simulator.rollout.events import (
     HostEnded,
     HostLaunched,
     HostProvisioned,
+    HostTerminated,
     LaunchTimedOut,
     LifecycleEventStarted,
     PoolChanged,
@@ -187,16 +187,15 @@ class Rehearsal(Memory):
             self._faults.joined(event.host, rollout, self.scenario.pool_host)
         elif isinstance(event, HostLaunched) and self.pools is not None:
             self._launched(self.pools.host(event))
+        elif type(event) is HostTerminated and event.host in self.groups.gone:
+            self._faults.left(event.host)
         for command in commands:
             _CARRIERS[type(command)](self, command)
         if rollout is None:
             return
         if self.pools is not None:
             self.pools.check(event, commands)
-        if self._turnstile is not None:
-            for waiting in self._turnstile.leave(concerned(event, rollout)):
-                if self.pools is None or self.pools.reaches(waiting):
-                    self._fleet.perform(waiting)
+        self._delivery.handled(event, rollout)
         if type(event) is LifecycleEventStarted and event.name in self._faults.watched_starts:
             self._faults.begun(event.host, event.name, self._by_id[event.deployment_id][1])
         if rollout.status is not self._status.get(rollout.deployment_id):
@@ -216,6 +215,8 @@ class Rehearsal(Memory):
         """The event in every deployment that it concerns, one after the other; or in none."""
         if isinstance(event, DeploymentEvent):
             rollout = self.groups.active.get(event.deployment_id) or self._by_id[event.deployment_id][0]
+            if type(event) is HostTerminated:
+                return self.groups.terminated(event, rollout)
             return ((rollout, rollout.handle(event)),)
         if isinstance(event, HealthCheckReported | AlarmChanged | HostEnded):
             if self.first_in_service_ms is None and isinstance(event, HealthCheckReported) and event.healthy:
@@ -248,7 +249,6 @@ class Rehearsal(Memory):
         if by_user:
             self._asking.answered(event)
         self._by_id[name] = rollout, len(self.rollouts)
-        self.groups.begin(rollout)
         if self.pools is not None:
             self.pools.begins(deployment)
         if by_user and deployment.last_success is not None:
@@ -257,6 +257,7 @@ class Rehearsal(Memory):
         self.invariants.begin(deployment)
         self._status[name] = rollout.status
         commands = rollout.handle(event)
+        self.groups.begin(rollout)
         self._generations.created(rollout)
         return rollout, commands
 
@@ -291,12 +292,11 @@ class Rehearsal(Memory):
         self._hear(lambda trigger: trigger.on_weight(command.percent, ordinal), self._by_id[command.deployment_id][0])
 
     def _perform(self, command: Command) -> None:
-        if self.pools is not None and not self.pools.reaches(command):
+        if not self.groups.reaches(command):
             return
         if self._watched and isinstance(command, HostCommand):
             self._entering(command)
-        if self._turnstile is None or self._turnstile.enter(command, self._by_id[command.deployment_id][0]):
-            self._fleet.perform(command)
+        self._delivery.give(command, self._by_id[command.deployment_id][0])
 
     def _carry_in_pool(self, command: LaunchHost | EndHost) -> None:
         if isinstance(command, EndHost):

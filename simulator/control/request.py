@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from scenarios.model import Deploy, Group, MinimumHealthyHosts, Scenario
@@ -18,6 +18,8 @@ from strategies.configuration import DeploymentConfig, named
 
 TAGS_NAMED_MAX = 20
 """So many tags are named to somebody whose filters match no host."""
+HOSTS_NAMED_MAX = 5
+"""So many hosts are named that were terminated."""
 
 
 def lasting(scenario: Scenario) -> dict[str, int]:
@@ -77,10 +79,12 @@ class Standing(NamedTuple):
     targets: tuple[Target, ...]
     standing_by: Mapping[str, Target]
     last_success: Success | None
+    gone: Container[str] = ()
+    """The run's hosts that were terminated."""
 
     def with_replacements(self, names: Iterable[str]) -> tuple[Target, ...]:
         """The group's hosts, and those of these names that stand by to replace them."""
-        return self.targets + tuple(self.standing_by[name] for name in names)
+        return self.targets + tuple(self.standing_by[name] for name in names if name not in self.gone)
 
     def taken(self, names: Iterable[str]) -> list[str]:
         """Those of these names that are the group's hosts already."""
@@ -111,13 +115,16 @@ def requested(scenario: Scenario, deploy: Deploy, identity: str, standing: Stand
         last_success=standing.last_success,
         alarms=group.alarms,
         ignore_poll_alarm_failure=group.ignore_poll_alarm_failure,
-        nobody="" if standing.targets else nobody(scenario, group),
+        nobody="" if standing.targets else nobody(scenario, group, standing.gone),
     )
 
 
-def nobody(scenario: Scenario, group: Group) -> str:
-    """Why a group has no hosts: what it asks for, and the tags that there are."""
-    if not group.filters:
+def nobody(scenario: Scenario, group: Group, gone: Container[str] = ()) -> str:
+    """Why a group has no hosts: they were terminated, or what it asks for, and the tags that there are."""
+    if ended := [host.name for host in scenario.members(group) if host.name in gone]:
+        named = ", ".join(ended[:HOSTS_NAMED_MAX]) + ", …" * (len(ended) > HOSTS_NAMED_MAX)
+        return f"the group has no hosts any more, those that it had were terminated ({named})"
+    if not group.has_filters:
         return ""
     tags = {f"{key}={value}": None for host in scenario.named_hosts() for key, value in host.tags.items()}
     there = f"the tags that there are: {', '.join(sorted(tags)[:TAGS_NAMED_MAX])}" if tags else "no host has any tag"

@@ -1,8 +1,8 @@
 """One command at a time for each host's agent, where deployments of several groups are under way at once.
 
 A deployment gives a host one command at a time by itself. What a second one has for the same host waits here until
-the agent is through with the first one's. (The real service hands both out, and the agent runs them side by side:
-aws-codedeploy-agent#348.)
+the agent is through with the first one's; that wait is none of the time that an agent has to begin. (The real service
+hands both out, and the agent runs them side by side: aws-codedeploy-agent#348.)
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ class Turnstile:
         self._inside[command.host] = command, rollout
         return True
 
+    def at(self, host: str) -> str:
+        """The deployment whose command a host's agent is at."""
+        return self._inside[host][1].deployment_id
+
     def leave(self, hosts: Iterator[str]) -> Iterator[RunLifecycleEvent]:
         """What may be given now that something was handled which concerned these hosts."""
         for host in hosts:
@@ -56,7 +60,7 @@ def _at_it(command: RunLifecycleEvent, rollout: Rollout) -> bool:
 
 def concerned(event: Event, rollout: Rollout) -> Iterator[str]:
     """The hosts whose agent may be free now that this was handled."""
-    if rollout.ended:
+    if rollout.ended and rollout.ended_ms == event.at_ms:
         return iter(rollout.hosts)
     host = getattr(event, "host", None) or getattr(event, "timer", "").removeprefix(HOST_TIMER)
     return iter((host,))

@@ -26,6 +26,7 @@ from simulator.rollout.commands import (
     TerminateHost,
 )
 from simulator.rollout.events import (
+    AgentBusy,
     AgentRefused,
     AlarmChanged,
     AnalysisEnded,
@@ -61,6 +62,7 @@ from strategies.plan import Deploy, Part
 
 RESIDUE_TOLD_MAX: Final = 20
 SUBJECT_WIDTH: Final = 12
+_TOLD_OF_WAITS_MS: Final = 1_000
 """Columns for who a line is about: a deployment's id has eleven letters."""
 
 Line = tuple[str, str, str]
@@ -175,6 +177,16 @@ def _refused(event: AgentRefused, _: Rollout | None) -> Iterator[Line]:
     yield event.host, words.WARNING, f"its agent is refused ({event.code}): the host's clock is {wrong}"
 
 
+def _busy(event: AgentBusy, _: Rollout | None) -> Iterator[Line]:
+    if (event.waited_ms or 0) >= _TOLD_OF_WAITS_MS:
+        waited = duration(event.waited_ms or 0)
+        yield (
+            event.host,
+            words.WAITING,
+            f"{event.deployment_id} waited {waited} for the agent, at {event.behind}'s command",
+        )
+
+
 def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Line]:
     answer = f"GET {event.path} answered {event.seen}"
     if event.healthy:
@@ -275,6 +287,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     LifecycleEventStarted: _started,
     LifecycleEventCompleted: _completed,
     AgentRefused: _refused,
+    AgentBusy: _busy,
     HealthCheckReported: _health,
     OperatorSpoke: _spoke,
     HostProvisioned: _provisioned,

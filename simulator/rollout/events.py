@@ -146,6 +146,18 @@ class AgentRefused(DeploymentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class AgentBusy(DeploymentEvent):
+    """The command `cause` waits for a host's agent, which is at a command of the deployment `behind`.
+
+    `waited_ms`: it has waited so long, and the agent is given it now. None: it waits still.
+    """
+
+    host: str
+    behind: str
+    waited_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCheckReported(Event):
     """The balancer's opinion of a host changed, or what it sees at the host did.
 
@@ -330,6 +342,7 @@ EVENTS: dict[str, type[Event]] = {
         LifecycleEventStarted,
         LifecycleEventCompleted,
         AgentRefused,
+        AgentBusy,
         HealthCheckReported,
         TimerFired,
         StopRequested,

@@ -27,8 +27,10 @@ class Host:
 
     __slots__ = (
         "armed_ms",
+        "behind",
         "command",
         "deadline_ms",
+        "ended_by",
         "ended_ms",
         "event",
         "gone",
@@ -60,13 +62,17 @@ class Host:
         """Whether the host was terminated, or has left the group; of a service, whether its task set was, from which
         the traffic was taken."""
         self.ended_ms = NEVER
-        """When its pool terminated it, behind the deployment's back."""
+        """When it was terminated behind the deployment's back."""
+        self.ended_by = ""
+        """By whom: `its pool`, or another deployment's id."""
         self.step = 0
         """Index of the lifecycle event in hand."""
         self.event = ""
         """Name of the lifecycle event in hand, `""` between events."""
         self.command = ""
         """Id of the command in hand, `""` where there is none."""
+        self.behind = ""
+        """The deployment for whose command the one in hand waits, at the host's agent; `""` where it does not."""
         self.sent_ms = NEVER
         self.started_ms = NEVER
         self.deadline_ms = NEVER

@@ -34,6 +34,7 @@ from simulator.rollout.commands import (
 )
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
+    AgentBusy,
     AgentRefused,
     AlarmChanged,
     AnalysisEnded,
@@ -186,6 +187,19 @@ class Rollout(StageWalk):
         else:
             self.ignored += 1
 
+    def _agent_busy(self, event: AgentBusy) -> None:
+        """The wait for another deployment's command is none for the agent to begin: that time runs from its end."""
+        host = self._host(event.host)
+        if host.command != event.cause or host.started_ms != NEVER:
+            self.ignored += 1
+            return
+        limits = self.deployment.limits
+        waits = event.waited_ms is None
+        host.behind, host.sent_ms = event.behind if waits else "", event.at_ms
+        host.deadline_ms = self.started_ms + limits.deployment_ms if waits else event.at_ms + limits.start_ms
+        if host.armed_ms > host.deadline_ms:
+            self._arm(host)
+
     def _health_reported(self, event: HealthCheckReported) -> None:
         host = self.hosts.get(event.host)
         if host is None:
@@ -200,10 +214,18 @@ class Rollout(StageWalk):
             self.sick[event.host] = event
             self._turned_sick(event)
 
-    def _host_gone(self, event: HostEnded) -> None:
-        """A pool has terminated the host. CodeDeploy is not told: it goes on, and waits for an agent in vain."""
+    def _host_terminated(self, event: HostTerminated) -> None:
+        """The host is gone that this deployment was to end; or another deployment has ended it behind its back."""
+        if event.deployment_id == self.deployment_id:
+            self._awaited_came(event)
+        else:
+            self._host_gone(event)
+
+    def _host_gone(self, event: HostEnded | HostTerminated) -> None:
+        """Somebody else has terminated the host. Nobody is told: the deployment goes on, and waits in vain."""
         if (host := self.hosts.get(event.host)) is not None:
             host.ended_ms = event.at_ms
+            host.ended_by = "its pool" if isinstance(event, HostEnded) else event.deployment_id
 
     def _timer_fired(self, event: TimerFired) -> None:
         if event.timer == DEPLOYMENT_TIMER:
@@ -269,7 +291,9 @@ class Rollout(StageWalk):
                 continue
             if host.event:
                 began_ms = event.at_ms if host.started_ms == NEVER else host.started_ms
-                diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
+                busy = f": {host.event} waited for the agent, which was at a command of {host.behind}"
+                why = f"{message}{busy * bool(host.behind)}"
+                diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, why)
                 host.records.append(Record(host.event, EventStatus.FAILED, began_ms, event.at_ms, diagnostics))
             self._skip_rest(host, event)
             if host.event == lifecycle.INSTALL and host.started_ms != NEVER and not self.course:
@@ -330,10 +354,11 @@ _WORKING: dict[type[Event], Callable[..., None]] = {
     LifecycleEventStarted: Rollout._event_started,
     LifecycleEventCompleted: Rollout._event_completed,
     AgentRefused: Rollout._agent_refused,
+    AgentBusy: Rollout._agent_busy,
     HealthCheckReported: Rollout._health_reported,
     TimerFired: Rollout._timer_fired,
     HostProvisioned: Rollout._awaited_came,
-    HostTerminated: Rollout._awaited_came,
+    HostTerminated: Rollout._host_terminated,
     HostEnded: Rollout._host_gone,
     TrafficShifted: Rollout._awaited_came,
     AnalysisEnded: Rollout._analysis_ended,

@@ -78,8 +78,8 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
     if host.ended_ms != NEVER:
         return (
-            f"its pool terminated the host at {duration(host.ended_ms) or '0ms'}; no deployment is told, and this one "
-            f"waited {waited} for {host.event}"
+            f"{host.ended_by} terminated the host at {duration(host.ended_ms) or '0ms'}; no deployment is told, and "
+            f"this one waited {waited} for {host.event}"
         )
     if host.event == lifecycle.ALLOW_TRAFFIC:
         health = host.health

@@ -14,7 +14,7 @@ from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.statuses import DeploymentStatus, EventStatus, TargetStatus
 from simulator.rollout.story import STORY_EVENTS_MAX
-from strategies.plan import Stage
+from strategies.plan import Stage, Terminate
 
 
 class Phase(Enum):
@@ -116,6 +116,11 @@ class RolloutState:
     def awaits(self, command_id: str) -> bool:
         """Whether the deployment goes on, and still waits for what this command is to bring about."""
         return not self.ended and command_id in self.awaited
+
+    @property
+    def terminates(self) -> bool:
+        """Whether the hosts that the plan is to end are terminated, in place of leaving the group and running on."""
+        return not self.course and any(isinstance(stage, Terminate) and not stage.keep for stage in self.stages)
 
     @property
     def aftermath(self) -> tuple[Target, ...]:

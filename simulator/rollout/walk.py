@@ -36,6 +36,7 @@ class HostWalk(RolloutState):
         deployment, commands = self.deployment, self._commands
         host.event = name = self.sequence[host.step]
         host.sent_ms = now = event.at_ms
+        host.behind = ""
         host.command = command_id = f"{self._event_id}.{self._first + len(commands)}"
         kind = _BALANCER_COMMANDS.get(name)
         if kind is None:

@@ -269,3 +269,64 @@ def test_who_has_to_be_healthy_is_counted_over_the_group_on_the_way_back_and_bes
     pools = run(load(library.path_of("scale-out-mid-deployment")))
     assert len(pools.rollouts) > 1
     assert [each.deployment.creator for each in of_groups(pools.rollouts)] == [Creator.USER]
+
+
+POOL = {
+    "fleet": None,
+    "pools": {"web": {"min": 1, "desired": 3, "max": 6, "image": {"boots": "2s"}}},
+    "limits": {"start": "10s", "event": "20s"},
+}
+HANGS = {
+    "when": {"event": "ApplicationStart"},
+    "where": {"hosts": ["web-1", "web-2", "web-3"]},
+    "do": {"script": "hang"},
+}
+
+
+@pytest.mark.parametrize("word", ["retry", "undo"])
+def test_a_host_that_a_pool_has_launched_since_is_deployed_to_with_the_others(word: str) -> None:
+    up = {"when": {"at": "60s"}, "do": {"pool": {"name": "web", "desired": 4}}}
+    group = {"pools": ["web"], "running": "v1"}
+    result, answers = stay(scenario(**POOL, group=group, faults=[HANGS, up]), word)
+    assert isinstance(answers[0], words.Done)
+    own = [rollout for rollout in result.rollouts if not rollout.deployment.creator.beside]
+    assert sorted(own[-1].hosts) == ["web-1", "web-2", "web-3", "web-4"]
+    assert broken(result) == []
+
+
+def test_the_way_back_to_blue_brings_back_no_host_that_its_pool_has_ended_since() -> None:
+    stopped = {"when": {"event": "AfterAllowTraffic", "nth": 1}, "do": "stop"}
+    down = {"when": {"at": "60s"}, "do": {"pool": {"name": "web", "desired": 2}}}
+    group = {"pools": ["web"], "running": "v1", "strategy": "blue-green"}
+    result, answers = stay(scenario(**POOL, group=group, faults=[down], operator=[stopped]), "undo")
+    assert isinstance(answers[0], words.Done)
+    back = result.rollouts[-1]
+    assert back.deployment.strategy == "back-to-blue"
+    assert str(back.status) == "Succeeded"
+    assert sum(name.count("-") == 1 for name in back.hosts) == 2
+    assert broken(result) == []
+
+
+@pytest.mark.parametrize(("word", "revision"), [("retry", "v2"), ("undo", "v1")])
+def test_nothing_gets_past_an_environment_once_more(word: str, revision: str) -> None:
+    """v2 stood in test for the prod deployment that failed; then test was given back to v1, or keeps v2."""
+    parts: dict[str, Any] = {
+        "fleet": {
+            "hosts": [{"name": "t1", "tags": {"env": "test"}}, {"name": "p1", "tags": {"env": "prod"}}],
+            "running": "v1",
+        },
+        "group": None,
+        "groups": [
+            {"name": env, "ec2_tag_filters": [{"key": "env", "value": env}], "strategy": "in-place"}
+            for env in ("test", "prod")
+        ],
+        "environments": {"test": {}, "prod": {"after": ["test"]}},
+        "faults": [{"when": {"event": "ApplicationStart"}, "where": {"hosts": ["p1"]}, "do": {"script": {"exit": 1}}}],
+    }
+    deploy = [{"revision": "v2"}, *([{"revision": "v1", "group": "test"}] if word == "retry" else [])]
+    said = words.Say(words.Word(word), "ann", group="prod")
+    result, (answer,) = stay(scenario(**parts, deploy=deploy), said)
+    there = "v1" if word == "retry" else "v2"
+    assert isinstance(answer, words.Refused)
+    assert answer.why == f"{revision} does not stand in test, which comes before prod: there stands {there}"
+    assert [rollout.deployment.group for rollout in result.rollouts][:2] == ["test", "prod"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunResult, RunStatus
-from simulator.rollout.events import AlarmChanged, DeploymentNotCreated, Event, FaultChanged
+from simulator.rollout.events import AgentBusy, AlarmChanged, DeploymentNotCreated, Event, FaultChanged
 from tests.support.rehearsals import BUNDLES, Watcher, run, scenario
 
 WORKER = {
@@ -227,3 +228,41 @@ def test_a_host_on_which_no_group_has_put_anything_has_no_revision() -> None:
     groups = [{"name": "web"}, WORKER]
     run(shared(faults=faults, groups=groups, deploy=[{"revision": "v2", "group": "web"}]), observers=(watcher,))
     assert not any(isinstance(event, FaultChanged) for event, _ in watcher.seen), "the other group's worker is there"
+
+
+def held(faults: Sequence[Any] = (), **limits: str) -> Any:
+    """The first group's script holds the host's only agent for half a minute, and the second group wants it."""
+    hang = {"when": {"event": "ApplicationStart", "deployment": 1}, "do": {"script": "hang"}}
+    web = {"name": "web", "running": "v1", "deployment_option": "WITHOUT_TRAFFIC_CONTROL"}
+    return shared(
+        fleet={"hosts": 1},
+        balancer=None,
+        groups=[web, WORKER],
+        deploy=[{"revision": "v2", "group": "web"}, {"revision": "w1", "group": "worker", "when": {"at": "2s"}}],
+        faults=[hang, *faults],
+        limits={"start": "10s", "event": "60s", **limits},
+    )
+
+
+def test_the_wait_for_another_groups_script_is_not_held_against_the_agent(tmp_path: Path) -> None:
+    path = tmp_path / "run.journal.jsonl"
+    watcher = Watcher()
+    result = run(held(), journal=path, observers=(watcher,))
+    web, worker = result.rollouts
+    assert statuses(result) == [("web", "v2", "Failed"), ("worker", "w1", "Succeeded")]
+    waits = [event for event, _ in watcher.seen if isinstance(event, AgentBusy)]
+    assert [(wait.deployment_id, wait.behind, wait.waited_ms) for wait in waits] == [
+        (worker.deployment_id, web.deployment_id, None),
+        (worker.deployment_id, web.deployment_id, web.ended_ms - worker.started_ms),
+    ]
+    assert [r.key() for r in replay(path).rollouts] == [r.key() for r in result.rollouts]
+
+
+def test_an_agent_that_is_silent_when_its_turn_has_come_is_to_blame_after_the_start_limit() -> None:
+    result = run(held(faults=[{"when": {"at": "5s"}, "do": {"agent": "stop"}}], event="15s"))
+    web, worker = result.rollouts
+    told = [record.diagnostics.message for record in worker.hosts["h1"].records if record.diagnostics]
+    assert [message.split(":")[0] for message in told] == [
+        "the agent did not begin ApplicationStop within 10s, and no script ran"
+    ]
+    assert worker.ended_ms == web.ended_ms + 10_000

@@ -52,7 +52,7 @@ def violations(watch: Invariants) -> list[str]:
 
 def test_all_is_well_where_nothing_happened(watch: Invariants) -> None:
     assert violations(watch) == []
-    assert len(watch.findings()) == 13
+    assert len(watch.findings()) == 14
 
 
 def test_two_healthy_hosts_at_once_are_below_the_minimum(watch: Invariants) -> None:

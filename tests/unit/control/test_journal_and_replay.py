@@ -16,6 +16,7 @@ from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunStatus
 from simulator.rollout.events import (
     EVENTS,
+    AgentBusy,
     AgentRefused,
     AlarmChanged,
     AnalysisEnded,
@@ -91,6 +92,7 @@ SAMPLES: list[Event] = [
     LifecycleEventStarted(2, 5, "1.2", "d-1", "h1", "Install"),
     LifecycleEventCompleted(3, 9, "1.2", "d-1", "h1", "Install", EventStatus.FAILED, 5, FAILED),
     AgentRefused(4, 30, "3.0", "d-1", "h1", "InvalidSignatureException", -600_000),
+    AgentBusy(4, 30, "3.0", "d-1", "h1", "d-2", None),
     HealthCheckReported(4, 9, "", "h1", False, "/", "200", "404"),
     TimerFired(5, 9, "1.3", "d-1", "host:h1"),
     StopRequested(6, 9, "", "d-1", "somebody", True),

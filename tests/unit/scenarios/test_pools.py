@@ -128,3 +128,58 @@ def test_without_pools_there_are_hosts_and_deployments() -> None:
 )
 def test_a_hosts_pool_is_in_its_name(host: str, pool: str | None) -> None:
     assert pool_of(host, {"web"}) == pool
+
+
+MANY = "pools:\n  web: {min: 1, desired: 2, max: 10000}\nfleet: {hosts: 999999}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "severity", "line", "message", "remedy"),
+    [
+        ("pools: [web]", "pools: [web, web]", "error", 8, "the pool web stands here twice", "name it once"),
+        (
+            *("{at: 1s}\n    do: {pool: {name: web, desired: 3}}", "{launched: web}\n    do: {health: {status: 500}}"),
+            *(
+                "error",
+                14,
+                "web never launches a host: nothing in this scenario scales it",
+                "add a fault with do: {pool",
+            ),
+        ),
+        (
+            "3}}\n",
+            "3}}\nexpect: {mixed_versions: [prod]}\n",
+            "error",
+            16,
+            "no group is called prod",
+            "there is production",
+        ),
+        ("3}}\n", "3}}\nexpect: {launch_loops: [wep]}\n", "error", 16, "no pool is called wep", "mean web?"),
+        ("3}}\n", "3}}\nexpect: {stranded: [weg-1]}\n", "error", 16, "no host is called weg-1", "mean web-1?"),
+        ("3}}\n", "3, replacement: true}}\n", "warning", 15, "no deployment is blue/green", "strategy: blue-green"),
+        (
+            *("pools:\n", "fleet: {hosts: 999999}\npools:\n", "error", 3),
+            *("999,999 hosts and the pools' 4 (by their max) are more than 1,000,000", "lower fleet.hosts"),
+        ),
+    ],
+)
+def test_what_can_never_be(old: str, new: str, severity: str, line: int, message: str, remedy: str) -> None:
+    assert GOOD.count(old) == 1 or old == "pools:\n"
+    (found,) = problems(GOOD.replace(old, new, 1))
+    assert (found.severity, found.line) == (severity, line)
+    assert message in found.message
+    assert remedy in found.remedy
+
+
+def test_what_can_be_is_let_alone() -> None:
+    replaced = GOOD.replace("running: v1", "running: v1\n  strategy: blue-green").replace(
+        "3}}", "3, replacement: true}}"
+    )
+    replaced = replaced.replace("  auto_scaling_group_processes_to_suspend: [Terminate]\n", "")
+    assert problems(replaced) == []
+    expects = (
+        "3}}\nexpect: {launch_loops: [CodeDeploy_production_d-1], stranded: [web-9], mixed_versions: [production]}\n"
+    )
+    assert problems(GOOD.replace("3}}\n", expects)) == []
+    moment = "  - when: {launched: web}\n    do: {health: {status: 500}}\n"
+    assert problems(GOOD + moment) == []
