@@ -109,6 +109,8 @@ class Invariants:
         """Of the deployments that are under way, and of those that have ended since the last one began."""
         self._at_hosts = AtHosts()
         self._over: set[str] = set()
+        self._closed: list[str] = []
+        """Those that have ended since the last one began."""
         self._rollbacks: set[str] = set()
         self.late = LateEnds()
         self._names: set[str] = set()
@@ -121,7 +123,9 @@ class Invariants:
 
     def begin(self, deployment: Deployment) -> None:
         """A deployment begins."""
-        self._books = {name: book for name, book in self._books.items() if name not in self._over}
+        for name in self._closed:
+            self._books.pop(name, None)
+        self._closed.clear()
         self._books[deployment.deployment_id] = _Book(deployment)
         self._names.update(target.name for target in deployment.targets)
         for violation in self._standings.begin(deployment):
@@ -247,6 +251,7 @@ class Invariants:
             self._violate(TERMINAL, f"{command.deployment_id} ended twice")
         self._over.add(command.deployment_id)
         self._standings.end(rollout.deployment, command.status)
+        self._closed.append(command.deployment_id)
         deployment = rollout.deployment
         by_itself = deployment.creator is Creator.ROLLBACK
         if command.status is DeploymentStatus.SUCCEEDED and (by_itself or deployment.rollback_of is not None):
