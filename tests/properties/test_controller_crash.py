@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from scenarios.model import Scenario
+from scenarios.model import Fault, Scenario
+from simulator.control.replay import replay
 from simulator.control.result import RunResult, RunStatus
-from simulator.rollout.events import FaultChanged
+from simulator.rollout.events import DeploymentCreated, DeploymentNotCreated, Event, FaultChanged, PromotionRequested
 from simulator.rollout.lifecycle import IN_PLACE_WITH_BALANCER
-from tests.support.rehearsals import broken, run, scenario
+from simulator.rollout.statuses import Creator
+from tests.support.random_scenarios import rehearsals
+from tests.support.rehearsals import Watcher, broken, run, scenario
 
 STRATEGIES = st.sampled_from(
     [
@@ -87,3 +94,52 @@ def test_the_end_is_the_one_without_the_crash(
     event(f"died: {any(isinstance(change, FaultChanged) and change.fault in names for change in died.faults)}")
     again = run(told, seed)
     assert again.journal_sha256 == died.journal_sha256
+
+
+DEATHS = st.lists(
+    st.builds(
+        lambda at_ms, lasts_ms: {"when": {"at": f"{at_ms}ms"}, "do": {"controller": "crash"}, "for": f"{lasts_ms}ms"},
+        st.integers(0, 30_000),
+        st.integers(1, 20_000),
+    ),
+    min_size=1,
+    max_size=3,
+)
+"""Nobody names them."""
+
+
+def answer(event: Event) -> int | None:
+    """Which of the scenario's deployments has its last answer by an event; None: none has."""
+    match event:
+        case DeploymentCreated() if event.deployment.creator is Creator.USER:
+            return event.entry
+        case PromotionRequested() | DeploymentNotCreated(queued=False):
+            return event.entry
+    return None
+
+
+@given(asked=rehearsals(), deaths=DEATHS, seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_whatever_is_rehearsed_ends_though_the_controller_dies(
+    asked: Scenario, deaths: list[dict[str, Any]], seed: int
+) -> None:
+    """What is asked for while it is down may be answered otherwise than without the crash; it is answered once."""
+    faults = (*asked.faults, *(Fault.model_validate_json(json.dumps(death)) for death in deaths))
+    told, watcher = asked.model_copy(update={"faults": faults}), Watcher()
+    with tempfile.TemporaryDirectory() as scratch:
+        journal = Path(scratch) / "journal"
+        result = run(told, seed, journal, observers=(watcher,), time_limit_ms=60_000)
+        again = replay(journal)
+    assert result.status is RunStatus.COMPLETED
+    assert broken(result) == []
+    assert all(rollout.status.terminal for rollout in result.rollouts)
+    assert not any(promotion.busy for promotion in result.promotions)
+    assert (again.status, again.outcome, again.journal_sha256) == (result.status, result.outcome, result.journal_sha256)
+    assert [rollout.key() for rollout in again.rollouts] == [rollout.key() for rollout in result.rollouts]
+    seen = {happened.id: happened for happened, _ in watcher.seen}  # one event may concern several deployments
+    answers = Counter(entry for happened in seen.values() if (entry := answer(happened)))
+    assert set(answers.values()) <= {1}
+    for number, deploy in enumerate(told.deploy, 1):
+        if deploy.when is None or deploy.when.at is not None:
+            assert answers[number] == 1
+    event(f"answers: {len(answers)}")
