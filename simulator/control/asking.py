@@ -58,7 +58,7 @@ class Asking:
     def again(self, deployment: Deployment) -> Deployment:
         """Ask for it once more. The deployment as it is created: with its own id, after the group's last success."""
         last_success = self._groups[deployment.group].last_success
-        created = self._now(replace(deployment, deployment_id=self._identity(), last_success=last_success))
+        created = self.as_of_now(replace(deployment, deployment_id=self._identity(), last_success=last_success))
         self._emit(lambda event_id, at_ms: self._service.asked(event_id, at_ms, "", created))
         return created
 
@@ -79,10 +79,11 @@ class Asking:
             application = group.group.application or application
             return DeploymentNotCreated(event_id, at_ms, "", application, group.name, wish.revision, "", False, why)
         deployment = wish.make(self._identity(), group.standing)
-        return self._service.asked(event_id, at_ms, cause, self._now(deployment))
+        return self._service.asked(event_id, at_ms, cause, self.as_of_now(deployment))
 
     def _identity(self) -> str:
         return deployment_id(self._scenario.name, self._seed, len(self._rollouts) + 1)
 
-    def _now(self, deployment: Deployment) -> Deployment:
+    def as_of_now(self, deployment: Deployment) -> Deployment:
+        """As it is created now: its new hosts have names that nobody had, and these alarms are active."""
         return replace(self._generations.fresh(deployment), active_alarms=self._alarms.active(deployment))

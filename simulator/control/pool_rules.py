@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from simulator.control.result import Finding
 from simulator.rollout.commands import AllowTraffic, Command, CreateDeployment, EndHost, Finish, HostCommand, LaunchHost
-from simulator.rollout.events import DeploymentCreated, Event, HostEnded, HostLaunched, HostTerminated
+from simulator.rollout.events import DeploymentCreated, Event, HostEnded, HostLaunched, HostLost, HostTerminated
 from simulator.rollout.pools import Pools
 from simulator.rollout.statuses import Creator, DeploymentStatus
 
@@ -40,7 +40,7 @@ class PoolRules:
 
     def check(self, event: Event, commands: Sequence[Command]) -> None:
         """One event was handled, and answered with these commands."""
-        if isinstance(event, HostEnded | HostTerminated):
+        if isinstance(event, HostEnded | HostLost | HostTerminated):
             for hosts in self._there.values():
                 hosts.discard(event.host)
         elif isinstance(event, DeploymentCreated) and event.deployment.creator is Creator.AUTOSCALING:

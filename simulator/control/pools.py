@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from fleet.base import Emit, Fleet
 from scenarios.model import Effect, Expect, Group, NamedHost, PoolChange, Scenario
+from simulator.control.faults import name_of
 from simulator.control.groups import NOBODY, Folded, GroupInHand, Groups
 from simulator.control.pool_rules import PoolRules
 from simulator.control.result import Finding
 from simulator.rollout.commands import Command, CreateDeployment, EndHost, HostCommand, LaunchHost
 from simulator.rollout.deployment import Deployment, Limits, Target
-from simulator.rollout.events import Event, HostEnded, HostLaunched, LaunchTimedOut, PoolChanged
+from simulator.rollout.events import (
+    Event,
+    FaultChanged,
+    HostEnded,
+    HostLaunched,
+    HostLost,
+    LaunchTimedOut,
+    PoolChanged,
+)
 from simulator.rollout.machine import Rollout
 from simulator.rollout.pool import HookSpec, Place, Pool, PoolSpec
 from simulator.rollout.pools import Pools
 from simulator.rollout.rollback import deployment_id
-from simulator.rollout.statuses import Creator, OutdatedInstancesStrategy, PoolProcess
+from simulator.rollout.statuses import Creator, OutdatedInstancesStrategy, PoolProcess, RollbackEvent
 from strategies import DEFAULT_CONFIGS
 from strategies.plan import Member
+
+HEALTH_CHECK_MS: Final = 60_000
+"""So long after a host was terminated behind its pool's back the pool finds out: EC2's status checks are made every
+minute (EC2 user guide, "Status checks for Amazon EC2 instances"), and a pool replaces what is not running (EC2 Auto
+Scaling user guide, "Health checks for instances in an Auto Scaling group")."""
 
 
 class PoolsInHand:
@@ -57,6 +72,10 @@ class PoolsInHand:
         """The last of them of each pool: what it stands at, whoever knows of it."""
         self._no_replacement: list[str] = []
         """Pools of which a replacement was to be changed while there was none."""
+        self._terminators = {name_of(fault) for fault in scenario.faults if fault.do.host == "terminate"}
+        """The faults that terminate hosts behind their pools' backs."""
+        self._lost: set[str] = set()
+        """Hosts that were terminated so, and whose pool's health check is still to find out."""
         self.related: dict[str, str] = {}
         """Of each follow-on deployment, the one that it follows (`autoUpdateOutdatedInstancesRootDeploymentId`)."""
 
@@ -67,11 +86,16 @@ class PoolsInHand:
 
     @property
     def waits(self) -> bool:
-        """Whether something will be done with a pool in any case: at a time that is to come, or just now."""
-        return bool(self._to_come) or self._open > 0
+        """Whether something will be done with a pool in any case: at a time that is to come, or just now.
+
+        Or a pool is still to find out that one of its hosts is no more.
+        """
+        return bool(self._to_come) or self._open > 0 or any(self._fold.home(host) for host in self._lost)
 
     def remember(self, others: PoolsInHand) -> None:
-        """Know what those know. What somebody is still to do stands in the scenario, and nobody forgets it."""
+        """Know what those know. What somebody is still to do stands in the scenario, and nobody forgets it; nor is what
+        a pool is still to find out the controller's.
+        """
         self._fold, self._rules, self._ended = others._fold, others._rules, others._ended
         self._launched, self._no_replacement, self.related = others._launched, others._no_replacement, others.related
 
@@ -101,16 +125,23 @@ class PoolsInHand:
                 self._no_replacement.append(event.pool)
         elif isinstance(event, HostEnded):
             self._gone(event.host)
+        elif isinstance(event, HostLost):
+            self._lost.discard(event.host)
+        elif isinstance(event, FaultChanged) and event.active and event.fault in self._terminators:
+            for host in event.hosts:
+                self._lost.add(host)
+                self._later(HEALTH_CHECK_MS, partial(self._find_out, host))
         return self._checked(event, commands)
 
     def over(self, event: Event, rollout: Rollout, *, undone: bool) -> tuple[Command, ...]:
         """A deployment has ended by this event; what is to be done. `undone`: its rollback is about to be created."""
         commands = self._fold.over(event, rollout, self.answered, undone=undone)
         self.answered += len(commands)
-        for pool in self._fold.pools.values():
-            for host in pool.hosts.values():
-                for name in pool.groups if host.reason else ():
-                    self._groups[name].join(self._target(host.name))
+        if not rollout.deployment.creator.beside:  # only the groups' own deployments give them other pools
+            for host in self._fold.stranded:
+                if (pool := self._fold.home(host)) is not None:
+                    for name in pool.groups:
+                        self._groups[name].join(self._target(host))
         return self._checked(event, commands)
 
     def check(self, event: Event, commands: Sequence[Command]) -> None:
@@ -174,6 +205,11 @@ class PoolsInHand:
         if self._fold.waits(command.pool, command.host):
             self._emit(lambda event_id, at_ms: LaunchTimedOut(event_id, at_ms, command.id, command.pool, command.host))
 
+    def _find_out(self, host: str) -> None:
+        """The health check of a host's pool: the host is no more, unless its pool has let it go meanwhile."""
+        if (pool := self._fold.home(host)) is not None:
+            self._emit(lambda event_id, at_ms: HostLost(event_id, at_ms, "", pool.name, host))
+
     def _gone(self, host: str) -> None:
         self._ended.add(host)
         self._groups.leave(host)
@@ -194,23 +230,26 @@ class PoolsInHand:
 
     def findings(self) -> tuple[Finding, ...]:
         """The rules of pools, whether each held, and why."""
-        forgotten = [host for host in self._launched if host not in self._ended and not self._spoken_of(host)]
+        in_a_group = {group.name: {target.name for target in group.targets} for group in self._groups}
+        forgotten = [
+            host for host in self._launched if host not in self._ended and not self._spoken_of(host, in_a_group)
+        ]
         return self._rules.findings(forgotten)
 
-    def _spoken_of(self, host: str) -> bool:
+    def _spoken_of(self, host: str, in_a_group: Mapping[str, Container[str]]) -> bool:
         """Whether a host that was launched is in a group, or the run's end says why it is in none."""
         pool = self._fold.home(host)
         return pool is None or (  # a deployment has terminated it
-            bool(pool.hosts[host].reason)
+            host in self._fold.stranded
             or not pool.groups
-            or any(target.name == host for name in pool.groups for target in self._groups[name].targets)
+            or any(host in in_a_group[name] for name in pool.groups)
             or pool.hosts[host].place is not Place.IN_SERVICE
         )
 
     def judge(self, expect: Expect) -> Iterator[Finding]:
         """Whether what is expected of pools has come about."""
         found = {
-            "launch_loops": {pool.name: pool.given_up for pool in self._fold.pools.values() if pool.given_up},
+            "launch_loops": {pool.name: str(pool.loops[-1]) for pool in self._fold.pools.values() if pool.loops},
             "mixed_versions": {group.name: words for group in self._groups for words in self._mixed(group)},
             "stranded": dict(self._stranded()),
         }
@@ -224,13 +263,12 @@ class PoolsInHand:
     @property
     def loops(self) -> dict[str, str]:
         """The loops in which pools have launched, in words, by the id of the last launch deployment of each."""
-        return {pool.given_up_at: pool.given_up for pool in self._fold.pools.values() if pool.given_up}
+        return {loop.deployment: str(loop) for pool in self._fold.pools.values() for loop in pool.loops}
 
     def told(self) -> Iterator[str]:
         """What deserves a word at the end of the run."""
         for pool in self._fold.pools.values():
-            if pool.given_up:
-                yield pool.given_up
+            yield from map(str, pool.loops)
             yield from self._held(pool)
         yield from (words for _, words in self._stranded())
         for group in self._groups:
@@ -250,16 +288,17 @@ class PoolsInHand:
             return
         process = PoolProcess.LAUNCH if pool.there < pool.desired else PoolProcess.TERMINATE
         if process in pool.suspended:
-            yield f"{pool.name} has {pool.there} hosts, and {pool.desired} are wanted: {process} is suspended"
+            yield f"{pool.words}: {process} is suspended"
 
     def _stranded(self) -> Iterator[tuple[str, str]]:
         """The hosts that stand in a pool and are nobody's, each with the reason."""
-        for pool, host in ((each, host) for each in self._fold.pools.values() for host in each.hosts.values()):
-            if host.reason and host.place is Place.IN_SERVICE:
+        for host, why in self._fold.stranded.items():
+            if (pool := self._fold.home(host)) is not None:
+                next_one = "; the next deployment of the group will" if pool.groups else ""
                 yield (
-                    host.name,
-                    f"{host.name} is stranded in {pool.name}, without a revision and without traffic: {host.reason}, "
-                    "so nobody deployed to it (aws-codedeploy-samples#80); the next deployment of the group will",
+                    host,
+                    f"{host} is stranded in {pool.name}, without a revision and without traffic: {why}, "
+                    f"so nobody deployed to it (aws-codedeploy-samples#80){next_one}",
                 )
 
     def _mixed(self, group: GroupInHand) -> Iterator[str]:
@@ -269,7 +308,11 @@ class PoolsInHand:
         if success is None or not outdated:
             return
         there = {target.name: target.revision or "none" for target in group.targets}
-        names = ", ".join(f"{host} on {there.get(host, 'none')}" for host in outdated)
+        stands = {host: there.get(host, "none") for host in outdated}
+        names = ", ".join(
+            f"{host} on {revision}" + ", where it failed" * (revision == success.revision)
+            for host, revision in stands.items()
+        )
         ignored = group.group.outdated_instances_strategy == OutdatedInstancesStrategy.IGNORE.value
         why = " (outdated_instances_strategy: IGNORE)" if ignored else ""
         yield f"{group.name} ends with mixed versions: {success.revision}, and {names}{why}"
@@ -303,6 +346,9 @@ def _hook(scenario: Scenario, group: Group, in_hand: GroupInHand, seed: int) -> 
         targets=(),
         with_balancer=scenario.balanced(group),
         limits=Limits(limits.start, limits.event, limits.deployment),
+        auto_rollback=tuple(RollbackEvent(event) for event in group.auto_rollback),
+        alarms=group.alarms,
+        ignore_poll_alarm_failure=group.ignore_poll_alarm_failure,
     )
     return HookSpec(
         template,

@@ -311,7 +311,7 @@ class Rehearsal(Memory):
     def _create_later(self, command: CreateDeployment) -> None:
         deployment = command.deployment
         self._emit(
-            lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._generations.fresh(deployment))
+            lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._asking.as_of_now(deployment))
         )
 
     def _entering(self, command: HostCommand | ShiftTraffic) -> None:
