@@ -53,7 +53,7 @@ class _Scripted:
     name: str
     fault: Fault
     trigger: Trigger
-    selected: frozenset[str]
+    selected: set[str]
     due: bool = False
     done: bool = False
     """Whether somebody has done what he does with a pool: once, however often its moment comes."""
@@ -98,7 +98,7 @@ class Faults:
         self._later = later
         self._carries: dict[str, str] = {host.name: running or NO_REVISION for host in hosts} if faults else {}
         self._scripted = [
-            _Scripted(number, name_of(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
+            _Scripted(number, name_of(fault), fault, Trigger(fault.when), set(_select(fault, hosts, seed, number)))
             for number, fault in enumerate(faults)
         ]
         self._by_revision = any(fault.where.revision is not None for fault in faults)
@@ -134,7 +134,7 @@ class Faults:
             self._among_new[rollout.deployment_id] = drawn
         for scripted, chosen in zip(self._scripted, drawn, strict=True):
             if host in chosen:
-                scripted.selected |= {host}
+                scripted.selected.add(host)
 
     def launched(self, host: NamedHost) -> None:
         """A host that a pool has launched is there; `random` is not for such a one."""
@@ -214,6 +214,8 @@ class Faults:
                 self._strike(scripted, [host])
 
     def _due(self, scripted: _Scripted) -> None:
+        if scripted.done:
+            return
         scripted.due = True
         hosts = [host for host, revision in self._carries.items() if scripted.selects(host, revision)]
         if not hosts and scripted.fault.do.at_no_host and scripted.fault.where == Where():
