@@ -60,7 +60,13 @@ class PoolRules:
                     for target in command.deployment.targets:
                         self._leaves(target.name)
             elif isinstance(command, Finish) and command.status is DeploymentStatus.SUCCEEDED:
-                self._in_service.update(filter(None, (self._launches.get(command.deployment_id),)))
+                self._launched(command.deployment_id)
+
+    def _launched(self, deployment: str) -> None:
+        """A deployment has succeeded: if it was a launch's, its host may have traffic, with a balancer or without."""
+        if (host := self._launches.get(deployment)) is not None:
+            self._in_service.add(host)
+            self._launching[host].discard(deployment)
 
     def reached(self, command: HostCommand) -> None:
         """A command reaches its host."""

@@ -114,9 +114,7 @@ class PoolsInHand:
         commands = self._fold.handle(event, self.answered)
         if isinstance(event, HostLaunched):
             self._launched[event.host] = event
-            for name in self._fold.pools[event.pool].groups:
-                if self._groups[name].last_success is None:
-                    self._groups[name].join(self._target(event.host))
+            self._join_groups(event.host)
         elif isinstance(event, PoolChanged):
             self._open = max(self._open - 1, 0)  # in a replay nobody does anything, and it is heard of all the same
             if not self._open:
@@ -139,9 +137,10 @@ class PoolsInHand:
         self.answered += len(commands)
         if not rollout.deployment.creator.beside:  # only the groups' own deployments give them other pools
             for host in self._fold.stranded:
-                if (pool := self._fold.home(host)) is not None:
-                    for name in pool.groups:
-                        self._groups[name].join(self._target(host))
+                self._join_groups(host)
+        elif rollout.deployment.creator is Creator.AUTOSCALING:
+            for host in rollout.hosts:
+                self._join_groups(host)
         return self._checked(event, commands)
 
     def check(self, event: Event, commands: Sequence[Command]) -> None:
@@ -214,9 +213,12 @@ class PoolsInHand:
         self._ended.add(host)
         self._groups.leave(host)
 
-    def _target(self, host: str) -> Target:
+    def _join_groups(self, host: str) -> None:
+        """A host is its pool's groups' as soon as its launch is over, in all of them; of some it may be already."""
         pool = self._fold.home(host)
-        return Target(host, pool.hosts[host].zone if pool else "")
+        if pool is not None and pool.hosts[host].place is Place.IN_SERVICE:
+            for name in pool.groups:
+                self._groups[name].join(Target(host, pool.hosts[host].zone))
 
     def _checked(self, event: Event, commands: tuple[Command, ...]) -> tuple[Command, ...]:
         self._rules.check(event, commands)

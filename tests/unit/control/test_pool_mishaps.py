@@ -12,7 +12,7 @@ from simulator.rollout.events import HostLost
 from simulator.rollout.pool import LAUNCHES_ALIKE_MAX, LOOPS_MAX
 from simulator.rollout.statuses import Creator
 from tests.support.pools import BLUE_GREEN, change, pools, told
-from tests.support.rehearsals import Watcher, broken, run, unmet
+from tests.support.rehearsals import BUNDLES, Watcher, broken, run, unmet
 
 FAILS = {"when": {"event": "ApplicationStart"}, "where": {"revision": "v1"}, "do": {"script": {"exit": 1}}}
 
@@ -121,6 +121,23 @@ def test_a_host_that_somebody_terminates_is_replaced_by_its_pool(tmp_path: Path)
     assert replay(tmp_path / "journal").journal_sha256 == result.journal_sha256
     crash = {"when": {"at": "50s"}, "do": {"controller": "crash"}, "for": "30s"}
     assert told(run(pools(pool={"min": 3}, faults=[gone, crash]))) == told(result)
+
+
+def test_a_host_of_two_groups_is_either_ones_when_its_launch_is_over() -> None:
+    """One has nothing to bring yet, and the other's launch has no balancer to let the host in: the follow-on may."""
+    groups = [
+        {"name": "site", "pools": ["web"]},
+        {"name": "jobs", "pools": ["web"], "running": "w1", "deployment_option": "WITHOUT_TRAFFIC_CONTROL"},
+    ]
+    revisions = {"v1": str(BUNDLES / "web-v1"), "w1": str(BUNDLES / "worker-v1")}
+    asked = [{"revision": "v1", "group": "site"}]
+    result = run(pools(groups=groups, revisions=revisions, deploy=asked, faults=[change({"at": "0s"}, desired=4)]))
+    assert told(result) == [
+        ("user", "v1", "Succeeded"),
+        ("autoscaling", "w1", "Succeeded"),
+        ("CodeDeployAutoUpdate", "v1", "Succeeded"),
+    ]
+    assert broken(result) == []
 
 
 def test_nobody_waits_for_a_health_check_of_a_host_that_its_pool_has_let_go() -> None:
