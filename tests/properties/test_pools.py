@@ -30,12 +30,14 @@ from simulator.rollout.events import (
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
 from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
+from strategies.blue_green import successors
 from strategies.options import BlueGreen
 from tests.support.rehearsals import BUNDLES, Watcher, broken, run, scenario
 
 LEAST, MOST = 1, 6
 PROCESSES = ["Launch", "Terminate", "AZRebalance"]
 PAGE = "/var/www/site/index.html"
+SITE = "/srv/web/site/index.html"
 GROUP = "production"
 times = st.integers(0, 90).map(lambda s: {"at": f"{s}s"})
 whens = st.one_of(
@@ -71,6 +73,20 @@ bad_starts = st.builds(
     },
     st.sampled_from(["v1", "v2", "r1"]),
 )
+outgrown = st.builds(
+    lambda event, desired: {
+        "when": {"event": event, "nth": 1, "deployment": 1},
+        "do": {"pool": {"name": "web", "desired": desired}},
+    },
+    st.sampled_from(["ApplicationStop", "Install", "ValidateService"]),
+    st.integers(4, MOST),
+)
+"""What makes follow-ons: the pool grows in the midst of the first deployment."""
+late_failures = st.builds(
+    lambda deployment: {"when": {"event": "BeforeInstall", "deployment": deployment}, "do": {"file": {"path": SITE}}},
+    st.integers(2, 6),
+)
+"""And what makes them fail."""
 OTHERS = ["none", "none", "beside", "shared", "environment"]
 """What second group there is: of another pool, of the same, or of another pool and next on the way of a revision."""
 
@@ -152,6 +168,8 @@ def scaled(draw: st.DrawFn) -> Scenario:
         *draw(st.lists(crashes, max_size=1)),
         *draw(st.lists(losses, max_size=1)),
         *draw(st.lists(bad_starts, max_size=1)),
+        *draw(st.lists(outgrown, max_size=1)),
+        *draw(st.lists(late_failures, max_size=1)),
     ]
     parts: dict[str, Any] = {
         "fleet": None,
@@ -194,7 +212,8 @@ def test_pools_converge_and_keep_their_rules(asked: Scenario, seed: int) -> None
 class Counted:
     """A pool as the journal alone tells of it. `stands_for`: the pool of the scenario of which it is a copy, or itself.
 
-    `by`: the blue/green deployment that has made it.
+    `by`: the blue/green deployment that has made it, and `awaited` the hosts that replace its pool's. (What replaces a
+    host that an earlier deployment has left standing is in no pool.)
     """
 
     name: str
@@ -202,6 +221,7 @@ class Counted:
     there: set[str]
     wanted: int
     by: str = ""
+    awaited: frozenset[str] | set[str] = frozenset()
 
 
 class Book:
@@ -222,7 +242,7 @@ class Book:
                 self._copy(happened)
             case HostProvisioned():
                 for pool in self.pools.values():
-                    if pool.by == happened.deployment_id:
+                    if pool.by == happened.deployment_id and happened.host in pool.awaited:
                         pool.there.add(happened.host)
             case HostTerminated():
                 for pool in self.pools.values():
@@ -240,9 +260,11 @@ class Book:
     def _copy(self, happened: DeploymentCreated) -> None:
         deployment = happened.deployment
         name = f"CodeDeploy_{deployment.group}_{deployment.deployment_id}"
-        before = self.current("web")
-        members = before.there & {target.name for target in deployment.targets}
-        self.pools[name] = Counted(name, "web", set(), len(members), deployment.deployment_id)
+        targets = [target.name for target in deployment.targets]
+        told = deployment.options.blue_green or BlueGreen()
+        replaces = dict(zip(targets, successors(targets, told.generation), strict=True))
+        awaited = {replaces[host] for host in self.current("web").there if host in replaces}
+        self.pools[name] = Counted(name, "web", set(), len(awaited), deployment.deployment_id, awaited)
 
     def current(self, name: str) -> Counted:
         """The pool that now stands for one of the scenario: the last copy whose deployment succeeded, or itself."""
