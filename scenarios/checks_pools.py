@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from scenarios.facts import Facts, known_group, known_host
-from scenarios.pools import PROCESSES_TO_SUSPEND_MAX, ProcessToSuspend
+from scenarios.pools import PROCESSES_TO_SUSPEND_MAX, ProcessToSuspend, pool_of
 from scenarios.problems import either, nearest, suggest
 from scenarios.tree import Report, Tree
 from scenarios.words import HOSTS_MAX
@@ -19,9 +19,9 @@ _OF_A_COPY = "CodeDeploy_"
 def check_pools(facts: Facts, directory: Path, report: Report, warn: Report) -> None:
     """Report what no pool can be, and pools that do not exist; warn of those that no group has, or two."""
     _something_to_do(facts, report)
+    _named_alike(facts, report)
     for name, pool in facts.pools.items():
         _sizes(name, pool, report)
-        _named_alike(facts, name, report)
         _user_data(pool, directory, report)
     _together(facts, report)
     for group in facts.groups:
@@ -115,12 +115,13 @@ def _expected(facts: Facts, report: Report) -> None:
         known_host(facts, report, named)
 
 
-def _named_alike(facts: Facts, name: str, report: Report) -> None:
-    """A host of the fleet that bears the name which one of the pool's hosts will have."""
-    own = {host.name for host in facts.hosts if host.pool == name}
+def _named_alike(facts: Facts, report: Report) -> None:
+    """A host of the fleet that bears a name which a host of a pool has, or comes to have in the run."""
     for host in facts.tree.each("fleet", "hosts"):
-        if (written := host.get("name")) is not None and written.text in own:
-            report(written.place, f"{written.text} is a host of the pool {name}", "give the host another name")
+        written = host.get("name")
+        if written is not None and (pool := pool_of(written.text, facts.pools)) is not None:
+            message = f"{written.text} is a name that the pool {pool} gives to its hosts ({pool}-1, {pool}-2, …)"
+            report(written.place, message, "give the host another name, or the pool")
 
 
 def _user_data(pool: Tree, directory: Path, report: Report) -> None:

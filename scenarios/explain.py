@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic import BaseModel
 
+from scenarios.elsewhere import remedy_for
 from scenarios.model import Scenario
 from scenarios.notifications import REGION, TOPIC_ARN, VARIABLE_NAME
 from scenarios.problems import either, nearest, suggest
@@ -64,7 +65,8 @@ def explain(error: ErrorDetails, tree: Tree) -> Explained | None:
         return place, *_strategy(name, node)
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
-        return place, f"{name}: expected {either(words)}, found {found(node)}", _choose(node, words)
+        remedy = remedy_for(tree, name, node, location) or _choose(node, words)
+        return place, f"{name}: expected {either(words)}, found {found(node)}", remedy
     if kind == "value_error":
         message, _, hint = str(context["error"]).partition(": write ")
         return (

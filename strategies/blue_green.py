@@ -38,17 +38,19 @@ def successors(names: Sequence[str], least: int = 2) -> tuple[str, ...]:
     """The names of the hosts that replace these, all of one generation: `h1` and `h2-g2` by `h1-g3` and `h2-g3`.
 
     It is the next one, and `least` at least. So no host of an earlier generation has such a name, and where two would
-    get the same (of `web` and `web-g2`, say) the second has a higher number.
+    get the same (of `web` and `web-g2`, say) the second by name has a higher number, in whatever order they are given.
     """
     next_one = max(least, latest(names) + 1)
-    dealt: dict[str, None] = {}
-    for name in names:
+    dealt: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted(names):
         match = _GENERATION.match(name)
         line, number = match[1] if match else name, next_one
-        while f"{line}-g{number}" in dealt:
+        while f"{line}-g{number}" in taken:
             number += 1
-        dealt[f"{line}-g{number}"] = None
-    return tuple(dealt)
+        dealt[name] = f"{line}-g{number}"
+        taken.add(dealt[name])
+    return tuple(dealt[name] for name in names)
 
 
 def blue_green(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, options: Options = NONE) -> Plan:

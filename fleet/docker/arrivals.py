@@ -62,11 +62,16 @@ class Arrivals:
 
         asked = self.roster.asked(host)
 
+        async def there() -> None:
+            if host in self.roster:  # otherwise it was let go as it came
+                self.emit(await tell())
+
         async def up() -> None:
             await asked.wait()
-            self.emit(await tell())
+            self.lanes.put(host, there)
 
-        # A host whose agent never asks for work is never there; until then it can be struck, and terminated.
+        # A host whose agent never asks for work is never there; until then it can be struck, and terminated. What is
+        # told of it is found out in its lane, so that nobody takes it down meanwhile.
         self.lanes.beside(up)
 
     async def _launched(self, command: LaunchHost) -> MakeEvent:

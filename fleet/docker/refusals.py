@@ -9,7 +9,7 @@ from fleet.docker.bundles import pack
 from fleet.docker.hosts import USER_NAME
 from fleet.docker.needs import DISKS_MAX_BYTES, Needs
 from fleet.docker.roster import HOSTS_MAX
-from scenarios.model import Scenario
+from scenarios.model import NamedHost, Scenario
 from scenarios.platforms import SERVER
 from scenarios.strategies import strategy_name
 
@@ -20,19 +20,30 @@ def refuse(scenario: Scenario) -> list[str]:
 
 
 def _too_many_hosts(scenario: Scenario) -> list[str]:
-    count = len(scenario.named_hosts())
+    count = len(_at_most(scenario))
     replaced = _replaced(scenario)
     if count + replaced <= HOSTS_MAX:
         return []
+    where = "pools" if scenario.pools else "fleet.hosts"
     beside = f", and {replaced:,} new ones beside them" if replaced else ""
-    return [f"fleet.hosts: {count:,} hosts{beside}; the Docker fleet takes at most {HOSTS_MAX} (use --fleet virtual)"]
+    return [f"{where}: {count:,} hosts{beside}; the Docker fleet takes at most {HOSTS_MAX} (use --fleet virtual)"]
+
+
+def _at_most(scenario: Scenario) -> tuple[NamedHost, ...]:
+    """The hosts that there are, every pool as large as somebody makes it in the run, or makes its replacement."""
+    sizes = {name: pool.desired for name, pool in scenario.pools.items()}
+    for change in (fault.do.pool for fault in scenario.faults):
+        if change is not None and change.name in sizes:
+            sizes[change.name] = max(sizes[change.name], change.desired or 0)
+    launched = (scenario.pool_host(f"{name}-{n + 1}", "") for name, size in sizes.items() for n in range(size))
+    return (*scenario.fleet.named_hosts(), *launched)
 
 
 def _replaced(scenario: Scenario) -> int:
     """How many hosts a blue/green deployment provisions: there are as many twice, until the old ones have gone."""
     if scenario.standing_by():
         return 0
-    named = scenario.named_hosts()
+    named = _at_most(scenario)
     if scenario.compute_platform != SERVER:
         return len(named)
     asked = [(deploy, scenario.group_of(deploy)) for deploy in scenario.deploy]
@@ -83,7 +94,7 @@ def _full_disks(scenario: Scenario) -> list[str]:
     """A disk that can be filled is memory: it must not be too much, and does not outlast a loss of power."""
     if not any(fault.do.disk is not None for fault in scenario.faults):
         return []
-    hosts = len(scenario.named_hosts()) + _replaced(scenario)
+    hosts = len(_at_most(scenario)) + _replaced(scenario)
     archives = [len(pack(name, revision.bundle).content) for name, revision in scenario.revisions.items()]
     size = hosts * Needs.of(scenario, archives).disk_bytes
     too_large = [

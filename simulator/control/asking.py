@@ -68,16 +68,14 @@ class Asking:
     def again(self, deployment: Deployment) -> Deployment:
         """Ask for it once more. The deployment as it is created: with its own id, after the group's last success."""
         last_success = self._groups[deployment.group].last_success
-        created = self._now(replace(deployment, deployment_id=self._identity(), last_success=last_success))
+        created = self.as_of_now(replace(deployment, deployment_id=self._identity(), last_success=last_success))
         self._emit(lambda event_id, at_ms: self._service.asked(event_id, at_ms, "", 0, created))
         return created
 
     def follow(self, command: CreateDeployment) -> None:
         """Create what a deployment has answered its own end with."""
         deployment = command.deployment
-        self._emit(
-            lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self._generations.fresh(deployment))
-        )
+        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self.as_of_now(deployment)))
 
     def _answer(self, wish: Wish, event_id: int, at_ms: int) -> Event:
         def refused(active: str = "", *, queued: bool = False, why: str = "") -> Event:
@@ -98,10 +96,11 @@ class Asking:
         if not wish.cause and (why := self._promotions.refusal(wish.group, wish.revision)) is not None:
             return refused(why=why)
         deployment = wish.make(self._identity(), group.standing)
-        return self._service.asked(event_id, at_ms, wish.cause, wish.entry, self._now(deployment))
+        return self._service.asked(event_id, at_ms, wish.cause, wish.entry, self.as_of_now(deployment))
 
     def _identity(self) -> str:
         return deployment_id(self._scenario.name, self._seed, len(self._rollouts) + 1)
 
-    def _now(self, deployment: Deployment) -> Deployment:
+    def as_of_now(self, deployment: Deployment) -> Deployment:
+        """As it is created now: its new hosts have names that nobody had, and these alarms are active."""
         return replace(self._generations.fresh(deployment), active_alarms=self._alarms.active(deployment))

@@ -222,6 +222,8 @@ class Faults:
         return set(self._carries.get(host, {}).values()) or {NO_REVISION}
 
     def _due(self, scripted: _Scripted) -> None:
+        if scripted.done:
+            return
         scripted.due = True
         hosts = [host for host in self._carries if scripted.selects(host, self._carried(host))]
         if not hosts and scripted.fault.do.at_no_host and scripted.fault.where == Where():

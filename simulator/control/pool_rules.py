@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from simulator.control.result import Finding
 from simulator.rollout.commands import AllowTraffic, Command, CreateDeployment, EndHost, Finish, HostCommand, LaunchHost
-from simulator.rollout.events import DeploymentCreated, Event, HostEnded, HostLaunched, HostTerminated
+from simulator.rollout.events import DeploymentCreated, Event, HostEnded, HostLaunched, HostLost, HostTerminated
 from simulator.rollout.pools import Pools
 from simulator.rollout.statuses import Creator, DeploymentStatus
 
@@ -37,7 +37,7 @@ class PoolRules:
 
     def check(self, event: Event, commands: Sequence[Command]) -> None:
         """One event was handled, and answered with these commands."""
-        if isinstance(event, HostEnded | HostTerminated):
+        if isinstance(event, HostEnded | HostLost | HostTerminated):
             for hosts in self._there.values():
                 hosts.discard(event.host)
         elif isinstance(event, DeploymentCreated) and event.deployment.creator is Creator.AUTOSCALING:
@@ -56,7 +56,13 @@ class PoolRules:
                     for target in command.deployment.targets:
                         self._leaves(target.name)
             elif isinstance(command, Finish) and command.status is DeploymentStatus.SUCCEEDED:
-                self._in_service.update(filter(None, (self._launches.get(command.deployment_id),)))
+                self._launched(command.deployment_id)
+
+    def _launched(self, deployment: str) -> None:
+        """A deployment has succeeded: if it was a launch's, its host may have traffic, with a balancer or without."""
+        if (host := self._launches.get(deployment)) is not None:
+            self._in_service.add(host)
+            self._launching[host].discard(deployment)
 
     def reached(self, command: HostCommand) -> None:
         """A command reaches its host."""

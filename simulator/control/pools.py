@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Final
 
 from fleet.base import Emit, Fleet
 from scenarios.model import Effect, Expect, Group, NamedHost, PoolChange, Scenario
+from simulator.control.faults import name_of
 from simulator.control.groups import NOBODY, Folded, GroupInHand, Groups
 from simulator.control.pool_rules import PoolRules
 from simulator.control.result import Finding
 from simulator.rollout.commands import Command, CreateDeployment, EndHost, HostCommand, LaunchHost
 from simulator.rollout.deployment import Deployment, Limits, Target
-from simulator.rollout.events import Event, HostEnded, HostLaunched, LaunchTimedOut, PoolChanged
+from simulator.rollout.events import (
+    Event,
+    FaultChanged,
+    HostEnded,
+    HostLaunched,
+    HostLost,
+    LaunchTimedOut,
+    PoolChanged,
+)
 from simulator.rollout.machine import Rollout
 from simulator.rollout.pool import HookSpec, Place, Pool, PoolSpec
 from simulator.rollout.pools import Pools
 from simulator.rollout.rollback import deployment_id
-from simulator.rollout.statuses import Creator, OutdatedInstancesStrategy, PoolProcess
+from simulator.rollout.statuses import Creator, OutdatedInstancesStrategy, PoolProcess, RollbackEvent
 from strategies import DEFAULT_CONFIGS
 from strategies.plan import Member
+
+HEALTH_CHECK_MS: Final = 60_000
+"""So long after a host was terminated behind its pool's back the pool finds out: EC2's status checks are made every
+minute (EC2 user guide, "Status checks for Amazon EC2 instances"), and a pool replaces what is not running (EC2 Auto
+Scaling user guide, "Health checks for instances in an Auto Scaling group")."""
 
 
 class PoolsInHand:
@@ -55,6 +70,10 @@ class PoolsInHand:
         """The last of them of each pool: what it stands at, whoever knows of it."""
         self._no_replacement: list[str] = []
         """Pools of which a replacement was to be changed while there was none."""
+        self._terminators = {name_of(fault) for fault in scenario.faults if fault.do.host == "terminate"}
+        """The faults that terminate hosts behind their pools' backs."""
+        self._lost: set[str] = set()
+        """Hosts that were terminated so, and whose pool's health check is still to find out."""
         self.related: dict[str, str] = {}
         """Of each follow-on deployment, the one that it follows (`autoUpdateOutdatedInstancesRootDeploymentId`)."""
 
@@ -65,11 +84,16 @@ class PoolsInHand:
 
     @property
     def waits(self) -> bool:
-        """Whether something will be done with a pool in any case: at a time that is to come, or just now."""
-        return bool(self._to_come) or self._open > 0
+        """Whether something will be done with a pool in any case: at a time that is to come, or just now.
+
+        Or a pool is still to find out that one of its hosts is no more.
+        """
+        return bool(self._to_come) or self._open > 0 or any(self._fold.home(host) for host in self._lost)
 
     def remember(self, others: PoolsInHand) -> None:
-        """Know what those know. What somebody is still to do stands in the scenario, and nobody forgets it."""
+        """Know what those know. What somebody is still to do stands in the scenario, and nobody forgets it; nor is what
+        a pool is still to find out the controller's.
+        """
         self._fold, self._rules = others._fold, others._rules
         self._launched, self._no_replacement, self.related = others._launched, others._no_replacement, others.related
 
@@ -88,9 +112,7 @@ class PoolsInHand:
         commands = self._fold.handle(event, self.answered)
         if isinstance(event, HostLaunched):
             self._launched[event.host] = event
-            for name in self._fold.pools[event.pool].groups:
-                if self._groups[name].last_success is None:
-                    self._groups[name].join(self._target(event.host))
+            self._join_groups(event.host)
         elif isinstance(event, PoolChanged):
             self._open = max(self._open - 1, 0)  # in a replay nobody does anything, and it is heard of all the same
             if not self._open:
@@ -99,16 +121,24 @@ class PoolsInHand:
                 self._no_replacement.append(event.pool)
         elif isinstance(event, HostEnded):
             self._groups.end_host(event.host)
+        elif isinstance(event, HostLost):
+            self._lost.discard(event.host)
+        elif isinstance(event, FaultChanged) and event.active and event.fault in self._terminators:
+            for host in event.hosts:
+                self._lost.add(host)
+                self._later(HEALTH_CHECK_MS, partial(self._find_out, host))
         return self._checked(event, commands)
 
     def over(self, event: Event, rollout: Rollout, *, undone: bool) -> tuple[Command, ...]:
         """A deployment has ended by this event; what is to be done. `undone`: its rollback is about to be created."""
         commands = self._fold.over(event, rollout, self.answered, undone=undone)
         self.answered += len(commands)
-        for pool in self._fold.pools.values():
-            for host in pool.hosts.values():
-                for name in pool.groups if host.reason else ():
-                    self._groups[name].join(self._target(host.name))
+        if not rollout.deployment.creator.beside:  # only the groups' own deployments give them other pools
+            for host in self._fold.stranded:
+                self._join_groups(host)
+        elif rollout.deployment.creator is Creator.AUTOSCALING:
+            for host in rollout.hosts:
+                self._join_groups(host)
         return self._checked(event, commands)
 
     def check(self, event: Event, commands: Sequence[Command]) -> None:
@@ -168,9 +198,17 @@ class PoolsInHand:
         if self._fold.waits(command.pool, command.host):
             self._emit(lambda event_id, at_ms: LaunchTimedOut(event_id, at_ms, command.id, command.pool, command.host))
 
-    def _target(self, host: str) -> Target:
+    def _find_out(self, host: str) -> None:
+        """The health check of a host's pool: the host is no more, unless its pool has let it go meanwhile."""
+        if (pool := self._fold.home(host)) is not None:
+            self._emit(lambda event_id, at_ms: HostLost(event_id, at_ms, "", pool.name, host))
+
+    def _join_groups(self, host: str) -> None:
+        """A host is its pool's groups' as soon as its launch is over, in all of them; of some it may be already."""
         pool = self._fold.home(host)
-        return Target(host, pool.hosts[host].zone if pool else "")
+        if pool is not None and pool.hosts[host].place is Place.IN_SERVICE:
+            for name in pool.groups:
+                self._groups[name].join(Target(host, pool.hosts[host].zone))
 
     def _checked(self, event: Event, commands: tuple[Command, ...]) -> tuple[Command, ...]:
         self._rules.check(event, commands)
@@ -191,7 +229,7 @@ class PoolsInHand:
         """Whether a host that was launched is in a group, or the run's end says why it is in none."""
         pool = self._fold.home(host)
         return pool is None or (  # a deployment has terminated it
-            bool(pool.hosts[host].reason)
+            host in self._fold.stranded
             or not pool.groups
             or any(host in self._groups[name] for name in pool.groups)
             or pool.hosts[host].place is not Place.IN_SERVICE
@@ -200,7 +238,7 @@ class PoolsInHand:
     def judge(self, expect: Expect) -> Iterator[Finding]:
         """Whether what is expected of pools has come about."""
         found = {
-            "launch_loops": {pool.name: pool.given_up for pool in self._fold.pools.values() if pool.given_up},
+            "launch_loops": {pool.name: str(pool.loops[-1]) for pool in self._fold.pools.values() if pool.loops},
             "mixed_versions": {group.name: words for group in self._groups for words in self._mixed(group)},
             "stranded": dict(self._stranded()),
         }
@@ -214,13 +252,12 @@ class PoolsInHand:
     @property
     def loops(self) -> dict[str, str]:
         """The loops in which pools have launched, in words, by the id of the last launch deployment of each."""
-        return {pool.given_up_at: pool.given_up for pool in self._fold.pools.values() if pool.given_up}
+        return {loop.deployment: str(loop) for pool in self._fold.pools.values() for loop in pool.loops}
 
     def told(self) -> Iterator[str]:
         """What deserves a word at the end of the run."""
         for pool in self._fold.pools.values():
-            if pool.given_up:
-                yield pool.given_up
+            yield from map(str, pool.loops)
             yield from self._held(pool)
         yield from (words for _, words in self._stranded())
         for group in self._groups:
@@ -240,16 +277,17 @@ class PoolsInHand:
             return
         process = PoolProcess.LAUNCH if pool.there < pool.desired else PoolProcess.TERMINATE
         if process in pool.suspended:
-            yield f"{pool.name} has {pool.there} hosts, and {pool.desired} are wanted: {process} is suspended"
+            yield f"{pool.words}: {process} is suspended"
 
     def _stranded(self) -> Iterator[tuple[str, str]]:
         """The hosts that stand in a pool and are nobody's, each with the reason."""
-        for pool, host in ((each, host) for each in self._fold.pools.values() for host in each.hosts.values()):
-            if host.reason and host.place is Place.IN_SERVICE:
+        for host, why in self._fold.stranded.items():
+            if (pool := self._fold.home(host)) is not None:
+                next_one = "; the next deployment of the group will" if pool.groups else ""
                 yield (
-                    host.name,
-                    f"{host.name} is stranded in {pool.name}, without a revision and without traffic: {host.reason}, "
-                    "so nobody deployed to it (aws-codedeploy-samples#80); the next deployment of the group will",
+                    host,
+                    f"{host} is stranded in {pool.name}, without a revision and without traffic: {why}, "
+                    f"so nobody deployed to it (aws-codedeploy-samples#80){next_one}",
                 )
 
     def _mixed(self, group: GroupInHand) -> Iterator[str]:
@@ -259,7 +297,11 @@ class PoolsInHand:
         if success is None or not outdated:
             return
         there = {target.name: target.revision or "none" for target in group.targets}
-        names = ", ".join(f"{host} on {there.get(host, 'none')}" for host in outdated)
+        stands = {host: there.get(host, "none") for host in outdated}
+        names = ", ".join(
+            f"{host} on {revision}" + ", where it failed" * (revision == success.revision)
+            for host, revision in stands.items()
+        )
         ignored = group.group.outdated_instances_strategy == OutdatedInstancesStrategy.IGNORE.value
         why = " (outdated_instances_strategy: IGNORE)" if ignored else ""
         yield f"{group.name} ends with mixed versions: {success.revision}, and {names}{why}"
@@ -293,6 +335,9 @@ def _hook(scenario: Scenario, group: Group, in_hand: GroupInHand, seed: int) -> 
         targets=(),
         with_balancer=scenario.balanced(group),
         limits=Limits(limits.start, limits.event, limits.deployment),
+        auto_rollback=tuple(RollbackEvent(event) for event in group.auto_rollback),
+        alarms=group.alarms,
+        ignore_poll_alarm_failure=group.ignore_poll_alarm_failure,
     )
     return HookSpec(
         template,

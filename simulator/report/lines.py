@@ -40,6 +40,7 @@ from simulator.rollout.events import (
     HealthCheckReported,
     HostEnded,
     HostLaunched,
+    HostLost,
     HostProvisioned,
     HostTerminated,
     LaunchTimedOut,
@@ -240,6 +241,10 @@ def _ended(event: HostEnded, _: Rollout | None) -> Iterator[Line]:
     yield event.host, words.STOPPED, f"terminated by {event.pool}"
 
 
+def _lost(event: HostLost, _: Rollout | None) -> Iterator[Line]:
+    yield event.host, words.WARNING, f"is not running any more, says the health check of {event.pool}"
+
+
 def _launch_timed_out(event: LaunchTimedOut, _: Rollout | None) -> Iterator[Line]:
     yield event.host, words.WARNING, "did not come up within the time of a launch"
 
@@ -295,6 +300,7 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     PoolChanged: _pool_changed,
     HostLaunched: _launched,
     HostEnded: _ended,
+    HostLost: _lost,
     LaunchTimedOut: _launch_timed_out,
     TrafficShifted: _shifted,
     AlarmChanged: _alarm,

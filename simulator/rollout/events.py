@@ -250,6 +250,13 @@ class HostEnded(PoolEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class HostLost(PoolEvent):
+    """The pool's health check has found out that this host is not running any more: somebody has terminated it."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchTimedOut(PoolEvent):
     """The time of a host's launch is over: its lifecycle hook expires, if it has not been completed."""
 
@@ -352,6 +359,7 @@ EVENTS: dict[str, type[Event]] = {
         PoolChanged,
         HostLaunched,
         HostEnded,
+        HostLost,
         LaunchTimedOut,
         TrafficShifted,
         AlarmChanged,

@@ -5,25 +5,28 @@
 
 A host that a pool launches gets each of its groups' last successful revision by a launch deployment, and is abandoned
 where that fails: terminated, and launched again. One that missed a deployment gets a follow-on deployment. One that is
-to go has a termination deployment first, where the group has that hook.
+to go has a termination deployment first, where the group has that hook. One that somebody else has terminated is
+replaced.
 
 Source: AWS CodeDeploy user guide, "Integrating CodeDeploy with Amazon EC2 Auto Scaling" and "Troubleshoot Amazon EC2
-Auto Scaling issues". Like the machine of deployments it is pure: the time is the event's.
+Auto Scaling issues". Like the machine of deployments it is pure: the time is the event's. And like there an event costs
+O(1), but for those that begin or end a deployment: they cost as much as it has hosts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
 
 from simulator.rollout.commands import Command, CreateDeployment, EndHost, GiveUpLaunching, LaunchHost
-from simulator.rollout.deployment import Deployment, Success, Target
+from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
+    AlarmChanged,
     DeploymentCreated,
     Event,
     HostEnded,
     HostLaunched,
+    HostLost,
     HostProvisioned,
     HostTerminated,
     LaunchTimedOut,
@@ -31,25 +34,13 @@ from simulator.rollout.events import (
 )
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import duration
-from simulator.rollout.pool import Failures, HookSpec, Place, Pool, PoolBook, PoolHost, PoolSpec
-from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN, deployment_id
-from simulator.rollout.statuses import Creator, DeploymentStatus, OutdatedInstancesStrategy, PoolProcess
+from simulator.rollout.pool import LOOPS_MAX, Failures, HookSpec, Loop, Place, Pool, PoolBook, PoolHost, PoolSpec
+from simulator.rollout.pool_hooks import Hook
+from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
+from simulator.rollout.statuses import AlarmState, Creator, DeploymentStatus, PoolProcess, TargetStatus
 from strategies.blue_green import successors
-from strategies.configuration import ALL_AT_ONCE, ONE_AT_A_TIME
-from strategies.options import NONE, BlueGreen
-
-LAUNCH: Final = "launch"
-TERMINATION: Final = "termination"
-
-
-class _Hook:
-    """A deployment group in the course of a run, as far as its pools are concerned."""
-
-    def __init__(self, spec: HookSpec) -> None:
-        self.spec = spec
-        self.last_success = spec.last_success
-        self.active = False
-        """Whether a deployment is under way, or a rollback about to be."""
+from strategies.options import BlueGreen
+from strategies.plan import Member
 
 
 class Pools(PoolBook):
@@ -57,8 +48,10 @@ class Pools(PoolBook):
 
     def __init__(self, pools: Iterable[PoolSpec], hooks: Mapping[str, HookSpec], launch_ms: int) -> None:
         super().__init__(pools)
-        self._hooks = {name: _Hook(spec) for name, spec in hooks.items()}
+        self._hooks = {name: Hook(spec) for name, spec in hooks.items()}
         self._launch_ms = launch_ms
+        self.stranded: dict[str, str] = {}
+        """The hosts that stand in a pool and are no deployment's, and why."""
         self._named = {pool.name: len(pool.hosts) for pool in self.pools.values()}
         """How many names the hosts of a pool and of its copies have had."""
         self._commands: list[Command] = []
@@ -102,7 +95,7 @@ class Pools(PoolBook):
         held, pool.desired = PoolProcess.LAUNCH in pool.suspended, event.desired
         pool.suspended = frozenset(PoolProcess(name) for name in event.suspended)
         if held and PoolProcess.LAUNCH not in pool.suspended:
-            pool.failures, pool.given_up = Failures(), ""  # whoever resumes it has looked at the image
+            _let_out(pool, "somebody resumed Launch")  # and has looked at the image
         self._converge(pool, event)
 
     def _host_launched(self, event: HostLaunched) -> None:
@@ -110,23 +103,40 @@ class Pools(PoolBook):
         host = pool.hosts.get(event.host)
         if host is None or host.place is not Place.LAUNCHING:
             return
-        host.place = Place.DEPLOYING
+        pool.move(host, Place.DEPLOYING)
         for name in pool.groups:
             hook = self._hooks[name]
             success = hook.last_success
             host.missed[name] = success.revision if success else None
             if success is not None:
                 why = f"{host.name} was launched, and {success.revision} is the group's last successful revision"
-                host.awaited.add(self._deploy(hook, success, host, LAUNCH, event, why))
+                self._deploy(host, hook.launches(host, success, why, event.at_ms))
         if not pool.groups and pool.copied_by:
-            host.reason = "the replacement pool has no lifecycle hook before its deployment has ended"
+            self.stranded[host.name] = "the replacement pool has no lifecycle hook before its deployment has ended"
         if not host.awaited:
             self._join(pool, host, event)
 
     def _host_ended(self, event: HostEnded) -> None:
         pool = self.pools[event.pool]
-        if pool.hosts.pop(event.host, None) is not None:
+        if pool.remove(event.host) is not None:
             self._converge(pool, event)
+
+    def _host_lost(self, event: HostLost) -> None:
+        """Its place is free, and `HostEnded` gives it to another. No termination deployment: nobody would answer it."""
+        pool = self.pools[event.pool]
+        host = pool.hosts.get(event.host)
+        if host is not None and host.place is not Place.ENDING:
+            self._end(pool, host, f"{host.name} is not running any more, says the health check of {pool.name}")
+
+    def _alarm_changed(self, event: AlarmChanged) -> None:
+        """Where an alarm has stopped the launches, the next one that is tried on AWS goes through now."""
+        if event.state is not AlarmState.OK:
+            return
+        for group, hook in self._hooks.items():
+            for pool in self.of(group) if event.alarm in hook.spec.template.alarms else ():
+                if pool.given_up and pool.failures.alarm and len(pool.loops) < LOOPS_MAX:
+                    _let_out(pool, f"{event.alarm} was OK again")
+                    self._converge(pool, event)
 
     def _timed_out(self, event: LaunchTimedOut) -> None:
         pool = self.pools[event.pool]
@@ -155,27 +165,24 @@ class Pools(PoolBook):
         name = f"CodeDeploy_{deployment.group}_{deployment.deployment_id}"
         if name in self.pools:
             name = f"{name}_{pool.image}"
-        members = {new[host.name]: host.zone for host in pool.hosts.values() if host.name in new}
+        members = [Member(new[host.name], host.zone) for host in pool.in_order() if host.name in new]
         sizes = pool.minimum, len(members), pool.maximum
         spec = PoolSpec(name, *sizes, pool.zones, (), (), pool.suspended, pool.termination_hook)
-        self.pools[name] = copy = Pool(spec, pool.image)
-        copy.copied_by, copy.complete, copy.awaits = deployment.deployment_id, not members, members
+        self.pools[name] = copy = Pool(spec, pool.image, members)
+        copy.copied_by, copy.complete = deployment.deployment_id, not members
 
     def _provisioned(self, event: HostProvisioned) -> None:
         for copy in self.pools.values():
-            if copy.copied_by != event.deployment_id:
-                continue
-            if event.host in copy.awaits:
-                copy.hosts[event.host] = PoolHost(event.host, copy.awaits[event.host], Place.IN_SERVICE)
-                # In the order of those that they replace, whichever came up first.
-                copy.hosts = {name: copy.hosts[name] for name in copy.awaits if name in copy.hosts}
+            if copy.copied_by == event.deployment_id and event.host in copy.awaits:
+                copy.add(copy.awaits[event.host])
                 copy.complete = copy.complete or len(copy.hosts) >= copy.desired
 
     def _terminated(self, event: HostTerminated) -> None:
         """A blue/green deployment has ended a host itself, and its pool has that much less to have."""
         pool = self.home(event.host)
         if pool is not None:
-            del pool.hosts[event.host]
+            self._leaves(pool.hosts[event.host])
+            pool.remove(event.host)
             pool.desired = max(pool.desired - 1, 0)
             pool.minimum = min(pool.minimum, pool.desired)
 
@@ -191,7 +198,7 @@ class Pools(PoolBook):
             failed = rollout.failures[0] if rollout.failures else None
             said = rollout.error.message if rollout.error else str(rollout.status)
             at, reason = (failed.event, failed.message) if failed else ("", said)
-            self._abandon(pool, host, at, reason, rollout.deployment_id)
+            self._abandon(pool, host, at, reason, rollout)
         elif not host.awaited:
             self._join(pool, host, event)
 
@@ -205,16 +212,20 @@ class Pools(PoolBook):
             self._end(pool, host, f"{name} is to go, and its termination deployment {rollout.status}")
 
     def _deployed(self, event: Event, rollout: Rollout, *, undone: bool) -> None:
-        deployment, succeeded = rollout.deployment, rollout.status is DeploymentStatus.SUCCEEDED
+        deployment = rollout.deployment
         hook = self._hooks[deployment.group]
         hook.active = undone
-        for pool in self.pools.values():
-            for host in pool.hosts.values():
-                if host.name in rollout.hosts:
-                    host.missed.pop(deployment.group, None)
-        if succeeded:
-            hook.last_success = Success(deployment.deployment_id, deployment.revision, deployment.file_exists_behavior)
+        for name in rollout.hosts:
+            if (pool := self.home(name)) is not None:
+                hook.deployed(pool.hosts[name], rollout)
+                if rollout.hosts[name].status is not TargetStatus.SKIPPED:
+                    self.stranded.pop(name, None)
+        brings_another = hook.over(rollout)
+        if rollout.status is DeploymentStatus.SUCCEEDED:
             self._replace_pools(deployment)
+        if brings_another:
+            for pool in self.of(deployment.group):
+                _let_out(pool, f"{deployment.deployment_id} had deployed {deployment.revision}")
         if deployment.strategy == BACK_TO_BLUE:
             self._drop_copies(deployment)
         if not undone:
@@ -247,41 +258,20 @@ class Pools(PoolBook):
     def _follow(self, group: str) -> None:
         """Hosts that were launched meanwhile have missed what the group has now: a follow-on deployment, or none."""
         hook = self._hooks[group]
-        success = hook.last_success
-        if success is None or hook.active or hook.spec.outdated is OutdatedInstancesStrategy.IGNORE:
-            return
-        outdated = list(self.outdated(group))
-        if not outdated:
-            return
-        hook.active = True
-        targets = tuple(
-            Target(host.name, host.zone, host.missed[group] is not None, host.missed[group]) for host in outdated
-        )
-        names = ", ".join(target.name for target in targets)
-        why = f"{success.revision} was deployed by {success.deployment_id} while {names} came up without it"
-        deployment = replace(
-            hook.spec.template,
-            deployment_id=deployment_id(success.deployment_id, "auto-update", *(target.name for target in targets)),
-            revision=success.revision,
-            strategy="rolling",
-            config=ONE_AT_A_TIME,
-            targets=targets,
-            creator=Creator.AUTO_UPDATE,
-            description=why,
-            file_exists_behavior=success.file_exists_behavior,
-            last_success=success,
-        )
-        self._commands.append(CreateDeployment(self._next_id(), success.deployment_id, why, deployment))
-        for host in outdated:
-            del host.missed[group]
+        if (deployment := hook.follow_on()) is not None:
+            why = deployment.description
+            self._commands.append(CreateDeployment(self._next_id(), hook.root, why, deployment))
 
     def outdated(self, group: str) -> Iterator[PoolHost]:
-        """The hosts of a group's pools in which a launch has left something else than the group has now."""
-        success = self._hooks[group].last_success
+        """The hosts of a group's pools in which a launch has left something else than the group has now.
+
+        It walks the pools: for the end of a run.
+        """
+        hook = self._hooks[group]
         for pool in self.of(group):
-            for host in pool.hosts.values():
+            for host in pool.in_order():
                 there = host.place is Place.IN_SERVICE and group in host.missed
-                if there and success is not None and host.missed[group] != success.revision:
+                if there and not hook.has(host.missed[group]):
                     yield host
 
     # -- launching and terminating ------------------------------------------------------------------------------
@@ -293,83 +283,77 @@ class Pools(PoolBook):
         while pool.there < pool.desired and not pool.given_up and self._runs(pool, PoolProcess.LAUNCH):
             zone, name, until_ms = pool.emptiest_zone(), self._next_name(pool), event.at_ms + self._launch_ms
             why = f"{pool.name} has {pool.there} of {pool.desired} hosts"
-            pool.hosts[name] = PoolHost(name, zone, Place.LAUNCHING, until_ms)
+            pool.launch(name, zone, until_ms)
             self._commands.append(LaunchHost(self._next_id(), "", why, pool.name, pool.image, name, zone, until_ms))
         while pool.there > pool.desired and self._runs(pool, PoolProcess.TERMINATE):
             host = pool.surplus()
             if host is None:
                 break
-            self._let_go(pool, host, event)
+            self._let_go(pool, host)
 
     def _runs(self, pool: Pool, process: PoolProcess) -> bool:
         """Whether a process of a pool is suspended neither by somebody, nor by a deployment of its group."""
         hooks = (self._hooks[name] for name in pool.groups)
         return process not in pool.suspended and not any(h.active and process in h.spec.suspends for h in hooks)
 
-    def _let_go(self, pool: Pool, host: PoolHost, event: Event) -> None:
-        why = f"{pool.name} has {pool.there} hosts, and {pool.desired} are wanted: {host.name} goes"
-        host.place = Place.LEAVING
+    def _let_go(self, pool: Pool, host: PoolHost) -> None:
+        why = f"{pool.words}: {host.name} goes"
+        pool.move(host, Place.LEAVING)
+        self._leaves(host)
         for name in pool.groups if pool.termination_hook else ():
             hook = self._hooks[name]
             if (success := hook.last_success) is not None:
-                host.awaited.add(self._deploy(hook, success, host, TERMINATION, event, why))
+                self._deploy(host, hook.terminates(host, success, why, self._launch_ms))
         if not host.awaited:
             self._end(pool, host, why)
 
     def _join(self, pool: Pool, host: PoolHost, event: Event) -> None:
         """A launch has gone well: the host is one of its pool's."""
-        host.place = Place.IN_SERVICE
+        pool.move(host, Place.IN_SERVICE)
         pool.failures = Failures()
         for name in pool.groups:
+            self._hooks[name].joined(host)
             self._follow(name)
         self._converge(pool, event)
 
-    def _abandon(self, pool: Pool, host: PoolHost, at: str, reason: str, deployment: str = "") -> None:
+    def _abandon(self, pool: Pool, host: PoolHost, at: str, reason: str, rollout: Rollout | None = None) -> None:
         """A launch has failed (its hook is completed with ABANDON): the host goes, and another one comes."""
         self._end(pool, host, f"{host.name}'s launch is abandoned: {f'{at}: ' if at else ''}{reason}")
-        if pool.failures.another(at):
-            pool.given_up_at = deployment
+        if pool.failures.another(at, alarm=rollout is not None and bool(rollout.alarm)):
+            if pool.given_up:  # and this one was on its way already
+                pool.loops.pop()
             launches = pool.failures.row
             where = f"at {at}: {reason}" if at else reason
             pool.given_up = (
                 f"{pool.name} launches in a loop: {launches} launches in a row have failed, the last one, {host.name}, "
-                f"{where}. On AWS this goes on until somebody suspends Launch, or mends the image"
+                f"{where}. On AWS this goes on until somebody suspends Launch, mends the image, or deploys a revision "
+                "that starts"
             )
+            pool.loops.append(Loop(pool.given_up, rollout.deployment_id if rollout else ""))
             self._commands.append(
                 GiveUpLaunching(self._next_id(), "", pool.given_up, pool.name, host.name, at, reason, launches)
             )
 
     def _end_all(self, pool: Pool, why: str) -> None:
-        for host in pool.hosts.values():
+        for host in pool.in_order():
             if host.place is not Place.ENDING:
                 self._end(pool, host, why)
 
     def _end(self, pool: Pool, host: PoolHost, why: str) -> None:
-        host.place = Place.ENDING
+        pool.move(host, Place.ENDING)
+        self._leaves(host)
         self._commands.append(EndHost(self._next_id(), "", why, pool.name, host.name))
 
-    def _deploy(self, hook: _Hook, success: Success, host: PoolHost, kind: str, event: Event, why: str) -> str:
-        """Create a launch or termination deployment; its id."""
-        template = hook.spec.template
-        identity = deployment_id(template.deployment_id, kind, host.name)
-        limit_ms = max(host.until_ms - event.at_ms, 1) if kind == LAUNCH else self._launch_ms
-        had = None if kind == LAUNCH else success.revision
-        deployment = replace(
-            template,
-            deployment_id=identity,
-            revision=success.revision,
-            strategy=kind,
-            config=ALL_AT_ONCE,
-            options=NONE,
-            targets=(Target(host.name, host.zone, kind == TERMINATION, had),),
-            creator=Creator.AUTOSCALING if kind == LAUNCH else Creator.AUTOSCALING_TERMINATION,
-            description=why,
-            file_exists_behavior=success.file_exists_behavior,
-            limits=replace(template.limits, deployment_ms=limit_ms),
-            last_success=success,
-        )
-        self._commands.append(CreateDeployment(self._next_id(), "", why, deployment))
-        return identity
+    def _leaves(self, host: PoolHost) -> None:
+        """A host goes: nothing that was missing on it is missing any more."""
+        self.stranded.pop(host.name, None)
+        for group in host.missed:
+            self._hooks[group].left(host)
+
+    def _deploy(self, host: PoolHost, deployment: Deployment) -> None:
+        """Create a launch or termination deployment, for which the host waits."""
+        host.awaited.add(deployment.deployment_id)
+        self._commands.append(CreateDeployment(self._next_id(), "", deployment.description, deployment))
 
     def _next_name(self, pool: Pool) -> str:
         """A name that no host of the pool, or of its copies, has had."""
@@ -383,10 +367,19 @@ class Pools(PoolBook):
         return f"{self._event_id}.{self._first + len(self._commands)}"
 
 
+def _let_out(pool: Pool, why: str) -> None:
+    """What made a pool's launches fail may be gone: it launches again."""
+    if pool.given_up:
+        pool.loops[-1].ended = why
+    pool.failures, pool.given_up = Failures(), ""
+
+
 _TABLE: Final[Mapping[type[Event], Callable[..., None]]] = {
     PoolChanged: Pools._changed,
     HostLaunched: Pools._host_launched,
     HostEnded: Pools._host_ended,
+    HostLost: Pools._host_lost,
+    AlarmChanged: Pools._alarm_changed,
     LaunchTimedOut: Pools._timed_out,
     DeploymentCreated: Pools._created,
     HostProvisioned: Pools._provisioned,

@@ -8,29 +8,14 @@ from typing import Any
 import pytest
 
 from simulator.control.replay import replay
-from simulator.control.result import Outcome, RunResult
+from simulator.control.result import Outcome
 from simulator.rollout.events import HostEnded, HostLaunched, LaunchTimedOut
 from simulator.rollout.lifecycle import PARTS, sequence
 from simulator.rollout.pool import LAUNCHES_ALIKE_MAX
 from simulator.rollout.statuses import Creator, DeploymentStatus
 from strategies.plan import Part
-from tests.support.rehearsals import BUNDLES, Watcher, broken, run, scenario, unmet
-
-
-def pools(**parts: Any) -> Any:
-    """A pool of three hosts that run v1, and v2 to be deployed to them."""
-    pool = {"min": 1, "desired": 3, "max": 6, "image": {"boots": "2s"}, **parts.pop("pool", {})}
-    if "groups" not in parts:
-        parts["group"] = {"pools": ["web"], "running": "v1", **parts.get("group", {})}
-    return scenario(**{"fleet": None, "pools": {"web": pool}, "group": None, **parts})
-
-
-def change(when: Any, **what: Any) -> dict[str, Any]:
-    return {"when": when, "do": {"pool": {"name": "web", **what}}}
-
-
-def told(result: RunResult) -> list[tuple[str, str, str]]:
-    return [(r.deployment.creator.value, r.deployment.revision, r.status.value) for r in result.rollouts]
+from tests.support.pools import BLUE_GREEN, change, pools, told
+from tests.support.rehearsals import BUNDLES, Watcher, broken, run, unmet
 
 
 def test_a_host_that_is_launched_in_mid_deployment_gets_the_previous_revision_and_then_the_follow_on() -> None:
@@ -83,7 +68,7 @@ def test_launches_that_fail_alike_are_a_loop_and_it_is_named(tmp_path: Path) -> 
     assert {rollout.status for rollout in result.rollouts} == {DeploymentStatus.FAILED}
     (loop,) = (flag for flag in result.flags if "loop" in flag)
     assert "AllowTraffic: GET / answered 404" in loop
-    assert "suspends Launch, or mends the image" in loop
+    assert "suspends Launch, mends the image, or deploys a revision that starts" in loop
     assert loop in result.loops.values()
     assert broken(result) == []
     again = replay(tmp_path / "journal")
@@ -172,13 +157,6 @@ def test_a_group_can_have_terminations_wait_for_the_end_of_its_deployment() -> N
     (ended,) = (event for event, _ in watcher.seen if isinstance(event, HostEnded))
     assert ended.at_ms > result.rollouts[0].ended_ms
     assert all(host.status == "Succeeded" for host in result.rollouts[0].hosts.values())
-
-
-BLUE_GREEN = {
-    "strategy": {"blue-green": {"deployment_ready": {"action_on_timeout": "STOP_DEPLOYMENT", "wait_time": "1h"}}},
-    "deployment_config": "CodeDeployDefault.AllAtOnce",
-    "auto_rollback": ["DEPLOYMENT_FAILURE"],
-}
 
 
 def test_a_host_of_the_replacement_pool_that_comes_before_the_shift_is_stranded_and_named() -> None:

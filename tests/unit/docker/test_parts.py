@@ -110,11 +110,28 @@ def test_only_the_tail_of_a_log_is_kept() -> None:
     assert 2040 < len(diagnostics.log_tail.encode()) <= 2048
 
 
+def scaled(desired: int, **more: Any) -> dict[str, Any]:
+    return {"when": {"at": "1s"}, "do": {"pool": {"name": "web", "desired": desired, **more}}}
+
+
 @pytest.mark.parametrize(
     ("more", "word"),
     [
         ({"fleet": {"hosts": HOSTS_MAX + 1}}, "fleet.hosts"),
         ({"fleet": {"hosts": HOSTS_MAX // 2 + 1}, "balancer": {}, "group": {"strategy": "blue-green"}}, "fleet.hosts"),
+        (
+            {"pools": {"web": {"desired": 3, "max": 500}}, "faults": [scaled(HOSTS_MAX)], "group": {"pools": ["web"]}},
+            f"pools: {HOSTS_MAX + 1} hosts; the Docker fleet takes at most",
+        ),
+        (
+            {
+                "pools": {"web": {"desired": 3, "max": 500}},
+                "faults": [scaled(HOSTS_MAX // 2, replacement=True)],
+                "group": {"pools": ["web"], "strategy": "blue-green"},
+                "balancer": {},
+            },
+            f"pools: {HOSTS_MAX // 2 + 1} hosts, and {HOSTS_MAX // 2} new ones beside them",
+        ),
         ({"fleet": {"hosts": 1, "users": ["no user"]}}, "fleet.users"),
         ({"fleet": {"hosts": 1, "files": {"relative": ""}}}, "fleet.files"),
         ({"fleet": {"hosts": 1, "files": {"/a/../b": ""}}}, "fleet.files"),
@@ -189,6 +206,8 @@ def test_a_host_has_no_more_than_its_faults_need() -> None:
 def test_what_can_be_done_is_not_refused() -> None:
     assert refuse(scenario(faults=[{"do": {"network": {"cut": "controller"}}}])) == []
     assert refuse(scenario(balancer={}, faults=[{"do": {"health": {"status": 500}}}])) == []
+    most = {"pools": {"web": {"desired": 3, "max": 500}}, "group": {"pools": ["web"]}}
+    assert refuse(scenario(faults=[scaled(HOSTS_MAX - 1), scaled(1)], **most)) == []
 
 
 @pytest.mark.parametrize(

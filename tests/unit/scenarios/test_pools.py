@@ -114,8 +114,37 @@ def test_a_pool_that_nobody_has_is_warned_of() -> None:
 
 
 def test_a_host_cannot_have_the_name_of_a_pools() -> None:
-    found = problems(GOOD.replace("balancer: {}", "balancer: {}\nfleet: {hosts: [{name: web-2}]}"))
-    assert [p.message for p in found if p.severity == "error"] == ["web-2 is a host of the pool web"]
+    """Not one that the pool gives at once, nor one that it comes to give: a loop of launches counts on and on."""
+    names = ["web-2", "web-5", "web-99", "web-1-g2"]
+    hosts = ", ".join(f"{{name: {name}}}" for name in [*names, "web-x", "api-1", "web"])
+    found = problems(GOOD.replace("balancer: {}", f"balancer: {{}}\nfleet: {{hosts: [{hosts}]}}"))
+    assert [p.message for p in found if p.severity == "error"] == [
+        f"{name} is a name that the pool web gives to its hosts (web-1, web-2, …)" for name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        (
+            GOOD.replace("do: {pool: {name: web, desired: 3}}", "where: {hosts: [web-1]}\n    do: {host: launch}"),
+            "a pool launches hosts: write do: {pool: {name: web, desired: 3}}, and take where away",
+        ),
+        (
+            GOOD.replace("do: {pool: {name: web, desired: 3}}", "do: {host: launch}").replace("desired: 2, ", ""),
+            "a pool launches hosts: write do: {pool: {name: web, desired: …}}",
+        ),
+        (
+            "name: a\nfleet: {hosts: 2}\nrevisions: {v1: web-v1}\ndeploy: [{revision: v1}]\n"
+            "faults:\n  - do: {host: launch}\n",
+            "pools launch hosts: add pools: {web: {desired: 1, max: 2}}, and do: {pool: {name: web, desired: 2}}",
+        ),
+    ],
+)
+def test_whoever_wants_a_host_launched_is_shown_the_pool(text: str, remedy: str) -> None:
+    (found,) = (problem for problem in problems(text) if problem.message.startswith("do.host"))
+    assert found.message == "do.host: expected crash, pause or terminate, found launch"
+    assert found.remedy == remedy
 
 
 def test_without_pools_there_are_hosts_and_deployments() -> None:

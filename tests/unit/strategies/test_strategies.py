@@ -200,7 +200,8 @@ def test_shares_that_fall_are_refused() -> None:
         (["h1-g7"], 4, ["h1-g8"]),
         # Hosts that somebody has called so.
         (["web", "web-g2"], 2, ["web-g3", "web-g4"]),
-        (["web-g2", "web", "web-g5"], 2, ["web-g6", "web-g7", "web-g8"]),
+        (["web-g2", "web"], 2, ["web-g4", "web-g3"]),
+        (["web-g2", "web", "web-g5"], 2, ["web-g7", "web-g6", "web-g8"]),
     ],
 )
 def test_the_names_of_successors(names: list[str], least: int, next_names: list[str]) -> None:
