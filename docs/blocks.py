@@ -19,6 +19,7 @@ from docs.scenario_reference import scenario_reference
 from docs.tables import table
 from docs.transcripts import excerpt, output
 from scenarios import library
+from scenarios.incidents import INCIDENTS
 from simulator.cli import VERBS, overview
 from simulator.cli.app import function_of
 from simulator.control import invariants, journal, rehearse
@@ -269,6 +270,18 @@ def library_pages() -> str:
     return "\n\n".join(parts)
 
 
+def incidents() -> str:
+    """The failures that people had, and for each the scenarios that play it, with words of their verdicts."""
+    rows = []
+    for incident in INCIDENTS:
+        where = ", ".join(f"[{number}]({source})" for number, source in enumerate(incident.sources, start=1))
+        what = f"{incident.what} ({where})"
+        for name, words in incident.plays.items():
+            rows.append((what, f"[`{name}`](library.md#{name})", "<br>".join(f"“{each}”" for each in words)))
+            what = ""
+    return table(("What happened", "Play it", "What its verdict says"), rows)
+
+
 def scenario_file(name: str) -> str:
     """The text of a scenario of the library."""
     return f"```yaml\n{library.path_of(name).read_text(encoding='utf-8')}```"
@@ -307,6 +320,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
         excerpt,
         library_list,
         library_pages,
+        incidents,
         scenario_file,
         scenario_reference,
         journal_head,

@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
+from scenarios.checks_strategy import Planned
 from scenarios.facts import Facts, exactly_one
 from scenarios.notifications import TARGETS
 from scenarios.problems import nearest
 from scenarios.tree import Report, Tree
+from strategies.plan import Deploy, Part
+
+
+class _Brought(NamedTuple):
+    """What brings an event of a trigger, and what is said where nothing does."""
+
+    by: Callable[[Facts, Tree, Sequence[Planned]], bool]
+    never: str
+    remedy: str
+
+
+def _rolls_back(facts: Facts, group: Tree, _: Sequence[Planned]) -> bool:
+    return facts.undone_by_people or bool(list(group.each("auto_rollback")))
+
+
+def _asks(_: Facts, __: Tree, plans: Sequence[Planned]) -> bool:
+    return any(plan.approvals for plan in plans)
+
+
+def _holds_hosts_ready(_: Facts, __: Tree, plans: Sequence[Planned]) -> bool:
+    return any(isinstance(stage, Deploy) and stage.part in _READY for plan in plans for stage in plan.plan)
+
+
+_READY: Final = (Part.INSTALL, Part.REPLACE)
+"""After these a host, or a service, is Ready and has no traffic yet."""
+_SOMETIMES: Final[Mapping[str, _Brought]] = MappingProxyType(
+    {
+        "DeploymentRollback": _Brought(
+            _rolls_back,
+            "the group does not roll back, unless somebody aborts from a terminal",
+            "add auto_rollback: [DEPLOYMENT_FAILURE]",
+        ),
+        "DeploymentReady": _Brought(
+            _asks, "no deployment of the group waits for a person", "add pause: {} to its steps"
+        ),
+        "InstanceReady": _Brought(
+            _holds_hosts_ready, "no deployment of the group has hosts wait for their traffic", "deploy blue/green"
+        ),
+    }
+)
+"""The events that not every deployment can bring."""
 
 
 def check_notifications(facts: Facts, report: Report) -> None:
@@ -28,6 +72,20 @@ def check_notifications(facts: Facts, report: Report) -> None:
     if expect is not None and wanted is not None and wanted.value is True and not told:
         message = "notifications_delivered: no group has triggers, so nothing is delivered"
         report(expect.keys["notifications_delivered"], message, "give the group triggers, or take this away")
+
+
+def check_events_told(facts: Facts, planned: tuple[Planned, ...] | None, warn: Report) -> None:
+    """Warn of events that nothing brings. `planned` None: some deployment's plan is unknown."""
+    if planned is None:
+        return
+    asked = [group for deploy in facts.tree.each("deploy") for group in facts.groups_of(deploy)]
+    for group in _groups(facts.tree):
+        plans = [plan for plan, its in zip(planned, asked, strict=True) if its is group]
+        for event in (event for trigger in group.each("triggers") for event in trigger.each("events")):
+            told = _SOMETIMES.get(event.text)
+            if told is not None and not told.by(facts, group, plans):
+                message = f"{event.text} never comes: {told.never}"
+                warn(event.place, message, f"{told.remedy}, or take it away")
 
 
 def _groups(tree: Tree) -> Iterator[Tree]:

@@ -204,8 +204,11 @@ class Facts:
     @property
     def rolls_back(self) -> bool:
         """Whether a rollback can come of any deployment."""
-        if any(list(group.each("auto_rollback")) for group in self.groups):
-            return True
+        return self.undone_by_people or any(list(group.each("auto_rollback")) for group in self.groups)
+
+    @property
+    def undone_by_people(self) -> bool:
+        """Whether somebody stops a deployment and wants it rolled back, whatever its group says."""
         return any(
             ((verb := action.get("do")) is not None and verb.text == "abort")
             or ((wish := action.get("auto_rollback")) is not None and wish.value is True)

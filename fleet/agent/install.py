@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from fleet.agent import messages
 from fleet.agent.apply import carry_out
 from fleet.agent.appspec_model import SCRIPT_EVENTS, SERVICE_EVENTS, AppSpec
 from fleet.agent.cleanup import clean_up
@@ -31,16 +32,20 @@ def install(appspec: AppSpec, place: Place, layout: Layout, group: str, behaviou
     """
     layout.instructions.mkdir(parents=True, exist_ok=True)
     cleanup_file = layout.cleanup_file(group)
-    if cleanup_file.exists():
-        clean_up(cleanup_file)
-    plan = plan_install(
-        appspec,
-        DiskTree(place.archive),
-        os.path.exists,
-        behaviour,
-        is_directory=os.path.isdir,
-        archive=str(place.archive),
-    )
+    removed = clean_up(cleanup_file) if cleanup_file.exists() else ()
+    try:
+        plan = plan_install(
+            appspec,
+            DiskTree(place.archive),
+            os.path.exists,
+            behaviour,
+            is_directory=os.path.isdir,
+            archive=str(place.archive),
+        )
+    except AgentError as error:
+        if removed:
+            raise AgentError(messages.stripped(str(error))) from error
+        raise
     layout.install_file(group).write_text(plan.to_json(), encoding="utf-8")
     _carry_out(plan, cleanup_file)
     layout.mark_last_successful(group, place)

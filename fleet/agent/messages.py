@@ -75,6 +75,11 @@ def step_failed(step: Step, reason: str, path: str) -> str:
     return f"{_in_words(step)} failed: {reason} ({path})"
 
 
+def stripped(reason: str) -> str:
+    """An install that broke off before it copied anything, after the group's previous one had been removed."""
+    return f"{reason}. By then the previous deployment's files had been removed: the host is left with neither revision"
+
+
 def not_noted(reason: str, root: str) -> str:
     """The agent could not note the command that it has in hand, as it does before it begins one."""
     return f"the agent cannot write to {root}, where it notes what it has in hand: {reason}"

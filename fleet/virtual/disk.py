@@ -136,7 +136,8 @@ class Disks:
                 archive=ARCHIVE,
             )
         except AgentError as error:
-            return Installed(self.disk(left, others), str(error))
+            removed = bool(disk.owned_by(group))
+            return Installed(self.disk(left, others), messages.stripped(str(error)) if removed else str(error))
         done, failure = self._carry_out(plan, set(plan.missing))
         # What is overwritten is this group's from now on, and still the other's to remove.
         owned = tuple(sorted((*others, (group, done)))) if done else others

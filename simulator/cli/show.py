@@ -20,7 +20,7 @@ def verb(
     file: Annotated[bool, typer.Option("--file", help="Print the scenario's own text, and nothing else.")] = False,
 ) -> None:
     """Tell what a scenario teaches, and where it happened."""
-    from scenarios import library
+    from scenarios import incidents, library
     from scenarios.loader import load
 
     path = library.find(scenario)
@@ -51,6 +51,7 @@ def verb(
     ]
     if found.expect and found.expect.outcome:
         rows.append(("expects", found.expect.outcome))
+    rows += [("plays", incident) for incident in incidents.played_by(path)]
     for name, text in (*rows, *(("source", source) for source in found.source)):
         typer.echo(beside(f"  {name:<7}  ", text, terminal))
     typer.echo(f"\n  drydeploy run {scenario}\n  drydeploy show {scenario} --file")

@@ -1,14 +1,14 @@
 """Faults: which strike, when, and where. The same on every fleet; a fleet only makes them real.
 
 A fault waits for its trigger. One without `where.revision` then strikes the hosts that it selects; one with it
-strikes a host while the host carries that revision: from the revision's DownloadBundle to the next one's.
+strikes a host while the host carries that revision: from the revision's DownloadBundle to the next one's of its group.
 A fault whose trigger is a lifecycle event strikes each host as it enters the event: before the host is given it,
 or, where a host or an agent goes down, once the host has begun it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -20,6 +20,7 @@ from scenarios.model import NO_REVISION, Effect, Fault, NamedHost, Where
 from scenarios.words import duration_text
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
+from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import FaultChanged
 from simulator.rollout.lifecycle import CARRIED_OUT_BY, CarriedOutBy
 from simulator.rollout.machine import Rollout
@@ -27,7 +28,8 @@ from strategies.plan import Provision
 
 Later = Callable[[int, Callable[[], None]], None]
 """Call this so many milliseconds from now."""
-
+Carries = dict[str, dict[str, str]]
+"""By the host, which revision each group has put there. A host on which none has put any carries NO_REVISION."""
 
 _CERTAIN = 1 << 64
 """What a draw is always below."""
@@ -66,15 +68,16 @@ class _Scripted:
         by_agent = event is not None and CARRIED_OUT_BY.get(event) is not CarriedOutBy.BALANCER
         return by_agent and (effect.host is not None or effect.agent == "restart")
 
-    def selects(self, host: str, revision: str) -> bool:
-        """Whether the fault is for a host that carries this revision."""
+    def selects(self, host: str, revisions: Collection[str]) -> bool:
+        """Whether the fault is for a host that carries these revisions."""
         wanted = self.fault.where.revision
-        return host in self.selected and (wanted is None or wanted == revision)
+        return host in self.selected and (wanted is None or wanted in revisions)
 
 
 class Faults:
     """The faults of a run. `emit` journals FaultChanged; `later` sets a timer.
 
+    `carries`: what is on the hosts as the run begins.
     `controllers`: who is struck by effects of this kind, where that is not the fleet.
     """
 
@@ -82,7 +85,7 @@ class Faults:
         self,
         faults: Sequence[Fault],
         hosts: Sequence[NamedHost],
-        running: str | None,
+        carries: Carries,
         seed: int,
         fleet: Fleet,
         controllers: Mapping[str, Afflicted | None],
@@ -96,7 +99,7 @@ class Faults:
         self._controllers = controllers
         self._emit = emit
         self._later = later
-        self._carries: dict[str, str] = {host.name: running or NO_REVISION for host in hosts} if faults else {}
+        self._carries = {host.name: carries.get(host.name, {}) for host in hosts} if faults else {}
         self._scripted = [
             _Scripted(number, name_of(fault), fault, Trigger(fault.when), _select(fault, hosts, seed, number))
             for number, fault in enumerate(faults)
@@ -125,7 +128,7 @@ class Faults:
         """
         if not self._scripted:
             return
-        self._carries[host] = NO_REVISION
+        self._carries[host] = {}
         drawn = self._among_new.get(rollout.deployment_id)
         if drawn is None:
             stages = [stage for stage in rollout.stages if isinstance(stage, Provision)]
@@ -140,7 +143,7 @@ class Faults:
         """A host that a pool has launched is there; `random` is not for such a one."""
         if not self._scripted:
             return
-        self._carries[host.name] = NO_REVISION
+        self._carries[host.name] = {}
         for scripted in self._scripted:
             if scripted.fault.where.random is None:
                 scripted.selected |= _select(scripted.fault, [host], self._seed, scripted.number)
@@ -166,11 +169,11 @@ class Faults:
                 # Not at once: the users are counted outside the run's order of events.
                 self._fleet.at_request(scripted.trigger.request, partial(self._later, 0, partial(self._due, scripted)))
 
-    def entering(self, host: str, event: str, revision: str, deployment: int) -> None:
-        """A host is about to be given this lifecycle event of a deployment (the n-th) of this revision."""
+    def entering(self, host: str, event: str, deployment: Deployment, number: int) -> None:
+        """A host is about to be given this lifecycle event of a deployment, the run's n-th."""
         if event == lifecycle.DOWNLOAD_BUNDLE and self._by_revision:
-            self._carry(host, revision)
-        self._strike_at(event, host, deployment, in_the_midst=False)
+            self._carry(host, deployment.group, deployment.revision)
+        self._strike_at(event, host, number, in_the_midst=False)
 
     def begun(self, host: str, event: str, deployment: int) -> None:
         """A host has begun this lifecycle event of the n-th deployment."""
@@ -181,7 +184,7 @@ class Faults:
             if (
                 scripted.in_the_midst == in_the_midst
                 and scripted.trigger.on_event(event, host, deployment)
-                and scripted.selects(host, self._carries.get(host, NO_REVISION))
+                and scripted.selects(host, self._carried(host))
             ):
                 self._strike(scripted, [host], event=event, deployment=deployment)
 
@@ -203,19 +206,24 @@ class Faults:
             if scripted.trigger.on_gate(environment):
                 self._due(scripted)
 
-    def _carry(self, host: str, revision: str) -> None:
-        before, self._carries[host] = self._carries[host], revision
-        if before == revision:
-            return
+    def _carry(self, host: str, group: str, revision: str) -> None:
+        """A group puts a revision on a host, in the place of what it had there before."""
+        before = self._carried(host)
+        self._carries[host] = {**self._carries[host], group: revision}
+        after = self._carried(host)
+        gone, come = before - after, after - before
         for scripted in self._scripted:
-            if scripted.fault.where.revision == before and host in scripted.struck:
+            if scripted.fault.where.revision in gone and host in scripted.struck:
                 self._heal(scripted, [host])
-            if scripted.due and scripted.fault.where.revision == revision and scripted.selects(host, revision):
+            if scripted.due and scripted.fault.where.revision in come and host in scripted.selected:
                 self._strike(scripted, [host])
+
+    def _carried(self, host: str) -> set[str]:
+        return set(self._carries.get(host, {}).values()) or {NO_REVISION}
 
     def _due(self, scripted: _Scripted) -> None:
         scripted.due = True
-        hosts = [host for host, revision in self._carries.items() if scripted.selects(host, revision)]
+        hosts = [host for host in self._carries if scripted.selects(host, self._carried(host))]
         if not hosts and scripted.fault.do.at_no_host and scripted.fault.where == Where():
             hosts = [_THE_RUN]
         if hosts:

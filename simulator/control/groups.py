@@ -157,6 +157,15 @@ class Groups:
         group.end(rollout)
         return group
 
+    def carried(self) -> dict[str, dict[str, str]]:
+        """By the host, the revision that each group which has it has put there; nothing where it has put none."""
+        found: dict[str, dict[str, str]] = {}
+        for group in self:
+            for target in group.targets:
+                if target.revision is not None:
+                    found.setdefault(target.name, {})[group.name] = target.revision
+        return found
+
     def revisions(self) -> dict[str, tuple[str, ...]]:
         """The revision of every host, one of each group that has it; NO_REVISION where nobody can tell which."""
         found: dict[str, tuple[str, ...]] = {}

@@ -111,11 +111,12 @@ class Rehearsal(Memory):
         """The deployments that have ended by the event in hand."""
         self._alarms = Alarms(scenario, fleet, self._emit, self._later)
         self._analyses = Analyses(scenario, fleet, driver.at)
-        running = scenario.fleet.running
         self.crash = ControllerCrash(self, fleet, self._later) if crashes(scenario) else None
         controllers: dict[str, Afflicted | None]
         controllers = {"alarm": self._alarms, "controller": self.crash, "pool": self.pools}
-        self._faults = Faults(faults_of(scenario), hosts, running, seed, fleet, controllers, self._emit, self._later)
+        self._faults = Faults(
+            *(faults_of(scenario), hosts, self.groups.carried(), seed, fleet, controllers, self._emit, self._later)
+        )
         self._asking = Asking(
             *(scenario, seed, self.groups, self._alarms, self.promotions, self.requests, self._generations),
             *(self.rollouts, self._emit),
@@ -320,7 +321,7 @@ class Rehearsal(Memory):
         name, host = entered(command, rollout)
         if name not in self._watched or not host:
             return
-        self._faults.entering(host, name, rollout.deployment.revision, ordinal)
+        self._faults.entering(host, name, rollout.deployment, ordinal)
         self._hear(lambda trigger: trigger.on_event(name, host, ordinal), rollout)
 
     # -- deployments, one after the other or side by side -------------------------------------------------------

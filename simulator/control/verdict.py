@@ -11,6 +11,7 @@ from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.control.traps import traps
 from simulator.control.worth_knowing import flags
 from simulator.rollout.events import TrafficMeasured
 from simulator.rollout.machine import Rollout
@@ -138,7 +139,8 @@ def result(
         expectations=expectations,
         invariants=(*rehearsal.invariants.findings(), *(pools.findings() if pools else ())),
         flags=(
-            *(*flags(rollouts), *late, *(pools.told() if pools else ())),
+            *(*flags(rollouts), *late, *traps(scenario, rollouts, rehearsal.happened.faults)),
+            *(pools.told() if pools else ()),
             *(*residue.told(rehearsal.disks, rollouts), *missed),
         ),
         events=events,

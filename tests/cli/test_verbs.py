@@ -159,6 +159,7 @@ def test_list_and_show(tmp_path: Path) -> None:
     rows = json.loads(drydeploy("list", "-o", "json", state=tmp_path).stdout)
     assert {"name", "title", "outcome"} == set(rows[0])
     shown = drydeploy("show", "health-check-404", state=tmp_path).stdout
+    assert "plays    The new machine image is empty" in shown
     assert "404" in shown
     assert "https://" in shown
     assert drydeploy("show", "health-check-404", "--file", state=tmp_path).stdout.startswith("name: health-check-404\n")

@@ -9,7 +9,8 @@ message is public, so that one has the documented form. `docs/reference/notifica
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import string
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from fleet.bundle_store import ACCOUNT
 from fleet.docker.mailbox import REGION, host_identifier
+from fleet.virtual.draws import stream
 from simulator.rollout.commands import Notify
 from simulator.rollout.host import Host
 from simulator.rollout.machine import Rollout
@@ -83,6 +85,8 @@ _INSTANCE: Final[Mapping[Trigger, TargetStatus]] = MappingProxyType(
     }
 )
 _CAPITALS: Final = {TargetStatus.IN_PROGRESS: "IN_PROGRESS"}
+_ALPHANUMERIC: Final = string.digits + string.ascii_letters
+_REGISTERED: Final = 10
 _OVERVIEW: Final = (
     TargetStatus.SUCCEEDED,
     TargetStatus.FAILED,
@@ -93,8 +97,31 @@ _OVERVIEW: Final = (
 """In the order of the recordings."""
 
 
-def message(notify: Notify, rollout: Rollout, trigger: str, number: int, at_ms: int, epoch_s: float) -> Message:
-    """What is sent for a decision, in the name of a `trigger`.
+def instance_arn(host: str, *, on_premises: bool) -> str:
+    """An EC2 instance's ARN; or that of a server of one's own, which has ten characters more than its name.
+
+    `GetOnPremisesInstance` answers with such a one (`…:instance/AssetTag12010298EX_4IwLNI2Alh`). Ten that nobody knows
+    come from its registration, which was before any run: here they depend on the name alone.
+    """
+    if not on_premises:
+        return host_identifier(host)
+    draw, drawn = stream(0, "registered", host), ""
+    for _ in range(_REGISTERED):
+        draw, place = divmod(draw, len(_ALPHANUMERIC))
+        drawn += _ALPHANUMERIC[place]
+    return f"arn:aws:codedeploy:{REGION}:{ACCOUNT}:instance/{host}_{drawn}"
+
+
+def message(
+    notify: Notify,
+    rollout: Rollout,
+    trigger: str,
+    number: int,
+    at_ms: int,
+    epoch_s: float,
+    on_premises: Container[str] = (),
+) -> Message:
+    """What is sent for a decision, in the name of a `trigger`. `on_premises`: the hosts that are no EC2 instances.
 
     `rollout` is the deployment that the message is about, after the event of the decision: for DeploymentRollback that
     is the rollback, as on AWS. `epoch_s` is time 0 of the run in seconds of Unix time.
@@ -106,7 +133,8 @@ def message(notify: Notify, rollout: Rollout, trigger: str, number: int, at_ms: 
     else:
         state = _INSTANCE[notify.trigger]
         status = _CAPITALS.get(state, state.upper())
-        fields = _of_instance(state, rollout.hosts[notify.host], rollout, at_ms, epoch_s)
+        arn = instance_arn(notify.host, on_premises=notify.host in on_premises)
+        fields = _of_instance(state, arn, rollout.hosts[notify.host], rollout, at_ms, epoch_s)
     head = {"region": REGION, "accountId": ACCOUNT, "eventTriggerName": trigger}
     subject = f"{status}: AWS CodeDeploy {deployment_id} in {REGION} to {rollout.deployment.application}"
     return Message(
@@ -145,10 +173,12 @@ def _of_deployment(form: _Form, rollout: Rollout, epoch_s: float) -> dict[str, A
     return fields
 
 
-def _of_instance(state: TargetStatus, host: Host, rollout: Rollout, at_ms: int, epoch_s: float) -> dict[str, Any]:
+def _of_instance(
+    state: TargetStatus, arn: str, host: Host, rollout: Rollout, at_ms: int, epoch_s: float
+) -> dict[str, Any]:
     return {
         "deploymentId": rollout.deployment_id,
-        "instanceId": host_identifier(host.name),
+        "instanceId": arn,
         "lastUpdatedAt": _seconds(at_ms, epoch_s),
         "instanceStatus": state,
         "lifecycleEvents": _lifecycle_events(host, rollout, epoch_s),

@@ -43,6 +43,7 @@ class Post:
     def __init__(self, scenario: Scenario, journal: Path | None, *, virtual: bool) -> None:
         """Make every target ready. Raises NotificationError where one can never be delivered to."""
         self._triggers = scenario.subscribed()
+        self._on_premises = {host.name for host in scenario.fleet.named_hosts() if host.on_premises}
         self._journal = journal
         self._epoch_s: float | None = VIRTUAL_EPOCH_S if virtual else None
         self._outboxes: dict[TriggerTarget, Outbox] = {}
@@ -86,7 +87,9 @@ class Post:
             if notify.trigger in trigger.events:
                 self._numbers[rollout.deployment_id] += 1
                 number = self._numbers[rollout.deployment_id]
-                self._outboxes[trigger.target].put(message(notify, rollout, trigger.name, number, at_ms, epoch_s))
+                self._outboxes[trigger.target].put(
+                    message(notify, rollout, trigger.name, number, at_ms, epoch_s, self._on_premises)
+                )
 
     # -- after the run ------------------------------------------------------------------------------------------
 

@@ -83,8 +83,17 @@ def test_a_strangers_file_conflicts_and_only_the_clean_up_has_happened(host: Hos
     result = install(host, "d-2", host.bundle(WEB, {"web/a": "2", "web/b": "2"}))
     assert (result["status"], result["error_code"]) == ("Failed", 5)
     assert str(host.disk / "app/b") in str(result["message"])
+    assert "the host is left with neither revision" in str(result["message"])
     assert not (host.disk / "app/a").exists()
     assert (host.disk / "app/b").read_text() == "a stranger"
+
+
+def test_a_new_host_that_meets_a_stranger_loses_nothing(host: Host) -> None:
+    (host.disk / "app").mkdir()
+    (host.disk / "app/b").write_text("a stranger")
+    result = install(host, "d-1", host.bundle(WEB, {"web/b": "1"}))
+    assert result["status"] == "Failed"
+    assert "left with neither" not in str(result["message"])
 
 
 def test_overwrite_copies_and_the_next_deployment_removes(host: Host) -> None:

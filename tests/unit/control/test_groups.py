@@ -10,7 +10,7 @@ import pytest
 
 from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunResult, RunStatus
-from simulator.rollout.events import AlarmChanged, DeploymentNotCreated, Event
+from simulator.rollout.events import AlarmChanged, DeploymentNotCreated, Event, FaultChanged
 from tests.support.rehearsals import BUNDLES, Watcher, run, scenario
 
 WORKER = {
@@ -193,3 +193,37 @@ def test_each_group_rolls_back_to_its_own_last_success() -> None:
     )
     assert statuses(result)[-1] == ("worker", "w1", "Succeeded")
     assert result.outcome is Outcome.ROLLED_BACK
+
+
+NOT_FOUND = {"do": {"health": {"status": 404}}}
+
+
+def unhealthy(result: RunResult, watcher: Watcher) -> list[tuple[int, str, bool]]:
+    """When a fault began and ended, at which host."""
+    events = (event for event, _ in watcher.seen)
+    return [(e.at_ms, host, e.active) for e in events if isinstance(e, FaultChanged) for host in e.hosts]
+
+
+def test_a_fault_of_a_revision_strikes_what_its_group_was_running_from_the_start() -> None:
+    watcher = Watcher()
+    faults = [{**NOT_FOUND, "name": "of the old one", "where": {"revision": "v1"}}]
+    result = run(shared(faults=faults, deploy=[{"revision": "v2", "group": "web"}]), observers=(watcher,))
+    struck = unhealthy(result, watcher)
+    assert {(at_ms, host) for at_ms, host, active in struck if active} == {(0, "h1"), (0, "h2")}
+    assert {host for _, host, active in struck if not active} == {"h1", "h2"}, "each is well once it has v2"
+
+
+def test_a_fault_of_one_groups_revision_does_not_end_with_anothers_deployment() -> None:
+    watcher = Watcher()
+    faults = [{**NOT_FOUND, "where": {"revision": "v1"}}]
+    result = run(shared(faults=faults, deploy=[{"revision": "w1", "group": "worker"}]), observers=(watcher,))
+    assert statuses(result) == [("worker", "w1", "Succeeded")]
+    assert [active for _, _, active in unhealthy(result, watcher)] == [True, True]
+
+
+def test_a_host_on_which_no_group_has_put_anything_has_no_revision() -> None:
+    watcher = Watcher()
+    faults = [{**NOT_FOUND, "where": {"revision": "none"}}]
+    groups = [{"name": "web"}, WORKER]
+    run(shared(faults=faults, groups=groups, deploy=[{"revision": "v2", "group": "web"}]), observers=(watcher,))
+    assert not any(isinstance(event, FaultChanged) for event, _ in watcher.seen), "the other group's worker is there"

@@ -161,6 +161,15 @@ def test_an_instance_has_the_documented_form() -> None:
     assert list(events["ValidateService"]) == ["LifecycleEvent", "LifecycleEventStatus", "EndTime"]
 
 
+def test_a_server_on_the_premises_has_an_arn_of_codedeploys_own(tmp_path: Path) -> None:
+    hosts = [{"name": "web-1"}, {"name": "rack-1", "on_premises": True}]
+    lines = posted(tmp_path, fleet={"hosts": hosts, "running": "v1"})
+    told = {message["instanceId"] for line in lines if "instanceId" in (message := json.loads(line["Message"]))}
+    ec2, own = sorted(told, reverse=True)
+    assert ec2 == "arn:aws:ec2:us-east-1:123456789012:instance/web-1"
+    assert re.fullmatch(r"arn:aws:codedeploy:us-east-1:123456789012:instance/rack-1_[0-9A-Za-z]{10}", own)
+
+
 def test_an_instance_that_begins_has_everything_before_it() -> None:
     told = messages().told(Trigger.INSTANCE_START)[0]
     assert told["instanceStatus"] == "InProgress"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.loader import loads
+from scenarios.loader import loads, warnings
 from scenarios.model import Scenario
 from scenarios.notifications import TRIGGERS_MAX
 from scenarios.problems import ScenarioError
@@ -128,3 +128,57 @@ def test_nothing_is_delivered_where_nobody_is_told() -> None:
     with pytest.raises(ScenarioError, match="no group has triggers") as caught:
         loads(text, name="f", directory=BUNDLES)
     assert (caught.value.problems[0].line, caught.value.problems[0].column) == (7, 10)
+
+
+IN_PLACE = "group:"
+NEVER = {
+    "DeploymentRollback": ("the group does not roll back", "auto_rollback"),
+    "DeploymentReady": ("no deployment of the group waits for a person", "pause: {}"),
+    "InstanceReady": ("no deployment of the group has hosts wait for their traffic", "blue/green"),
+}
+BALANCED = "balancer: {port: 8080}\n"
+BLUE_GREEN = "group:\n  strategy: {blue-green: {deployment_ready: {action_on_timeout: STOP_DEPLOYMENT, wait_time: 5m}}}"
+
+
+def warned(text: str, directory: Path) -> list[tuple[int, int, str]]:
+    """Line, column and words of each warning of an event that never comes."""
+    file = directory / "f.yml"
+    file.write_text(text.replace(" web-v", f" {BUNDLES}/web-v"))
+    return [(one.line, one.column, one.render()) for one in warnings(file) if "never comes" in one.message]
+
+
+@pytest.mark.parametrize("event", NEVER)
+def test_an_event_that_nothing_brings_is_warned_of_at_its_place(event: str, tmp_path: Path) -> None:
+    text = HEAD + trigger("{file: a.jsonl}", events=f"[DeploymentStart, {event}]")
+    ((line, column, told),) = warned(text, tmp_path)
+    why, remedy = NEVER[event]
+    assert (line, column) == (7, 41)
+    assert f"{event} never comes: {why}" in told
+    assert remedy in told
+
+
+@pytest.mark.parametrize(
+    ("event", "group", "more"),
+    [
+        ("DeploymentRollback", "group:\n  auto_rollback: [DEPLOYMENT_FAILURE]", ""),
+        ("DeploymentRollback", IN_PLACE, "operator: [{when: {at: 1s}, do: abort}]\n"),
+        ("DeploymentRollback", IN_PLACE, "operator: [{when: {at: 1s}, do: stop, auto_rollback: true}]\n"),
+        ("DeploymentReady", "group:\n  strategy: {steps: [{setHosts: 1}, {pause: {}}]}", ""),
+        ("DeploymentReady", BLUE_GREEN, BALANCED),
+        ("InstanceReady", BLUE_GREEN, BALANCED),
+    ],
+)
+def test_what_something_brings_is_not(event: str, group: str, more: str, tmp_path: Path) -> None:
+    text = HEAD.replace(IN_PLACE, group) + trigger("{file: a.jsonl}", events=f"[{event}]") + more
+    assert warned(text, tmp_path) == []
+
+
+def test_each_group_is_asked_for_its_own(tmp_path: Path) -> None:
+    rolls_back, does_not = (
+        f"  - name: {name}\n    auto_rollback: {when}\n    triggers:\n      - "
+        "{name: a, events: [DeploymentRollback], target: {file: a}}\n"
+        for name, when in (("one", "[DEPLOYMENT_FAILURE]"), ("two", "[]"))
+    )
+    head = HEAD.partition("deploy:")[0] + "deploy: [{revision: v2, group: one}, {revision: v2, group: two}]\ngroups:\n"
+    ((line, _, _),) = warned(head + rolls_back + does_not, tmp_path)
+    assert line == 13
