@@ -104,7 +104,7 @@ def test_a_fault_comes_with_a_share_of_the_traffic_or_with_a_request() -> None:
     result = run(ecs(faults=[weight, request]), observers=[watcher])
     struck = {change.fault: change.at_ms for change in result.faults}
     shifted = [e.at_ms for e, commands in watcher.seen if any(type(c).__name__ == "ShiftTraffic" for c in commands)]
-    assert struck == {"health 500": shifted[-1], "health slow 10": 5_000}
+    assert struck == {"health 500": shifted[-1], "health slow 10ms": 5_000}
 
 
 def test_a_health_check_that_flaps_is_seen_in_turn() -> None:
