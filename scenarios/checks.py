@@ -123,8 +123,7 @@ class _Checker:
         try:
             path = archive_of(directory, commit.text)
         except CommitError as error:
-            place = commit.place if (directory / ".").is_dir() else repository.place
-            self._report(place, error.message, error.remedy)
+            self._report(commit.place if error.of_commit else repository.place, error.message, error.remedy)
             return None
         if not FULL_ID.match(commit.text):
             message = f"{commit.text} is a name, and may mean another commit tomorrow"
