@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from scenarios.checks_strategy import Planned
 from scenarios.facts import Facts, exactly_one
-from scenarios.notifications import TARGETS
+from scenarios.notifications import INSTANCE, TARGETS
+from scenarios.platforms import SERVER
 from scenarios.problems import nearest
 from scenarios.tree import Report, Tree
 from strategies.plan import Deploy, Part
@@ -76,16 +77,25 @@ def check_notifications(facts: Facts, report: Report) -> None:
 
 def check_events_told(facts: Facts, planned: tuple[Planned, ...] | None, warn: Report) -> None:
     """Warn of events that nothing brings. `planned` None: some deployment's plan is unknown."""
-    if planned is None:
-        return
     asked = [group for deploy in facts.tree.each("deploy") for group in facts.groups_of(deploy)]
     for group in _groups(facts.tree):
-        plans = [plan for plan, its in zip(planned, asked, strict=True) if its is group]
+        plans = None
+        if planned is not None:
+            plans = [plan for plan, its in zip(planned, asked, strict=True) if its is group]
         for event in (event for trigger in group.each("triggers") for event in trigger.each("events")):
-            told = _SOMETIMES.get(event.text)
-            if told is not None and not told.by(facts, group, plans):
-                message = f"{event.text} never comes: {told.never}"
-                warn(event.place, message, f"{told.remedy}, or take it away")
+            if (told := _never(facts, group, plans, event.text)) is not None:
+                warn(event.place, f"{event.text} never comes: {told[0]}", f"{told[1]}, or take it away")
+
+
+def _never(facts: Facts, group: Tree, plans: Sequence[Planned] | None, event: str) -> tuple[str, str] | None:
+    """Why an event never comes, and what to do about it; None where it may."""
+    if facts.platform != SERVER and event.startswith(INSTANCE):
+        why = f"a deployment on {facts.platform} has no instances of which anything could be told"
+        return why, f"write Deployment{event.removeprefix(INSTANCE)}"
+    brought = _SOMETIMES.get(event)
+    if plans is None or brought is None or brought.by(facts, group, plans):
+        return None
+    return brought.never, brought.remedy
 
 
 def _groups(tree: Tree) -> Iterator[Tree]:

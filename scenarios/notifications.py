@@ -17,6 +17,8 @@ RETRY_FOR_MAX_MS: Final = 600_000
 """Delivery goes on for at most so long after the run's end, in milliseconds."""
 
 TARGETS: Final = ("file", "webhook", "sns")
+INSTANCE: Final = "Instance"
+"""How the events begin that are told of each instance."""
 VARIABLE_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 TOPIC_ARN: Final = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$"
 REGION: Final = r"^[a-z]{2}(-[a-z]+)+-\d+$"

@@ -182,3 +182,20 @@ def test_each_group_is_asked_for_its_own(tmp_path: Path) -> None:
     head = HEAD.partition("deploy:")[0] + "deploy: [{revision: v2, group: one}, {revision: v2, group: two}]\ngroups:\n"
     ((line, _, _),) = warned(head + rolls_back + does_not, tmp_path)
     assert line == 13
+
+
+@pytest.mark.parametrize("event", ["InstanceStart", "InstanceSuccess", "InstanceFailure", "InstanceReady"])
+def test_a_service_has_no_instances_of_which_anybody_could_be_told(event: str, tmp_path: Path) -> None:
+    text = f"""\
+name: n
+fleet: {{hosts: 2, running: v1}}
+balancer: {{port: 8080}}
+revisions: {{v1: {BUNDLES}/ecs-v1, v2: {BUNDLES}/ecs-v2}}
+functions: {{visit-test-traffic: {{}}, say-all-is-well: {{}}}}
+group:
+  compute_platform: ECS
+  triggers: [{{name: t, events: [DeploymentStart, {event}], target: {{file: a.jsonl}}}}]
+deploy: [{{revision: v2}}]
+"""
+    ((line, _, told),) = warned(text, tmp_path)
+    assert (line, f"{event} never comes: a deployment on ECS has no instances" in told) == (8, True)

@@ -270,3 +270,12 @@ def test_a_service_cannot_run_what_could_not_be_deployed(tmp_path: Path) -> None
     bundle = written(tmp_path, "v1", "ecs-v1", ("Resources", "Ressources"))
     with pytest.raises(FleetError, match="the fleet is to run v1 before the rehearsal begins"):
         run(ecs(revisions={"v1": {"bundle": bundle}, "v2": revision("ecs-v2")}))
+
+
+@pytest.mark.parametrize("made", [ecs, aws_lambda])
+@pytest.mark.parametrize("reports", ["Succeeded", "Failed"])
+def test_nobody_is_told_of_instances_where_there_are_none(made: Callable[..., Scenario], reports: str) -> None:
+    functions = {name: {"reports": reports} for name in ("visit-test-traffic", "say-all-is-well")}
+    told = [notify.trigger for notify in run(made(functions=functions)).notifications]
+    assert told[0] == "DeploymentStart"
+    assert [trigger for trigger in told if trigger.startswith("Instance")] == []
