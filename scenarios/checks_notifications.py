@@ -7,9 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from pydantic import BaseModel, ValidationError
+
 from scenarios.checks_strategy import Planned
 from scenarios.facts import Facts, exactly_one
-from scenarios.notifications import INSTANCE, TARGETS
+from scenarios.notifications import INSTANCE, TARGETS, TriggerTarget
 from scenarios.platforms import SERVER
 from scenarios.problems import nearest
 from scenarios.tree import Report, Tree
@@ -59,15 +61,18 @@ _SOMETIMES: Final[Mapping[str, _Brought]] = MappingProxyType(
 def check_notifications(facts: Facts, report: Report) -> None:
     """Report triggers that cannot be told apart, and targets that cannot be written to."""
     told = False
+    written: dict[tuple[str, ...], tuple[int, BaseModel]] = {}
     for group in _groups(facts.tree):
         names: dict[str, int] = {}
         for trigger in group.each("triggers"):
             told = True
             _name(trigger, names, report)
+            _events(trigger, report)
             if (target := trigger.get("target")) is not None:
                 exactly_one(report, target, TARGETS, "target")
                 if (file := target.get("file")) is not None:
                     _file(file, report)
+                _alike(target, written, report)
     expect = facts.tree.get("expect")
     wanted = expect.get("notifications_delivered") if expect is not None else None
     if expect is not None and wanted is not None and wanted.value is True and not told:
@@ -113,6 +118,30 @@ def _name(trigger: Tree, names: dict[str, int], report: Report) -> None:
         message = f"a second trigger named {name.text}; the first is at line {names[name.text]}"
         report(name.place, message, "give every trigger of a group a name of its own")
     names.setdefault(name.text, name.line)
+
+
+def _events(trigger: Tree, report: Report) -> None:
+    seen = set[str]()
+    for event in trigger.each("events"):
+        if event.text in seen:
+            report(event.place, f"{event.text} stands here twice, and would be told twice", "take one away")
+        seen.add(event.text)
+
+
+def _alike(target: Tree, written: dict[tuple[str, ...], tuple[int, BaseModel]], report: Report) -> None:
+    """One receiver has one order, one secret and one patience, however many triggers tell it something."""
+    try:
+        read = TriggerTarget.model_validate(target.plain())
+    except ValidationError:
+        return  # told by the model itself
+    told = read.webhook or read.sns
+    if told is None:
+        return
+    line, first = written.setdefault(read.address, (target.line, told))
+    differ = [key for key, value in told if value != getattr(first, key) and key not in ("url", "endpoint_url")]
+    if differ:
+        message = f"the same receiver as at line {line}, with another {differ[0]}"
+        report(target.place, message, f"write the same {' and '.join(differ)} at both")
 
 
 def _file(file: Tree, report: Report) -> None:

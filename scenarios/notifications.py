@@ -41,6 +41,13 @@ def http_url(value: str) -> str:
     return value
 
 
+def place_of(url: str) -> str:
+    """An address in the one way of writing it: the same for `HTTP://Host` and `http://host:80/`."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path or '/'}?{parts.query}"
+
+
 def _printable(value: str) -> bool:
     return value.isascii() and value.isprintable() and " " not in value
 
@@ -107,6 +114,15 @@ class TriggerTarget(Model):
     webhook: WebhookTarget | None = None
     sns: SnsTarget | None = None
 
+    @property
+    def address(self) -> tuple[str, ...]:
+        """What it is, however it is written; that of a file its path says, once that is resolved."""
+        if self.webhook is not None:
+            return ("webhook", place_of(self.webhook.url))
+        if self.sns is not None:
+            return ("sns", self.sns.topic_arn, place_of(self.sns.endpoint_url))
+        return ("file", str(self.file))
+
     @model_validator(mode="after")
     def _one(self) -> Self:
         if sum(getattr(self, name) is not None for name in TARGETS) != 1:
@@ -120,3 +136,9 @@ class TriggerConfig(Model):
     name: str = Field(min_length=1, max_length=100, description="Every message bears it, as `eventTriggerName`.")
     events: tuple[Trigger, ...] = Field(min_length=1, description="What is told.")
     target: TriggerTarget
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.events)) < len(self.events):
+            raise RuleError("expected each event once")
+        return self
