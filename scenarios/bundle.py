@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 APPSPEC_NAMES = ("appspec.yml", "appspec.yaml")
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
@@ -93,8 +94,40 @@ def script_events(bundle: Path) -> frozenset[str] | None:
     return None if scripts is None else frozenset(event for event, locations in scripts.items() if locations)
 
 
+def hook_functions(bundle: Path) -> frozenset[str] | None:
+    """The names of the functions that the AppSpec for ECS or Lambda in a bundle calls; None where none can be read."""
+    spec = _spec(bundle)
+    if spec is None:
+        return None
+    listed = spec.get("Hooks")
+    hooks = listed if isinstance(listed, list) else []
+    words = (word for hook in hooks if isinstance(hook, dict) for word in hook.values())
+    return frozenset(_function(word) for word in words if isinstance(word, str))
+
+
+def _function(word: str) -> str:
+    """A function's name: itself, or out of its ARN, with or without a version."""
+    return word.split(":")[6] if word.startswith("arn:") and word.count(":") > 5 else word
+
+
 def _scripts(bundle: Path) -> dict[str, list[str]] | None:
     """The locations of a bundle's scripts, by the lifecycle event."""
+    spec = _spec(bundle)
+    if spec is None:
+        return None
+    hooks = spec.get("hooks")
+    return {
+        str(event): [
+            entry["location"]
+            for entry in (listed if isinstance(listed, list) else ())
+            if isinstance(entry, dict) and isinstance(entry.get("location"), str)
+        ]
+        for event, listed in (hooks.items() if isinstance(hooks, dict) else ())
+    }
+
+
+def _spec(bundle: Path) -> dict[object, Any] | None:
+    """What stands in a bundle's AppSpec; None where none can be read."""
     import yaml
 
     text = appspec_text(bundle)
@@ -104,12 +137,4 @@ def _scripts(bundle: Path) -> dict[str, list[str]] | None:
         spec = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):
         return None
-    hooks = spec.get("hooks") if isinstance(spec, dict) else None
-    return {
-        str(event): [
-            entry["location"]
-            for entry in (listed if isinstance(listed, list) else ())
-            if isinstance(entry, dict) and isinstance(entry.get("location"), str)
-        ]
-        for event, listed in (hooks.items() if isinstance(hooks, dict) else ())
-    }
+    return spec if isinstance(spec, dict) else {}

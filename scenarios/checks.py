@@ -17,7 +17,7 @@ from scenarios.checks_host_faults import check_host_fault
 from scenarios.checks_notifications import check_events_told, check_notifications
 from scenarios.checks_people import check_people
 from scenarios.checks_plans import check_plans
-from scenarios.checks_platforms import check_platform
+from scenarios.checks_platforms import check_functions, check_platform
 from scenarios.checks_pools import check_pools
 from scenarios.checks_signals import check_signals
 from scenarios.checks_strategy import check_strategies
@@ -57,6 +57,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     check_groups(facts, report, warn)
     check_environments(facts, report, warn)
     check_platform(facts, directory, report)
+    check_functions(facts, checker.bundles, warn)
     check_pools(facts, directory, report, warn)
     check_signals(facts, report, warn)
     check_notifications(facts, report)
@@ -70,7 +71,8 @@ class _Checker:
         self._directory = directory
         self._report = report
         self._warn = warn
-        self._bundles: dict[str, Path | None] = {}
+        self.bundles: dict[str, Path | None] = {}
+        """Where each revision's is; None where there is none, which has been told then."""
 
     def fleet(self) -> None:
         first: dict[str, int] = {}
@@ -93,7 +95,7 @@ class _Checker:
             if name == NO_REVISION and revisions is not None:
                 message = f"no revision may be called {NO_REVISION}: that word stands for a host without one"
                 self._report(revisions.keys[name], message, "give it another name")
-            self._bundles[name] = path = self._bundle(name, revision)
+            self.bundles[name] = path = self._bundle(name, revision)
             if path is not None and (scripts := revision.get("behaves", "scripts")):
                 self._scripts(name, scripts, path)
 
@@ -123,8 +125,7 @@ class _Checker:
         try:
             path = archive_of(directory, commit.text)
         except CommitError as error:
-            place = commit.place if (directory / ".").is_dir() else repository.place
-            self._report(place, error.message, error.remedy)
+            self._report(commit.place if error.of_commit else repository.place, error.message, error.remedy)
             return None
         if not FULL_ID.match(commit.text):
             message = f"{commit.text} is a name, and may mean another commit tomorrow"
@@ -311,7 +312,7 @@ class _Checker:
         for name in revisions.entries if revisions is not None else ():
             if only is not None and only.text != name:
                 continue
-            path = self._bundles.get(name)
+            path = self.bundles.get(name)
             if path is None or (events := script_events(path)) is None:
                 return None
             found |= events

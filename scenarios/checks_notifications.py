@@ -7,9 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from pydantic import BaseModel, ValidationError
+
 from scenarios.checks_strategy import Planned
 from scenarios.facts import Facts, exactly_one
-from scenarios.notifications import TARGETS
+from scenarios.notifications import INSTANCE, TARGETS, TriggerTarget
 from scenarios.platforms import SERVER
 from scenarios.problems import nearest
 from scenarios.tree import Report, Tree
@@ -56,23 +58,23 @@ _SOMETIMES: Final[Mapping[str, _Brought]] = MappingProxyType(
     }
 )
 """The events that not every deployment can bring."""
-_OF_A_HOST: Final = _Brought(
-    lambda *_: False, "a deployment on ECS or Lambda has no instances", "subscribe to Deployment…"
-)
 
 
 def check_notifications(facts: Facts, report: Report) -> None:
     """Report triggers that cannot be told apart, and targets that cannot be written to."""
     told = False
+    written: dict[tuple[str, ...], tuple[int, BaseModel]] = {}
     for group in _groups(facts.tree):
         names: dict[str, int] = {}
         for trigger in group.each("triggers"):
             told = True
             _name(trigger, names, report)
+            _events(trigger, report)
             if (target := trigger.get("target")) is not None:
                 exactly_one(report, target, TARGETS, "target")
                 if (file := target.get("file")) is not None:
                     _file(file, report)
+                _alike(target, written, report)
     expect = facts.tree.get("expect")
     wanted = expect.get("notifications_delivered") if expect is not None else None
     if expect is not None and wanted is not None and wanted.value is True and not told:
@@ -82,17 +84,25 @@ def check_notifications(facts: Facts, report: Report) -> None:
 
 def check_events_told(facts: Facts, planned: tuple[Planned, ...] | None, warn: Report) -> None:
     """Warn of events that nothing brings. `planned` None: some deployment's plan is unknown."""
-    if planned is None:
-        return
     asked = [group for deploy in facts.tree.each("deploy") for group in facts.groups_of(deploy)]
     for group in _groups(facts.tree):
-        plans = [plan for plan, its in zip(planned, asked, strict=True) if its is group]
+        plans = None
+        if planned is not None:
+            plans = [plan for plan, its in zip(planned, asked, strict=True) if its is group]
         for event in (event for trigger in group.each("triggers") for event in trigger.each("events")):
-            told = _OF_A_HOST if event.text.startswith("Instance") and facts.platform != SERVER else None
-            told = told or _SOMETIMES.get(event.text)
-            if told is not None and not told.by(facts, group, plans):
-                message = f"{event.text} never comes: {told.never}"
-                warn(event.place, message, f"{told.remedy}, or take it away")
+            if (told := _never(facts, group, plans, event.text)) is not None:
+                warn(event.place, f"{event.text} never comes: {told[0]}", f"{told[1]}, or take it away")
+
+
+def _never(facts: Facts, group: Tree, plans: Sequence[Planned] | None, event: str) -> tuple[str, str] | None:
+    """Why an event never comes, and what to do about it; None where it may."""
+    if facts.platform != SERVER and event.startswith(INSTANCE):
+        why = f"a deployment on {facts.platform} has no instances of which anything could be told"
+        return why, f"write Deployment{event.removeprefix(INSTANCE)}"
+    brought = _SOMETIMES.get(event)
+    if plans is None or brought is None or brought.by(facts, group, plans):
+        return None
+    return brought.never, brought.remedy
 
 
 def _groups(tree: Tree) -> Iterator[Tree]:
@@ -110,6 +120,30 @@ def _name(trigger: Tree, names: dict[str, int], report: Report) -> None:
         message = f"a second trigger named {name.text}; the first is at line {names[name.text]}"
         report(name.place, message, "give every trigger of a group a name of its own")
     names.setdefault(name.text, name.line)
+
+
+def _events(trigger: Tree, report: Report) -> None:
+    seen = set[str]()
+    for event in trigger.each("events"):
+        if event.text in seen:
+            report(event.place, f"{event.text} stands here twice, and would be told twice", "take one away")
+        seen.add(event.text)
+
+
+def _alike(target: Tree, written: dict[tuple[str, ...], tuple[int, BaseModel]], report: Report) -> None:
+    """One receiver has one order, one secret and one patience, however many triggers tell it something."""
+    try:
+        read = TriggerTarget.model_validate(target.plain())
+    except ValidationError:
+        return  # told by the model itself
+    told = read.webhook or read.sns
+    if told is None:
+        return
+    line, first = written.setdefault(read.address, (target.line, told))
+    differ = [key for key, value in told if value != getattr(first, key) and key not in ("url", "endpoint_url")]
+    if differ:
+        message = f"the same receiver as at line {line}, with another {differ[0]}"
+        report(target.place, message, f"write the same {' and '.join(differ)} at both")
 
 
 def _file(file: Tree, report: Report) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
+from scenarios.bundle import hook_functions
 from scenarios.facts import ADD_BALANCER, FILTERS, Facts
-from scenarios.platforms import EVENTS, SERVER
+from scenarios.platforms import EVENTS, OF_A_REPORT, SERVER
 from scenarios.problems import either, nearest
 from scenarios.strategies import TRAFFIC
 from scenarios.told import ALL_AT_ONCE
@@ -43,6 +45,7 @@ def check_platform(facts: Facts, directory: Path, report: Report) -> None:
     for fault in tree.each("faults"):
         _fault(facts, fault, report)
     _handlers(facts, directory, report)
+    _reports(facts, report)
 
 
 def sound(facts: Facts, deploy: Tree) -> bool:
@@ -193,6 +196,33 @@ def _handlers(facts: Facts, directory: Path, report: Report) -> None:
         if handler is not None and handler.word is not None and not (directory / handler.word).is_file():
             message = f"there is no handler at {handler.text}"
             report(handler.place, message, "give the path of a Python file, from the scenario file")
+
+
+def _reports(facts: Facts, report: Report) -> None:
+    """A function that never reports is told nothing of its report."""
+    functions = facts.tree.get("functions")
+    for function in functions.entries.values() if functions is not None else ():
+        never = function.get("never")
+        for key in function.entries if never is not None and never.value is True else ():
+            if key in OF_A_REPORT:
+                message = f"{key} is of the report of a function, and this one never reports"
+                report(function.keys[key], message, f"keep one of never or {key}")
+
+
+def check_functions(facts: Facts, bundles: Mapping[str, Path | None], warn: Report) -> None:
+    """Warn of functions that nobody calls. `bundles`: where each revision's is, if anywhere."""
+    functions = facts.tree.get("functions")
+    if facts.platform == SERVER or functions is None:
+        return
+    called = set[str]()
+    for bundle in bundles.values():
+        if bundle is None or (hooks := hook_functions(bundle)) is None:
+            return  # what it calls is not known here
+        called |= hooks
+    for name in functions.entries:
+        if name not in called:
+            remedy = f"did you mean {near}?" if (near := nearest(name, sorted(called))) else "take it away"
+            warn(functions.keys[name], f"no AppSpec names the function {name}, so nobody calls it", remedy)
 
 
 def _events(facts: Facts, report: Report) -> None:

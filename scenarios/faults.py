@@ -17,6 +17,7 @@ from scenarios.words import (
     Model,
     RuleError,
     SomeTime,
+    duration_text,
     exactly_one,
 )
 
@@ -117,6 +118,13 @@ class HealthFault(Model):
     status: int | None = Field(None, ge=100, le=599, description="Answers with this status code.")
     slow: SomeTime | None = Field(None, description="Answers only after this long.")
     flapping: Flapping | None = Field(None, description="Fails and passes in turn.")
+
+    @property
+    def words(self) -> str:
+        """How a fault without a name of its own is called."""
+        if (flaps := self.flapping) is not None:
+            return f"flapping, {duration_text(flaps.up)} up, {duration_text(flaps.down)} down, {flaps.status}"
+        return f"slow {duration_text(self.slow)}" if self.slow is not None else str(self.status)
 
     @model_validator(mode="after")
     def _one(self) -> Self:

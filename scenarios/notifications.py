@@ -17,6 +17,8 @@ RETRY_FOR_MAX_MS: Final = 600_000
 """Delivery goes on for at most so long after the run's end, in milliseconds."""
 
 TARGETS: Final = ("file", "webhook", "sns")
+INSTANCE: Final = "Instance"
+"""How the events begin that are told of each instance."""
 VARIABLE_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 TOPIC_ARN: Final = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$"
 REGION: Final = r"^[a-z]{2}(-[a-z]+)+-\d+$"
@@ -37,6 +39,13 @@ def http_url(value: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise ValueError("an address keeps no secret, and this one has a user or a password in it: write it without")
     return value
+
+
+def place_of(url: str) -> str:
+    """An address in the one way of writing it: the same for `HTTP://Host` and `http://host:80/`."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path or '/'}?{parts.query}"
 
 
 def _printable(value: str) -> bool:
@@ -105,6 +114,15 @@ class TriggerTarget(Model):
     webhook: WebhookTarget | None = None
     sns: SnsTarget | None = None
 
+    @property
+    def address(self) -> tuple[str, ...]:
+        """What it is, however it is written; that of a file its path says, once that is resolved."""
+        if self.webhook is not None:
+            return ("webhook", place_of(self.webhook.url))
+        if self.sns is not None:
+            return ("sns", self.sns.topic_arn, place_of(self.sns.endpoint_url))
+        return ("file", str(self.file))
+
     @model_validator(mode="after")
     def _one(self) -> Self:
         if sum(getattr(self, name) is not None for name in TARGETS) != 1:
@@ -118,3 +136,9 @@ class TriggerConfig(Model):
     name: str = Field(min_length=1, max_length=100, description="Every message bears it, as `eventTriggerName`.")
     events: tuple[Trigger, ...] = Field(min_length=1, description="What is told.")
     target: TriggerTarget
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.events)) < len(self.events):
+            raise RuleError("expected each event once")
+        return self

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from scenarios.words import Duration, Model
+from scenarios.words import Duration, Model, RuleError
 
 ComputePlatform = Literal["Server", "ECS", "Lambda"]
 SERVER: Final = "Server"
@@ -22,6 +22,8 @@ EVENTS: Final = {
     "Lambda": ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic"),
 }
 """The lifecycle events of a platform that has no hosts."""
+OF_A_REPORT: Final = frozenset({"reports", "lasts"})
+"""What is said of a function that reports."""
 FUNCTIONS_MAX: Final = 100
 FUNCTION_NAME: Final = r"^[A-Za-z0-9_-]{1,64}$"
 """Lambda's own rule for the name of a function."""
@@ -35,10 +37,18 @@ class Function(Model):
 
     reports: Literal["Succeeded", "Failed"] = Field("Succeeded", description="What it reports on the virtual fleet.")
     lasts: Duration | None = Field(None, description="How long it takes. Left out: drawn by the seed.")
-    never: bool = Field(False, description="It ends, and never reports.")
+    never: bool = Field(
+        False, description="It ends, and never reports: then there is nothing of `reports` and `lasts` to say."
+    )
     handler: Path | None = Field(
         None, description="A Python file with `handler(event, context)`, relative to the scenario file: Docker runs it."
     )
+
+    @model_validator(mode="after")
+    def _nothing_of_what_never_comes(self) -> Self:
+        if self.never and self.model_fields_set & OF_A_REPORT:
+            raise RuleError("a function that never reports has no report, and no time for it")
+        return self
 
 
 class Task(Model):

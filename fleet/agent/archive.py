@@ -77,6 +77,24 @@ def unpack(bundle: Path, kind: str, target: Path, bounds: Bounds | None = None) 
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def as_unpacked(directory: Path) -> Path:
+    """The directory that `unpack` would make of an archive of this one: itself, or the one that holds the appspec.
+
+    Raises ArchiveRefused for what it would refuse in such an archive. A socket is left out, as no archive holds one.
+    """
+    links = []
+    for path in directory.rglob("*"):
+        name, mode = str(path.relative_to(directory)), path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            _refuse_absolute(name, str(path.readlink()))
+            links.append(name)
+        elif not (stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)):
+            raise _no_file(name)
+    top = _single_directory(directory)
+    _refuse_links_out(top, links, directory)
+    return top
+
+
 def _unpack_tar(bundle: Path, kind: str, writer: _Writer) -> None:
     with open_tar(bundle, kind, writer.bounds.unpacked_max_bytes) as archive:
         for member in archive:
@@ -95,9 +113,7 @@ def _unpack_tar(bundle: Path, kind: str, writer: _Writer) -> None:
                     raise ArchiveRefused(f"the member `{member.name}` of the bundle has no content")
                 writer.file(name, content, member.mode & 0o7777, member.mtime)
             else:
-                raise ArchiveRefused(
-                    f"the member `{member.name}` of the bundle is a device, a pipe or the like; remove it"
-                )
+                raise _no_file(member.name)
             writer.own(name, *tar_owner(member))
 
 
@@ -117,7 +133,7 @@ def _unpack_zip(bundle: Path, writer: _Writer) -> None:
                 with archive.open(member) as content:
                     writer.file(name, content, stat.S_IMODE(mode) & 0o777 or 0o644, None)
             else:
-                raise ArchiveRefused(f"the member `{name}` of the bundle is a device, a pipe or the like; remove it")
+                raise _no_file(name)
 
 
 class _Writer:
@@ -196,8 +212,7 @@ class _Writer:
         """Make a symbolic link; where it leads is checked once everything is there."""
         if not to or "\0" in to or len(os.fsencode(to)) > NAME_MAX_BYTES:
             raise ArchiveRefused(f"the link `{name}` of the bundle leads nowhere")
-        if PurePosixPath(to).is_absolute():
-            raise ArchiveRefused(f"the link `{name}` of the bundle leads out of it, to `{to}`; make it relative")
+        _refuse_absolute(name, to)
         self._make_way(name).symlink_to(to)
         self.links.append(name)
 
@@ -240,6 +255,15 @@ def _single_directory(staging: Path) -> Path:
         return staging
     holds_appspec = any("appspec" in entry.name.lower() for entry in entries[0].iterdir())
     return entries[0] if holds_appspec else staging
+
+
+def _no_file(name: str) -> ArchiveRefused:
+    return ArchiveRefused(f"the member `{name}` of the bundle is a device, a pipe or the like; remove it")
+
+
+def _refuse_absolute(link: str, to: str) -> None:
+    if PurePosixPath(to).is_absolute():
+        raise ArchiveRefused(f"the link `{link}` of the bundle leads out of it, to `{to}`; make it relative")
 
 
 def _refuse_links_out(top: Path, links: list[str], staging: Path) -> None:

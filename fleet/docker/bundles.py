@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from fleet.bundle_store import BUCKET, key
 from scenarios.model import Scenario
 
 BUNDLE_MAX_BYTES: Final = 1024**3
+ALL: Final = 0o7777
 _TYPES: Final = {".zip": "zip", ".tar": "tar", ".tgz": "tgz", ".tar.gz": "tgz"}
 
 
@@ -89,21 +91,34 @@ def from_bucket(scenario: Scenario) -> bool:
 
 def _tgz(path: Path) -> bytes:
     buffer = io.BytesIO()
-    total = 0
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
-        for entry in sorted(path.rglob("*")):
-            info = tar.gettarinfo(entry, entry.relative_to(path).as_posix())
-            info.uid = info.gid = 0
-            info.uname = info.gname = "root"
-            total += info.size
-            if total > BUNDLE_MAX_BYTES:
-                raise FleetError(f"the bundle {path} is larger than {BUNDLE_MAX_BYTES:,} bytes")
-            if info.isreg():
-                with entry.open("rb") as file:
-                    tar.addfile(info, file)
-            else:
-                tar.addfile(info)
+        add_directory(tar, path, most_bytes=BUNDLE_MAX_BYTES)
     return buffer.getvalue()
+
+
+def add_directory(tar: tarfile.TarFile, directory: Path, place: str = ".", *, most_bytes: int, mask: int = ALL) -> None:
+    """Add all that a directory holds, below `place`: root's, links as links, and of its mode what `mask` leaves.
+
+    Raises FleetError where it is more than `most_bytes`.
+    """
+    total = 0
+    for entry in sorted(directory.rglob("*")):
+        info: tarfile.TarInfo | None = tar.gettarinfo(
+            entry, posixpath.normpath(f"{place}/{entry.relative_to(directory)}")
+        )
+        if info is None:
+            continue  # a socket, which no archive holds
+        info.uid = info.gid = 0
+        info.uname = info.gname = "root"
+        info.mode &= mask
+        total += info.size
+        if total > most_bytes:
+            raise FleetError(f"the bundle {directory} is larger than {most_bytes:,} bytes")
+        if info.isreg():
+            with entry.open("rb") as file:
+                tar.addfile(info, file)
+        else:
+            tar.addfile(info)
 
 
 def _starts(appspec: Path) -> bool:

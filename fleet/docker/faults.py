@@ -21,8 +21,6 @@ from scenarios.host_faults import NetworkFault
 from scenarios.model import Balancer, Effect, HealthFault, ScriptExit
 from simulator.rollout import lifecycle
 
-STOPPED: Final = "/run/drydeploy/agent.stopped"
-PID: Final = "/run/drydeploy/agent.pid"
 WARMING: Final = 503
 """What an application answers that has not started yet."""
 OUT_OF_MEMORY: Final = 500
@@ -57,15 +55,23 @@ class Ills:
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
     network: dict[str, NetworkFault] = field(default_factory=dict)
     clock: dict[str, int] = field(default_factory=dict)
-    """How far each fault sets the clock ahead, in milliseconds; 0 once it is healed."""
+    """How far each fault sets the clock ahead, in milliseconds."""
     scripts: dict[str, str] = field(default_factory=dict)
-    bundle: str | None = None
+    bundles: dict[str, str] = field(default_factory=dict)
+    """What is wrong with the bundles that it downloads, by the fault's name; the newest fault counts."""
     slow: dict[str, int] = field(default_factory=dict)
     """How long the application answers nobody after a start, milliseconds, by the fault's name."""
     leaks: dict[str, int] = field(default_factory=dict)
     """How many requests the application can answer from its start on, by the fault's name."""
-    crashed: bool = False
-    paused: bool = False
+    stopped: set[str] = field(default_factory=set)
+    """The faults that keep its agent stopped; so with `full` (its disk), `crashed` and `paused`."""
+    full: set[str] = field(default_factory=set)
+    crashed: set[str] = field(default_factory=set)
+    paused: set[str] = field(default_factory=set)
+    reopened: list[NetworkFault] = field(default_factory=list)
+    """What cut it off, is over, and was not taken away yet."""
+    tended: dict[Tend, None] = field(default_factory=dict)
+    """What of it has had a fault: done again when it comes back, because there it may have missed a change."""
     tampered: bool = False
     """Whether something lies aside that must be put back."""
 
@@ -78,6 +84,15 @@ class Ills:
     def reachable(self) -> bool:
         """Whether a program can be run on the host."""
         return not (self.crashed or self.paused)
+
+    @property
+    def bundle(self) -> str | None:
+        """What a download meets."""
+        return next(reversed(self.bundles.values()), None)
+
+
+Tend = Callable[["DockerFaults", str, Ills], None]
+"""Makes a part of a host agree with what is wrong with it. The host can be reached."""
 
 
 class Strike(NamedTuple):
@@ -127,10 +142,21 @@ class DockerFaults:
             return
         _KINDS[effect.case].heals(self, host, ills, Strike(name, effect, None))
 
-    def run(self, host: str, command: list[str]) -> None:
-        """Run a program on a host that can run one; what it would change is not there on another."""
-        if self._ills[host].reachable:
-            self._machines.run(host, command)
+    @property
+    def machines(self) -> Machines:
+        """The hosts' containers."""
+        return self._machines
+
+    def tend(self, host: str, ills: Ills, what: Tend) -> None:
+        """Have a part of a host agree with its faults: now if a program can be run there, else when it comes back."""
+        ills.tended[what] = None
+        if ills.reachable:
+            what(self, host, ills)
+
+    def back(self, host: str, ills: Ills) -> None:
+        """A host came back: faults came and went meanwhile, and netfilter forgets its rules where a container stops."""
+        for what in ills.tended:
+            what(self, host, ills)
 
     def remove(self, host: str) -> None:
         """A host is terminated by a fault."""
@@ -187,11 +213,11 @@ class DockerFaults:
     def _health(self, host: str, ills: Ills, strike: Strike) -> None:
         assert strike.effect.health is not None
         ills.health[strike.name] = _health(strike.effect.health)
-        self.apply_health(host)
+        self.tend(host, ills, DockerFaults.apply_health)
 
     def _health_again(self, host: str, ills: Ills, strike: Strike) -> None:
         ills.health.pop(strike.name, None)
-        self.apply_health(host)
+        self.tend(host, ills, DockerFaults.apply_health)
 
     # -- the application as a whole -----------------------------------------------------------------------------
 
@@ -207,7 +233,7 @@ class DockerFaults:
         assert strike.effect.memory is not None
         ills.leaks[strike.name] = strike.effect.memory.leak_after
         ills.health[strike.name] = _leaking(strike.effect.memory.leak_after, time.time())
-        self.apply_health(host)
+        self.tend(host, ills, DockerFaults.apply_health)
 
     def _leak_no_more(self, host: str, ills: Ills, strike: Strike) -> None:
         ills.leaks.pop(strike.name, None)
@@ -220,63 +246,14 @@ class DockerFaults:
             ills.health[name] = {"status": WARMING, "everywhere": True, **warm}
         if since is not None:
             ills.health |= {name: _leaking(after, since) for name, after in ills.leaks.items()}
-        self.apply_health(host)
+        self.tend(host, ills, DockerFaults.apply_health)
 
-    def _back(self, host: str) -> None:
-        """A host came back: netfilter forgets its rules when a container stops."""
-        ills = self._ills[host]
-        if ills.health:
-            self.apply_health(host)
-        if ills.network:
-            outages.apply_network(self, host, ills)
-        if ills.clock:
-            outages.apply_clock(self, host, ills)
-
-    def apply_health(self, host: str) -> None:
+    def apply_health(self, host: str, ills: Ills) -> None:
         """Have the proxy before the host's application agree with its faults."""
-        if not self._ills[host].reachable:
-            return
         assert self._balancer is not None, "what a balancer meets needs one: such a scenario is refused without"
-        state = {"path": self._balancer.health_check.path, "faults": self._ills[host].health}
+        state = {"path": self._balancer.health_check.path, "faults": ills.health}
         port = str(self._balancer.port)
         self._machines.run(host, ["python3", "-m", "hostside.health_fault", port, json.dumps(state)])
-
-    # -- the agent and the host ---------------------------------------------------------------------------------
-
-    def _stop_agent(self, host: str, ills: Ills, _: Strike) -> None:
-        """It ends what it has in hand and takes up no more."""
-        if ills.reachable:
-            self._machines.run(host, ["sh", "-c", _STOP])
-
-    def _restart_agent(self, host: str, ills: Ills, _: Strike) -> None:
-        """It drops what it had."""
-        if ills.reachable:
-            self._machines.run(host, ["sh", "-c", _RESTART])
-
-    def _start_agent(self, host: str, ills: Ills, _: Strike) -> None:
-        if ills.reachable:
-            self._machines.run(host, ["rm", "-f", STOPPED])
-
-    def _crash(self, host: str, ills: Ills, _: Strike) -> None:
-        self._machines.crash(host)
-        ills.crashed, ills.paused = True, False
-
-    def _boot(self, host: str, ills: Ills, _: Strike) -> None:
-        if ills.crashed:
-            self._machines.restart(host)
-            ills.crashed = False
-            self._back(host)
-
-    def _pause(self, host: str, ills: Ills, _: Strike) -> None:
-        if ills.reachable:
-            self._machines.pause(host)
-            ills.paused = True
-
-    def _resume(self, host: str, ills: Ills, _: Strike) -> None:
-        if ills.paused:
-            self._machines.unpause(host)
-            ills.paused = False
-            self._back(host)
 
     # -- what a host meets on its disk --------------------------------------------------------------------------
 
@@ -286,10 +263,10 @@ class DockerFaults:
         ills.scripts[strike.event] = f"exit:{script.exit}" if isinstance(script, ScriptExit) else str(script)
 
     def _bundle(self, _host: str, ills: Ills, strike: Strike) -> None:
-        ills.bundle = strike.effect.bundle
+        ills.bundles[strike.name] = str(strike.effect.bundle)
 
-    def _bundle_again(self, _host: str, ills: Ills, _: Strike) -> None:
-        ills.bundle = None
+    def _bundle_again(self, _host: str, ills: Ills, strike: Strike) -> None:
+        ills.bundles.pop(strike.name, None)
 
     def _deny(self, host: str, _: Ills, strike: Strike) -> None:
         self._bundles.deny(host, strike.name)
@@ -319,16 +296,16 @@ class _Kind(NamedTuple):
 
 
 def _over(_faults: DockerFaults, _host: str, _ills: Ills, _strike: Strike) -> None:
-    """Nothing is left to undo: it strikes once."""
+    """Nothing is left to undo: it strikes once, and what it does is over by itself."""
 
 
 _KINDS: Final[dict[str, _Kind]] = {
     "health": _Kind(DockerFaults._health, DockerFaults._health_again),
     "script": _Kind(DockerFaults._script, _over),
-    "agent stop": _Kind(DockerFaults._stop_agent, DockerFaults._start_agent),
-    "agent restart": _Kind(DockerFaults._restart_agent, DockerFaults._start_agent),
-    "host crash": _Kind(DockerFaults._crash, DockerFaults._boot),
-    "host pause": _Kind(DockerFaults._pause, DockerFaults._resume),
+    "agent stop": _Kind(outages.stop_agent, outages.start_agent),
+    "agent restart": _Kind(outages.restart_agent, _over),
+    "host crash": _Kind(outages.crash, outages.boot),
+    "host pause": _Kind(outages.pause, outages.resume),
     "bundle missing": _Kind(DockerFaults._bundle, DockerFaults._bundle_again),
     "bundle corrupt": _Kind(DockerFaults._bundle, DockerFaults._bundle_again),
     "bundle access-denied": _Kind(DockerFaults._deny, DockerFaults._allow),
@@ -349,8 +326,6 @@ _TAMPER: Final = ("python3", "-m", "hostside.tamper")
 _WRITE: Final = 'mkdir -p "$(dirname "$0")" && printf %s "$1" >"$0"'
 _UNWRITE: Final = '[ "$(cat "$0" 2>/dev/null; echo .)" != "$1." ] || rm -f "$0"'
 """Removes a stranger's file, unless a deployment has put something else there meanwhile."""
-_STOP: Final = f'touch {STOPPED}; kill -TERM "$(cat {PID})" 2>/dev/null; true'
-_RESTART: Final = f'kill -KILL "$(cat {PID})" 2>/dev/null; true'
 
 
 def _starts(bundle: Bundle) -> str:

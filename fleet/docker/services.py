@@ -355,13 +355,16 @@ class DockerServices(DockerFleet):
                 await self._apply(side, task)
 
     async def _apply(self, side: _TaskSet, task: str) -> None:
-        """Have a task answer as the faults of its revision have it; nothing to do where no fault is scripted."""
+        """Have a task answer as the faults of its revision have it; nothing to do where no fault is scripted.
+
+        A task whose program has ended answers nobody, with or without them.
+        """
         if not any(fault.do.health is not None for fault in self._scenario.faults):
             return
         struck = {name: fault for name, (fault, of) in self._struck.items() if of in (None, side.revision)}
         state = health_state(self._spec.health_check.path, struck)
         command = ["python3", "-m", "hostside.health_fault", str(self._spec.port), state]
-        await self._in_thread(lambda: self._containers.run(task, command))
+        await self._in_thread(lambda: self._containers.run_if_there(task, command))
 
 
 def _started(command: RunLifecycleEvent, id: int, at_ms: int) -> Event:

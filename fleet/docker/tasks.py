@@ -6,22 +6,28 @@ in `hostside.function_runner`. Whatever a revision brings runs without any capab
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.agent.errors import AgentError
 from fleet.base import FleetError
+from fleet.docker.bundles import add_directory
 from fleet.docker.engine import telling
 from fleet.docker.hosts import FAULT_CAPABILITY, LOG_MAX, PIDS_MAX, Hosts
 from fleet.docker.network import endpoint, extra_hosts
 from fleet.docker.sources import HOME, tar_of
-from fleet.platforms.revision import unpacked
+from fleet.virtual.revision import unpacked
 
 PLACE: Final = f"{HOME}/task"
 """Where a revision's bundle lies in a container."""
 RUNNER: Final = "hostside.function_runner"
 FILES_MAX_BYTES: Final = 256 * 1024**2
+MODE_MASK: Final = 0o755
+"""Of a file's mode in a bundle, what it has in a container: what is to be run can be, and nobody else may write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,15 @@ class Tasks(Hosts):
             raise FleetError(f"{plan.name} does not start; it says: {self.log(plan.name).strip() or 'nothing'}")
         return int(found[0]["HostPort"])
 
+    def run_if_there(self, name: str, command: list[str]) -> None:
+        """Run a program in a container, unless its own program has ended, before that or meanwhile."""
+        try:
+            if self.state(name) == "running":
+                self.run(name, command)
+        except FleetError:
+            if self.state(name) == "running":
+                raise
+
 
 def task_command(command: Sequence[str]) -> list[str]:
     """What the container of a task runs: the revision's command, in the directory of its bundle."""
@@ -91,18 +106,14 @@ def function_command(handler: str, port: int) -> list[str]:
 
 
 def bundle_files(bundle: Path) -> bytes:
-    """A bundle's files as a tar, for `PLACE`. Raises FleetError where they cannot be read, or are too many."""
-    files: dict[str, bytes] = {}
-    total = 0
-    with unpacked(bundle) as directory:
-        for path in sorted(directory.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                content = path.read_bytes()
-                total += len(content)
-                if total > FILES_MAX_BYTES:
-                    raise FleetError(f"the bundle {bundle} is larger than {FILES_MAX_BYTES:,} bytes")
-                files[f"{PLACE}/{path.relative_to(directory).as_posix()}"] = content
-    return tar_of(files).getvalue()
+    """What is in a bundle as a tar, for `PLACE`. Raises FleetError where it cannot be read, or is too much."""
+    buffer = io.BytesIO()
+    try:
+        with unpacked(bundle) as directory, tarfile.open(fileobj=buffer, mode="w") as tar:
+            add_directory(tar, directory, PLACE, most_bytes=FILES_MAX_BYTES, mask=MODE_MASK)
+    except (AgentError, OSError) as error:
+        raise FleetError(f"the bundle {bundle} cannot be read: {error}") from error
+    return buffer.getvalue()
 
 
 def handler_files(handler: Path) -> bytes:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fleet.agent.archive import unpack
 from fleet.agent.errors import AgentError
 from fleet.platforms.appspec import AppSpec, load
-from fleet.virtual.revision import bundle_kind
+from fleet.virtual.revision import unpacked
 from scenarios.model import Scenario
 from simulator.rollout.events import Diagnostics
 from simulator.rollout.statuses import ErrorCode, LifecycleErrorCode
@@ -59,18 +56,6 @@ def read_revision(name: str, bundle: Path, platform: str) -> PlatformRevision:
             return PlatformRevision(name, load(file.read_text("utf-8-sig"), platform=platform, name=file.name))
     except (AgentError, OSError, UnicodeDecodeError) as error:
         return PlatformRevision(name, None, str(error))
-
-
-@contextmanager
-def unpacked(bundle: Path) -> Iterator[Path]:
-    """The directory of a bundle, for a while. Raises AgentError or OSError for one that cannot be unpacked."""
-    if bundle.is_dir():
-        yield bundle
-        return
-    with tempfile.TemporaryDirectory(prefix="drydeploy-") as scratch:
-        directory = Path(scratch) / "bundle"
-        unpack(bundle, bundle_kind(bundle), directory)
-        yield directory
 
 
 def refusal(

@@ -41,24 +41,21 @@ def _health(ward: Ward, host: VirtualHost, strike: Strike) -> None:
 
 def strike_health(ward: Answering, host: VirtualHost, name: str, fault: HealthFault) -> None:
     """Have the health check see this fault, until it is taken out of `host.health_faults`."""
-    host.health_faults[name] = (fault, True)
+    _turn(ward, host, name, fault, strikes=True)
+
+
+def _turn(ward: Answering, host: VirtualHost, name: str, fault: HealthFault, *, strikes: bool) -> None:
+    state = host.health_faults[name] = (fault, strikes)
     ward.answers_changed(host)
-    if fault.flapping is not None:
-        _flap(ward, host, name, fault, strikes=True)
-
-
-def _flap(ward: Answering, host: VirtualHost, name: str, fault: HealthFault, *, strikes: bool) -> None:
-    flapping = fault.flapping
-    assert flapping is not None, "only a flapping fault flaps"
+    if fault.flapping is None:
+        return
 
     def turn(_: int, now_ms: int) -> None:
-        if host.health_faults.get(name) == (fault, strikes):
+        if host.health_faults.get(name) is state:  # else it was healed, and may have struck again, with turns anew
             ward.at(now_ms)
-            host.health_faults[name] = (fault, not strikes)
-            ward.answers_changed(host)
-            _flap(ward, host, name, fault, strikes=not strikes)
+            _turn(ward, host, name, fault, strikes=not strikes)
 
-    ward.schedule(ward.now_ms + (flapping.down if strikes else flapping.up), turn)
+    ward.schedule(ward.now_ms + (fault.flapping.down if strikes else fault.flapping.up), turn)
 
 
 def _health_again(ward: Ward, host: VirtualHost, strike: Strike) -> None:
@@ -66,63 +63,66 @@ def _health_again(ward: Ward, host: VirtualHost, strike: Strike) -> None:
     ward.answers_changed(host)
 
 
-def _stop_agent(_ward: Ward, host: VirtualHost, _: Strike) -> None:
-    """It ends what it has in hand and takes up no more."""
-    host.agent_runs = False
+def _lasts(_ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    """It is there as long as the fault lasts, or another of its case. An agent that stops ends what it has in hand."""
+    host.lasting[strike.name] = strike.effect.case
 
 
-def _restart_agent(ward: Ward, host: VirtualHost, _: Strike) -> None:
+def _is_over(_ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    host.relieved(strike.name)
+
+
+def _restart_agent(ward: Ward, host: VirtualHost, strike: Strike) -> None:
     """It gives up what it has in hand."""
-    host.agent_runs = False
+    _lasts(ward, host, strike)
     host.drop()
 
     def back(_: int, now_ms: int) -> None:
         ward.at(now_ms)
-        host.agent_runs = True
-        ward.wake(host)
+        _start_agent(ward, host, strike)
 
     ward.schedule(ward.now_ms + _RESTART_MS, back)
 
 
-def _start_agent(ward: Ward, host: VirtualHost, _: Strike) -> None:
-    host.agent_runs = True
-    ward.wake(host)
+def _start_agent(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    if host.relieved(strike.name):
+        ward.wake(host)
 
 
-def _crash(ward: Ward, host: VirtualHost, _: Strike) -> None:
+def _crash(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    """It ends a pause: nothing is left to stand still."""
+    _lasts(ward, host, strike)
+    for fault in [name for name, case in host.lasting.items() if case == "host pause"]:
+        del host.lasting[fault]
     ward.crash(host)
 
 
-def _boot(ward: Ward, host: VirtualHost, _: Strike) -> None:
-    if not host.gone:
+def _boot(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    if host.relieved(strike.name) and not host.gone:
         host.alive = True
         ward.answers_changed(host)
         ward.wake(host)
 
 
-def _pause(ward: Ward, host: VirtualHost, _: Strike) -> None:
-    host.paused = True
-    host.paused_ms = ward.now_ms
-    ward.answers_changed(host)
+def _pause(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    if not host.alive:
+        return
+    if not host.paused:
+        host.paused, host.paused_ms = True, ward.now_ms
+        ward.answers_changed(host)
+    _lasts(ward, host, strike)
 
 
-def _resume(ward: Ward, host: VirtualHost, _: Strike) -> None:
-    host.paused = False
-    ward.answers_changed(host)
-    ward.resume(host)
+def _resume(ward: Ward, host: VirtualHost, strike: Strike) -> None:
+    if host.relieved(strike.name):
+        host.paused = False
+        ward.answers_changed(host)
+        ward.resume(host)
 
 
 def _script(_ward: Ward, host: VirtualHost, strike: Strike) -> None:
     assert strike.effect.script is not None
     host.script_faults[cast(str, strike.event)] = strike.effect.script
-
-
-def _bundle(_ward: Ward, host: VirtualHost, strike: Strike) -> None:
-    host.bundle_fault = strike.effect.bundle
-
-
-def _bundle_again(_ward: Ward, host: VirtualHost, _: Strike) -> None:
-    host.bundle_fault = None
 
 
 def _file(ward: Ward, host: VirtualHost, strike: Strike) -> None:
@@ -164,20 +164,20 @@ class _Kind(NamedTuple):
 
 
 def _over(_ward: Ward, _host: VirtualHost, _strike: Strike) -> None:
-    """Nothing is left to undo: it strikes once."""
+    """Nothing is left to undo: it strikes once, and what it does is over by itself."""
 
 
 _KINDS: Final[dict[str, _Kind]] = {
     "health": _Kind(_health, _health_again),
     "script": _Kind(_script, _over),
-    "agent stop": _Kind(_stop_agent, _start_agent),
-    "agent restart": _Kind(_restart_agent, _start_agent),
+    "agent stop": _Kind(_lasts, _start_agent),
+    "agent restart": _Kind(_restart_agent, _over),
     "host crash": _Kind(_crash, _boot),
     "host pause": _Kind(_pause, _resume),
-    **{f"bundle {word}": _Kind(_bundle, _bundle_again) for word in ("missing", "corrupt", "access-denied")},
+    **{f"bundle {word}": _Kind(_lasts, _is_over) for word in ("missing", "corrupt", "access-denied")},
     "host terminate": _Kind(outages.terminate, _over),
     **dict.fromkeys(("network cut", "network latency", "network loss"), _Kind(outages.network, outages.network_again)),
-    "disk": _Kind(outages.disk, outages.disk_again),
+    "disk": _Kind(_lasts, _is_over),
     "clock": _Kind(outages.clock, outages.clock_again),
     "file": _Kind(_file, _no_file),
     "slow_start": _Kind(_slow_start, _start_again),

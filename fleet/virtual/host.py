@@ -53,13 +53,10 @@ class VirtualHost:
     """A host: its agent, its disk, its application, and what is wrong with it."""
 
     __slots__ = (
-        "agent_runs",
         "alive",
-        "bundle_fault",
         "clock",
         "command",
         "disk",
-        "disk_full",
         "draws",
         "frozen",
         "generation",
@@ -67,6 +64,7 @@ class VirtualHost:
         "health_faults",
         "ills",
         "installed",
+        "lasting",
         "lost",
         "name",
         "network",
@@ -92,7 +90,6 @@ class VirtualHost:
         """The revision that the application serves; None while it does not run."""
         self.alive = True
         self.paused = False
-        self.agent_runs = True
         self.command: RunLifecycleEvent | None = None
         """The command in hand, taken up or not."""
         self.taken_up = False
@@ -103,7 +100,6 @@ class VirtualHost:
         self.frozen: list[tuple[RunLifecycleEvent, int, int, Outcome]] = []
         """While paused: the commands that were begun, when, how long each still had to go, and what it comes to."""
         self.script_faults: dict[str, str | ScriptExit] = {}
-        self.bundle_fault: str | None = None
         self.health_faults: dict[str, tuple[HealthFault, bool]] = {}
         """By the fault's name: the fault, and whether it strikes now (a flapping one comes and goes)."""
         self.ills: AppIlls | None = None
@@ -111,8 +107,8 @@ class VirtualHost:
         self.network: dict[str, NetworkFault] = {}
         self.clock: dict[str, int] = {}
         """By the fault's name, how far it sets the clock ahead, in milliseconds."""
-        self.disk_full = 0
-        """How many faults have filled the disk."""
+        self.lasting: dict[str, str] = {}
+        """By the fault's name, what holds the host or its agent, fills the disk, spoils bundles: `Effect.case`."""
         self.gone = False
         """Whether the host was terminated: it never comes back."""
         self.reaches = True
@@ -127,6 +123,26 @@ class VirtualHost:
         self.generation += 1
         self.lost = self.command is not None and self.taken_up
         self.unreported.clear()
+
+    def suffers(self, *cases: str) -> bool:
+        """Whether a fault of one of these cases lasts here."""
+        return bool(self.lasting) and any(case in cases for case in self.lasting.values())
+
+    def relieved(self, fault: str) -> bool:
+        """A fault is over: whether it lasted here, and no other of its case does."""
+        case = self.lasting.pop(fault, None)
+        return case is not None and not self.suffers(case)
+
+    @property
+    def agent_runs(self) -> bool:
+        """Whether nothing keeps the agent from running, but for what holds the host."""
+        return not self.suffers("agent stop", "agent restart")
+
+    @property
+    def bundle_fault(self) -> str | None:
+        """What is wrong with the bundle that the host downloads: of several faults, what the newest one says."""
+        cases = [case for case in self.lasting.values() if case.startswith("bundle ")]
+        return cases[-1].removeprefix("bundle ") if cases else None
 
     @property
     def works(self) -> bool:

@@ -42,16 +42,6 @@ def _changed(ward: Ward, host: VirtualHost) -> None:
         ward.wake(host)
 
 
-def disk(_ward: Ward, host: VirtualHost, _: Strike) -> None:
-    """The agent can write nothing down."""
-    host.disk_full += 1
-
-
-def disk_again(_ward: Ward, host: VirtualHost, _: Strike) -> None:
-    """There is room again."""
-    host.disk_full = max(host.disk_full - 1, 0)
-
-
 def terminate(ward: Ward, host: VirtualHost, _: Strike) -> None:
     """The host is no more. The balancer is not told: it finds out."""
     ward.crash(host)

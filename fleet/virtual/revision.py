@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 import tarfile
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Final, NamedTuple
 
 from fleet.agent import messages
 from fleet.agent.appspec import AppSpec, AppSpecError, Script, load
-from fleet.agent.archive import unpack
+from fleet.agent.archive import as_unpacked, unpack
 from fleet.agent.errors import AgentError
 from fleet.agent.tree import BundleTree, DiskTree, Kind, MemoryTree, clean
 from scenarios.model import Behaves, Revision, ScriptBehaves
@@ -143,18 +144,31 @@ def bundle_kind(bundle: Path) -> str:
 
 def read_revision(name: str, revision: Revision, shells: Collection[str]) -> VirtualRevision:
     """Read a revision's bundle. What is wrong with it is kept, for the lifecycle event in which an agent meets it."""
-    kind = bundle_kind(revision.bundle)
-    if kind == "directory":
-        # A revision is an archive, wherever it comes from: hosts get a directory packed.
-        return _read_directory(name, "tgz", revision.bundle, revision.behaves, shells)
-    with tempfile.TemporaryDirectory(prefix="drydeploy-") as scratch:
-        unpacked = Path(scratch) / "bundle"
+    written = bundle_kind(revision.bundle)
+    # A revision is an archive, wherever it comes from: hosts get a directory packed.
+    kind = "tgz" if written == "directory" else written
+    with ExitStack() as stack:
         try:
-            unpack(revision.bundle, kind, unpacked)
+            directory = stack.enter_context(unpacked(revision.bundle))
         except (AgentError, OSError) as error:
             nothing = MemoryTree(())
             return VirtualRevision(name, kind, None, nothing, revision.behaves, download_failure=str(error))
-        return _read_directory(name, kind, unpacked, revision.behaves, shells)
+        return _read_directory(name, kind, directory, revision.behaves, shells)
+
+
+@contextmanager
+def unpacked(bundle: Path) -> Iterator[Path]:
+    """What is in a bundle, as a directory for a while. Raises AgentError or OSError for one that cannot be unpacked.
+
+    A directory is judged as its archive would be.
+    """
+    if bundle.is_dir():
+        yield as_unpacked(bundle)
+        return
+    with tempfile.TemporaryDirectory(prefix="drydeploy-") as scratch:
+        directory = Path(scratch) / "bundle"
+        unpack(bundle, bundle_kind(bundle), directory)
+        yield directory
 
 
 @cache

@@ -53,7 +53,7 @@ class Workshop:
     def work(self, host: VirtualHost, name: str) -> Work:
         """How long this lifecycle event takes on this host, now, and what it comes to."""
         draw = self.draw(host, name)
-        if host.disk_full:
+        if host.suffers("disk"):
             return _between(_AGENT_MS, draw), Outcome(_unknown(messages.not_noted(messages.DISK_FULL, ROOT_DIR)))
         return self._kinds[name](self, host, name, draw)
 
@@ -80,8 +80,8 @@ class Workshop:
     def _download(self, host: VirtualHost, name: str, draw: int) -> Work:
         lasts_ms = _between(_AGENT_MS, draw) + _between(_LASTS_MS[name], draw >> 16)
         failure = self.revision.download_failure
-        if host.bundle_fault is not None:
-            failure = _BUNDLES[host.bundle_fault](host, self.revision)
+        if (fault := host.bundle_fault) is not None:
+            failure = _BUNDLES[fault](host, self.revision)
         return lasts_ms, Outcome(_unknown(failure)) if failure else WELL
 
     def _install(self, host: VirtualHost, name: str, draw: int) -> Work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -122,7 +123,8 @@ def _posted(scenario: Scenario, settings: _Settings) -> AbstractContextManager[P
         return nullcontext()
     from simulator.control.notifications import Post
 
-    return Post(scenario, settings.journal, virtual=settings.fleet is FleetName.VIRTUAL)
+    mark = secrets.token_hex(4)  # the run's own: its seed gives every run of a scenario the same ids
+    return Post(scenario, settings.journal, virtual=settings.fleet is FleetName.VIRTUAL, mark=mark)
 
 
 def _play(source: Source, settings: _Settings, shown: Presenter, observers: Sequence[Observer]) -> RunResult:

@@ -15,9 +15,8 @@ from typing import Protocol
 
 from fleet.base import Fleet
 from fleet.virtual.draws import stream
-from scenarios.host_faults import ClockFault, NetworkFault
+from scenarios.fault_names import names_of
 from scenarios.model import NO_REVISION, Effect, Fault, NamedHost, Where
-from scenarios.words import duration_text
 from simulator.control.triggers import Trigger
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Deployment
@@ -59,7 +58,10 @@ class _Scripted:
     due: bool = False
     done: bool = False
     """Whether somebody has done what he does with a pool: once, however often its moment comes."""
-    struck: set[str] = field(default_factory=set)
+    strikes: int = 0
+    """How often it has struck."""
+    struck: dict[str, int] = field(default_factory=dict)
+    """The hosts that it strikes now, and by which of its strikes: the last one that came to each."""
 
     @property
     def in_the_midst(self) -> bool:
@@ -101,8 +103,8 @@ class Faults:
         self._later = later
         self._carries = {host.name: carries.get(host.name, {}) for host in hosts} if faults else {}
         self._scripted = [
-            _Scripted(number, name_of(fault), fault, Trigger(fault.when), set(_select(fault, hosts, seed, number)))
-            for number, fault in enumerate(faults)
+            _Scripted(number, name, fault, Trigger(fault.when), set(_select(fault, hosts, seed, number)))
+            for number, (name, fault) in enumerate(zip(names_of(faults), faults, strict=True))
         ]
         self._by_revision = any(fault.where.revision is not None for fault in faults)
         events = {False: set[str](), True: set[str]()}
@@ -239,7 +241,8 @@ class Faults:
         if not hosts or scripted.done:
             return
         scripted.done = scripted.fault.do.pool is not None
-        scripted.struck.update(hosts)
+        scripted.strikes = strike = scripted.strikes + 1
+        scripted.struck |= dict.fromkeys(hosts, strike)
         effect = scripted.fault.do
         told = () if effect.at_no_host else hosts
         self._tell(scripted, told, active=True)
@@ -248,7 +251,11 @@ class Faults:
         else:
             self._fleet.inject(scripted.name, effect, told, event=event)
         if scripted.fault.lasts is not None:
-            self._later(scripted.fault.lasts, lambda: self._heal(scripted, [h for h in hosts if h in scripted.struck]))
+            self._later(scripted.fault.lasts, partial(self._ended, scripted, hosts, strike))
+
+    def _ended(self, scripted: _Scripted, hosts: Sequence[str], strike: int) -> None:
+        """A strike's time is up. A host that was healed since is spared, or struck again, which has its own time."""
+        self._heal(scripted, [host for host in hosts if scripted.struck.get(host) == strike])
 
     def _drawn(self, scripted: _Scripted, hosts: Sequence[str], deployment: int) -> Sequence[str]:
         """A draw for each host, or one for the run; no draw moves another's, nor depends on the fleet."""
@@ -263,7 +270,8 @@ class Faults:
     def _heal(self, scripted: _Scripted, hosts: Sequence[str]) -> None:
         if not hosts:
             return
-        scripted.struck.difference_update(hosts)
+        for host in hosts:
+            del scripted.struck[host]
         effect = scripted.fault.do
         told = () if effect.at_no_host else hosts
         self._tell(scripted, told, active=False)
@@ -290,25 +298,3 @@ def _select(fault: Fault, hosts: Sequence[NamedHost], seed: int, number: int) ->
     if where.random is not None:
         names = sorted(names, key=lambda name: stream(seed, "fault", number, name))[: where.random]
     return frozenset(names)
-
-
-def name_of(fault: Fault) -> str:
-    """A fault's own name, or one from its effect: `health 404`, `script hang`, `host crash`."""
-    if fault.name:
-        return fault.name
-    effect = fault.do
-    return f"{effect.kind} {_words(effect)}"
-
-
-def _words(effect: Effect) -> str:
-    value = getattr(effect, effect.kind)
-    if isinstance(value, int):
-        return duration_text(value)
-    if isinstance(value, NetworkFault | ClockFault):
-        return str(value)
-    if (words := getattr(value, "words", None)) is not None or isinstance(value, str):
-        return str(words or value)
-    if effect.file is not None:
-        return effect.file.path
-    parts = value.model_dump(exclude_none=True).items()
-    return " ".join(f"{key} {part}" if key != "status" else str(part) for key, part in parts)

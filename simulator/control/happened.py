@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from scenarios.fault_names import names_of
 from scenarios.model import Fault, OperatorAction, Scenario, When
 from scenarios.words import duration_text
-from simulator.control.faults import name_of
 from simulator.rollout.commands import Command
 from simulator.rollout.events import (
     Event,
@@ -32,7 +32,7 @@ class Happened:
     def __init__(self, scenario: Scenario) -> None:
         self.faults: list[FaultChanged] = []
         """The faults that began and were healed, in their order."""
-        self._scripted = [(name_of(fault), fault) for fault in scenario.faults]
+        self._scripted = list(zip(names_of(scenario.faults), scenario.faults, strict=True))
         self._steps = scenario.operator
         self._struck: set[str] = set()
         self._said: Counter[_Step] = Counter()

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Final
 
 from fleet.base import Emit, Fleet
+from scenarios.fault_names import names_of
 from scenarios.model import Effect, Expect, Group, NamedHost, PoolChange, Scenario
-from simulator.control.faults import name_of
 from simulator.control.groups import NOBODY, Folded, GroupInHand, Groups
 from simulator.control.pool_rules import PoolRules
 from simulator.control.result import Finding
@@ -70,7 +70,8 @@ class PoolsInHand:
         """The last of them of each pool: what it stands at, whoever knows of it."""
         self._no_replacement: list[str] = []
         """Pools of which a replacement was to be changed while there was none."""
-        self._terminators = {name_of(fault) for fault in scenario.faults if fault.do.host == "terminate"}
+        named = zip(names_of(scenario.faults), scenario.faults, strict=True)
+        self._terminators = {name for name, fault in named if fault.do.host == "terminate"}
         """The faults that terminate hosts behind their pools' backs."""
         self._lost: set[str] = set()
         """Hosts that were terminated so, and whose pool's health check is still to find out."""

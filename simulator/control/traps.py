@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
+from scenarios.fault_names import names_of
 from scenarios.model import Scenario
-from simulator.control.faults import name_of
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Target
 from simulator.rollout.events import FaultChanged
@@ -87,7 +87,11 @@ def _most_away(hosts: Iterable[Host]) -> int:
 
 def _began_anew(scenario: Scenario, faults: Sequence[FaultChanged]) -> Iterator[str]:
     """The controller's crashes: what it knew afterwards, it knew from its journal."""
-    crashes = {name_of(fault) for fault in scenario.faults if fault.do.controller is not None}
+    crashes = {
+        name
+        for name, fault in zip(names_of(scenario.faults), scenario.faults, strict=True)
+        if fault.do.controller is not None
+    }
     for change in faults:
         if change.fault in crashes:
             when = duration(change.at_ms)

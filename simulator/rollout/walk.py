@@ -13,6 +13,7 @@ from simulator.rollout.quick import quick
 from simulator.rollout.state import Phase, RolloutState
 from simulator.rollout.statuses import EventStatus, LifecycleErrorCode, TargetStatus, Trigger
 from simulator.rollout.story import RolloutError
+from strategies.configuration import ComputePlatform
 
 HOST_TIMER = "host:"
 
@@ -159,6 +160,9 @@ class HostWalk(RolloutState):
         return f"{self._event_id}.{self._first + len(self._commands)}"
 
     def _notify(self, trigger: Trigger, why: str, host: str | None = None) -> None:
+        """Tell the subscribers; of a target only where it is an instance, which a service and a function are not."""
+        if host is not None and self.deployment.compute_platform is not ComputePlatform.SERVER:
+            return
         self._commands.append(_notify(self._next_id(), self.deployment_id, why, trigger, host))
 
     def _start_timer(self, timer: str, at_ms: int, why: str) -> None:

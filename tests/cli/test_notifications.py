@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import signal
 import subprocess
 import time
@@ -66,7 +67,7 @@ def test_a_webhook_gets_everything_signed_although_it_fails_at_first(tmp_path: P
         done = drydeploy("run", str(path), state=tmp_path, HOOK_SECRET=SECRET)
         assert done.returncode == 0, done.stdout + done.stderr
         assert [got.message["status"] for got in server.accepted] == ["CREATED", "SUCCEEDED"]
-        assert [got.id[-2:] for got in server.got] == ["-1", "-1", "-1", "-2"]
+        assert [re.sub(r"-[0-9a-f]{8}$", "", got.id)[-2:] for got in server.got] == ["-1", "-1", "-1", "-2"]
         for got in server.got:
             Verifier(SECRET).verify(got.body, dict(got.headers))
     assert f"2 notifications delivered to {server.url}" in done.stderr
@@ -93,7 +94,7 @@ def test_a_webhook_that_never_answers_is_told_and_changes_no_outcome(tmp_path: P
     assert f"They are kept in {kept}; see that the receiver is up" in error
     assert f"⚠ 2 of 2 notifications were not delivered to {server.url}" in done.stdout
     found = lines(kept)
-    assert [line["notification"]["MessageId"][-2:] for line in found] == ["-1", "-2"]  # type: ignore[index]
+    assert [line["notification"]["MessageId"].split("-")[2] for line in found] == ["1", "2"]  # type: ignore[index]
     assert {line["target"] for line in found} == {server.url}
 
 
@@ -155,6 +156,20 @@ def test_a_run_at_its_own_speed_is_told_while_it_goes_on(tmp_path: Path) -> None
         finally:
             assert run.wait(60) == 0
         assert [got.message["status"] for got in server.got] == ["CREATED", "SUCCEEDED"]
+
+
+def test_a_run_is_not_taken_for_a_repetition_of_the_one_before(tmp_path: Path) -> None:
+    """The journals are the same; what a receiver remembers messages by is not."""
+    journals = [tmp_path / name for name in ("one.jsonl", "two.jsonl")]
+    with serving() as server:
+        path = told(tmp_path, webhook(server.url))
+        for journal in journals:
+            assert drydeploy("run", str(path), "-q", "--journal", str(journal), state=tmp_path).returncode == 0
+        ids = [got.id for got in server.got]
+        bodies = [json.loads(got.body)["MessageId"] for got in server.got]
+    assert len(set(ids)) == len(ids) == 4
+    assert bodies == ids
+    assert journals[0].read_bytes() == journals[1].read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fleet.agent.layout import ROOT_DIR
+from scenarios.model import Effect
 from simulator.rollout import lifecycle
 from simulator.rollout.events import AgentRefused, LifecycleEventCompleted
 from simulator.rollout.statuses import EventStatus, LifecycleErrorCode
@@ -168,6 +169,37 @@ def test_a_cut_outlasts_a_crash_of_the_host(engine: DockerClient, tmp_path: Path
             return await on(rig, "iptables", "-S", "DRYDEPLOY-OUT")
 
     assert "DROP" in asyncio.run(play())
+
+
+def test_what_is_healed_while_a_host_stands_still_is_gone_when_it_goes_on(engine: DockerClient, tmp_path: Path) -> None:
+    async def play() -> str:
+        async with up(scenario(tmp_path, faults=NETWORK)) as rig:
+            cut = rig.strike(network={"cut": "controller"})
+            pause = rig.strike(host="pause")
+            rig.fleet.heal("fault", cut, ["h1"])
+            rig.fleet.heal("fault", pause, ["h1"])
+            await struck(rig)
+            return await on(rig, "iptables", "-S", "DRYDEPLOY-OUT")
+
+    assert "DROP" not in asyncio.run(play())
+
+
+def test_a_disk_that_two_faults_have_filled_is_full_until_both_are_healed(engine: DockerClient, tmp_path: Path) -> None:
+    async def play() -> list[str]:
+        async with up(scenario(tmp_path, faults=DISK)) as rig:
+            fault = Effect.model_validate({"disk": "full"})
+            for name in ("one", "two", "one"):
+                rig.fleet.inject(name, fault, ["h1"], event=None)
+            free = []
+            for name in ("one", "two"):
+                rig.fleet.heal(name, fault, ["h1"])
+                await struck(rig)
+                free.append((await on(rig, "df", "--output=avail", ROOT_DIR)).split()[1])
+            return free
+
+    first, last = asyncio.run(play())
+    assert first == "0"
+    assert int(last) > 0
 
 
 def test_a_full_disk_has_no_block_left_and_the_system_says_so(engine: DockerClient, tmp_path: Path) -> None:

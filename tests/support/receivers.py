@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -29,18 +29,24 @@ def until(condition: Callable[[], bool], wait_s: float = WAIT_S) -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """How one request is answered. `hangs`: not until the server ends; `breaks`: the connection is closed."""
+    """How one request is answered.
+
+    `hangs`: not until the server ends; `breaks`: the connection is closed; `drips`: a byte of a header from time to
+    time, without end.
+    """
 
     status: int = 204
     text: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     hangs: bool = False
     breaks: bool = False
+    drips: bool = False
 
 
 OK = Answer()
 HANGS = Answer(hangs=True)
 BREAKS = Answer(breaks=True)
+DRIPS = Answer(drips=True)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,9 @@ class Server:
     @property
     def accepted(self) -> list[Got]:
         return [
-            got for got in self.got if 200 <= got.answer.status < 300 and not (got.answer.hangs or got.answer.breaks)
+            got
+            for got in self.got
+            if 200 <= got.answer.status < 300 and not (got.answer.hangs or got.answer.breaks or got.answer.drips)
         ]
 
     def start(self) -> Server:
@@ -105,7 +113,12 @@ class Server:
                     server.got.append(Got(self.path, headers, body, answer))
                 if answer.hangs:
                     server.ended.wait()
-                if answer.hangs or answer.breaks:
+                if answer.drips:
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Header: ")
+                    with suppress(OSError):
+                        while not server.ended.wait(0.02):
+                            self.wfile.write(b"x")
+                if answer.hangs or answer.breaks or answer.drips:
                     self.close_connection = True
                     return
                 self.send_response(answer.status)

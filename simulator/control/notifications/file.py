@@ -18,6 +18,7 @@ class File(Receiver):
 
     timeout_s = 10.0
     retry_for_s = 30.0
+    remembers = False
 
     def __init__(self, path: Path) -> None:
         """Raises NotificationError where it cannot be written."""

@@ -118,8 +118,10 @@ class Outbox:
             return Report(self.receiver.where, self._total, (*self._lost, *left), reason)
 
     def _tried(self) -> str:
-        if not self._trouble:
+        if not self._attempts:
             return "the time was up before they were tried; `retry_for` gives more"
+        if not self._trouble:
+            return f"an attempt was still without an answer after {time.monotonic() - self._since_s:.0f} s"
         tries = f"{self._attempts} attempt{'s' * (self._attempts != 1)}"
         return f"{self._trouble} ({tries} in {time.monotonic() - self._since_s:.0f} s)"
 
@@ -131,6 +133,7 @@ class Outbox:
                 reason = self._deliver(message)
                 with self._change:
                     self._waiting.popleft()
+                    self._attempts, self._trouble = 0, ""
                     if reason:
                         self._lose(message, reason)
         try:

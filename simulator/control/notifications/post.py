@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -39,9 +40,10 @@ class Post:
     """An observer that has a run's notifications delivered. Used as a context; `settle` once, after the run.
 
     `virtual`: time 0 is VIRTUAL_EPOCH_S in every message; else it is what the clock says at the first event.
+    `mark`: what ids end with where the receiver may remember those of another run, which has the same ones.
     """
 
-    def __init__(self, scenario: Scenario, journal: Path | None, *, virtual: bool) -> None:
+    def __init__(self, scenario: Scenario, journal: Path | None, *, virtual: bool, mark: str = "") -> None:
         """Make every target ready. Raises NotificationError where one can never be delivered to."""
         self._triggers = scenario.subscribed()
         self._of_hosts = scenario.compute_platform == SERVER
@@ -49,10 +51,16 @@ class Post:
         self._on_premises = {host.name for host in scenario.fleet.named_hosts() if host.on_premises}
         self._journal = journal
         self._epoch_s: float | None = VIRTUAL_EPOCH_S if virtual else None
-        self._outboxes: dict[TriggerTarget, Outbox] = {}
+        self._mark = mark
+        self._outboxes: dict[tuple[str, ...], Outbox] = {}
+        """By the receiver's address, so that one receiver has one order, however it is written."""
+        self._ways: dict[TriggerTarget, Outbox] = {}
         for trigger in (trigger for triggers in self._triggers.values() for trigger in triggers):
-            if trigger.target not in self._outboxes:
-                self._outboxes[trigger.target] = Outbox(_receiver(trigger.target, journal))
+            address, receiver = _receiver(trigger.target, journal)
+            outbox = self._outboxes.get(address)
+            if outbox is None:
+                outbox = self._outboxes[address] = Outbox(receiver())
+            self._ways[trigger.target] = outbox
         self._numbers: Counter[str] = Counter()
         self._undone: dict[str, Notify] = {}
         """DeploymentRollback is told of the rollback, when that is there."""
@@ -92,9 +100,10 @@ class Post:
             if notify.trigger in trigger.events:
                 self._numbers[rollout.deployment_id] += 1
                 number = self._numbers[rollout.deployment_id]
-                self._outboxes[trigger.target].put(
-                    message(notify, rollout, trigger.name, number, at_ms, epoch_s, self._on_premises)
-                )
+                told = message(notify, rollout, trigger.name, number, at_ms, epoch_s, self._on_premises)
+                outbox = self._ways[trigger.target]
+                marked = self._mark if outbox.receiver.remembers else ""
+                outbox.put(replace(told, id=f"{told.id}-{marked}") if marked else told)
 
     # -- after the run ------------------------------------------------------------------------------------------
 
@@ -179,21 +188,27 @@ def _waits(outbox: Outbox) -> str:
     return f"{many} still to be delivered to {outbox.receiver.where}{f', {trouble}' if trouble else ''}"
 
 
-def _receiver(target: TriggerTarget, journal: Path | None) -> Receiver:
+def _receiver(target: TriggerTarget, journal: Path | None) -> tuple[tuple[str, ...], Callable[[], Receiver]]:
+    """The address of a target, and what makes it ready."""
     if target.webhook is not None:
-        return Webhook(target.webhook)
+        return target.address, partial(Webhook, target.webhook)
     if target.sns is not None:
-        return Sns(target.sns)
+        return target.address, partial(Sns, target.sns)
     assert target.file is not None, "one of the three is there"
-    path = Path(target.file).expanduser()
-    if not path.is_absolute():
-        if journal is None:
-            raise NotificationError(
-                f"the notifications' file {target.file} belongs beside the journal, and the run has none: name a "
-                "journal with --journal, or write an absolute path"
-            )
-        directory = journal.absolute().parent
-        with suppress(OSError):  # the journal will be written there, and finds the words
-            directory.mkdir(parents=True, exist_ok=True)
-        path = directory / path
-    return File(path)
+    path = _path(target.file, journal)
+    return ("file", str(path.resolve())), partial(File, path)
+
+
+def _path(file: str, journal: Path | None) -> Path:
+    path = Path(file).expanduser()
+    if path.is_absolute():
+        return path
+    if journal is None:
+        raise NotificationError(
+            f"the notifications' file {file} belongs beside the journal, and the run has none: name a "
+            "journal with --journal, or write an absolute path"
+        )
+    directory = journal.absolute().parent
+    with suppress(OSError):  # the journal will be written there, and finds the words
+        directory.mkdir(parents=True, exist_ok=True)
+    return directory / path

@@ -35,6 +35,8 @@ class Receiver(ABC):
     """The longest that one attempt takes."""
     retry_for_s: float
     """How long after the run's end delivery goes on."""
+    remembers = True
+    """Whether it may know a message's id from an earlier run, and take the message for one that it has."""
 
     @abstractmethod
     def send(self, message: Message) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from typing_extensions import override
 
 from scenarios.notifications import SECRET_PREFIX, WebhookTarget
+from simulator.control.notifications.limit import Limit, pool
 from simulator.control.notifications.message import Message
 from simulator.control.notifications.receiver import NotificationError, Receiver, Refused, Unreached, retried
 from simulator.version import VERSION
@@ -39,16 +40,14 @@ class Webhook(Receiver):
 
     def __init__(self, target: WebhookTarget) -> None:
         """Raises NotificationError where it cannot be signed for."""
-        import urllib3
-
         parts = urlsplit(target.url)
         self.where = f"{parts.scheme}://{parts.netloc}{parts.path}"  # a query may hold what is nobody's business
         self.timeout_s = target.timeout / 1000
         self.retry_for_s = target.retry_for / 1000
         self._url = target.url
         self._signer = _signer(target.secret) if target.secret is not None else None
-        timeout = urllib3.Timeout(total=self.timeout_s)
-        self._pool = urllib3.PoolManager(maxsize=1, retries=False, timeout=timeout)
+        self._limit = Limit(self.timeout_s)
+        self._pool = pool(self._limit, self.timeout_s)
 
     @override
     def send(self, message: Message) -> None:
@@ -65,19 +64,25 @@ class Webhook(Receiver):
         }
         if self._signer is not None:
             headers["webhook-signature"] = self._signer.sign(message.id, now, body)
-        try:
-            answer = self._pool.request(
-                "POST", self._url, body=body.encode(), headers=headers, redirect=False, preload_content=False
-            )
-        except exceptions.SSLError as error:
-            raise Refused(f"its certificate is not trusted: {error}") from error
-        except exceptions.NewConnectionError as error:  # which urllib3 counts among the time limits
-            raise Unreached(_in_words(error)) from error
-        except exceptions.TimeoutError as error:
-            raise Unreached(f"it did not answer within {self.timeout_s:g} s") from error
-        except exceptions.HTTPError as error:
-            raise Unreached(_in_words(error)) from error
-        _judge(answer, _read(answer))
+        late = Unreached(f"it did not answer within {self.timeout_s:g} s")
+        with self._limit.attempt():
+            try:
+                answer = self._pool.request(
+                    "POST", self._url, body=body.encode(), headers=headers, redirect=False, preload_content=False
+                )
+            except exceptions.NewConnectionError as error:  # which urllib3 counts among the time limits
+                raise Unreached(_in_words(error)) from error
+            except exceptions.HTTPError as error:
+                if self._limit.over or isinstance(error, exceptions.TimeoutError):
+                    raise late from error
+                if isinstance(error, exceptions.SSLError):
+                    raise Refused(f"its certificate is not trusted: {error}") from error
+                raise Unreached(_in_words(error)) from error
+            if self._limit.over:  # hung up in the midst of its headers, which then look whole
+                answer.close()
+                raise late
+            said = _read(answer)
+        _judge(answer, said)
 
     @override
     def close(self) -> None:

@@ -19,6 +19,7 @@ from simulator.control.notifications.outbox import Outbox
 from simulator.control.notifications.webhook import ANSWER_MAX_BYTES, Webhook
 from tests.support.receivers import (
     BREAKS,
+    DRIPS,
     HANGS,
     OK,
     WAIT_S,
@@ -181,6 +182,26 @@ def test_a_receiver_that_never_answers_is_given_up_and_everything_is_told() -> N
     assert [lost.id for lost in report.undelivered] == ids(3)
     assert report.reason.startswith("it did not answer within 0.5 s (2 attempts in ")
     assert str(report).startswith("3 of 3 notifications were not delivered to http://127.0.0.1:")
+
+
+def test_an_attempt_ends_at_its_time_however_much_of_an_answer_has_come() -> None:
+    """Each byte comes well within the limit; all of them never come."""
+    with serving(DRIPS, DRIPS) as server:
+        began = time.monotonic()
+        assert delivered(hook(server), 2).reason == ""
+        assert 1.0 <= time.monotonic() - began < WAIT_S / 2
+        assert [got.id for got in server.got] == [text(0).id] * 3 + [text(1).id]
+
+
+def test_an_attempt_without_an_end_is_told_as_one() -> None:
+    with serving(then=HANGS) as server:
+        outbox = Outbox(hook(server, timeout="60s"))
+        outbox.put(text(0))
+        until(lambda: bool(server.got))
+        outbox.close()
+        outbox.give_up()
+        report = outbox.report()
+    assert report.reason.startswith("an attempt was still without an answer after ")
 
 
 def test_a_message_that_was_taken_in_the_last_moment_is_not_told_as_lost() -> None:

@@ -90,12 +90,62 @@ def test_a_commit_that_is_none(repository: Path, commit: str, message: str, reme
     assert remedy in caught.value.remedy
 
 
-def test_a_repository_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+def test_a_repository_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(CommitError, match="is no git repository"):
         commit_id(tmp_path, "main")
     with pytest.raises(CommitError, match="there is no directory"):
         commit_id(tmp_path / "nowhere", "main")
+
+
+def test_a_directory_of_a_repository_is_no_repository(repository: Path, tmp_path: Path) -> None:
+    (repository / "app").mkdir()
+    with pytest.raises(CommitError, match="is the directory app of the repository") as caught:
+        archive_of(repository / "app", "v1")
+    assert str(repository) in caught.value.remedy
+    with tarfile.open(archive_of(repository, "v1")) as found:
+        assert "appspec.yml" in found.getnames()
+    with pytest.raises(ScenarioError) as told:
+        load(written(tmp_path, repository="shop/site", commit="v1"))
+    assert any("is the directory site of the repository" in problem.message for problem in told.value.problems)
+
+
+def test_a_bare_repository_will_do(repository: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(repository), "bare.git")
+    with tarfile.open(archive_of(tmp_path / "bare.git", "v1")) as found:
+        assert "appspec.yml" in found.getnames()
+
+
+def test_what_git_says_of_itself_in_its_hooks_is_not_heard(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert commit_id(repository, "v1") != commit_id(repository, "v2")
+
+
+def test_of_a_partial_clone_nothing_is_fetched(repository: Path, tmp_path: Path) -> None:
+    git(repository, "config", "uploadpack.allowFilter", "true")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--no-checkout", "--filter=blob:none", f"file://{repository}", str(clone))
+    packs = set((clone / ".git" / "objects" / "pack").iterdir())
+    with pytest.raises(
+        CommitError, match="is a partial clone that has not all of v1, and nothing is fetched"
+    ) as caught:
+        archive_of(clone, "v1")
+    assert set((clone / ".git" / "objects" / "pack").iterdir()) == packs
+    _, command, _ = caught.value.remedy.split("`")
+    subprocess.run(["sh", "-c", command], check=True)
+    assert archive_of(clone, "v1").is_file()
+
+
+def test_a_repository_that_is_broken(repository: Path) -> None:
+    blob = git(repository, "rev-parse", "v1:appspec.yml")
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(CommitError, match=r"git could not archive v1: .* fsck"):
+        archive_of(repository, "v1")
 
 
 def test_a_machine_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from scenarios.loader import loads, warnings
 from scenarios.model import Scenario
 from scenarios.notifications import TRIGGERS_MAX
 from scenarios.problems import ScenarioError
+from simulator.control.notifications import Post
 from tests.support.rehearsals import BUNDLES
 
 HEAD = """\
@@ -184,13 +185,45 @@ def test_each_group_is_asked_for_its_own(tmp_path: Path) -> None:
     assert line == 13
 
 
-def test_on_ecs_there_are_no_instances_to_be_told_of(tmp_path: Path) -> None:
-    text = (
-        "name: a-test\nfleet: {hosts: 2, running: v2}\nbalancer: {port: 8080}\n"
-        f"revisions: {{v2: {{bundle: {BUNDLES}/ecs-v2, task: {{command: [a]}}}}}}\n"
-        "functions: {visit-test-traffic: {}, say-all-is-well: {}}\n"
-        "deploy: [{revision: v2}]\ngroup:\n  compute_platform: ECS\n  triggers:\n"
-    )
-    events = trigger("{file: a}", events="[InstanceSuccess, DeploymentSuccess]")
-    ((_, _, told),) = warned(text + events, tmp_path)
-    assert "InstanceSuccess never comes: a deployment on ECS or Lambda has no instances" in told
+@pytest.mark.parametrize("event", ["InstanceStart", "InstanceSuccess", "InstanceFailure", "InstanceReady"])
+def test_a_service_has_no_instances_of_which_anybody_could_be_told(event: str, tmp_path: Path) -> None:
+    text = f"""\
+name: n
+fleet: {{hosts: 2, running: v1}}
+balancer: {{port: 8080}}
+revisions: {{v1: {BUNDLES}/ecs-v1, v2: {BUNDLES}/ecs-v2}}
+functions: {{visit-test-traffic: {{}}, say-all-is-well: {{}}}}
+group:
+  compute_platform: ECS
+  triggers: [{{name: t, events: [DeploymentStart, {event}], target: {{file: a.jsonl}}}}]
+deploy: [{{revision: v2}}]
+"""
+    ((line, _, told),) = warned(text, tmp_path)
+    assert (line, f"{event} never comes: a deployment on ECS has no instances" in told) == (8, True)
+
+
+HOOK = '{webhook: {url: "%s"%s}}'
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (HOOK % ("http://example.com", ""), HOOK % ("HTTP://Example.com:80/", ", timeout: 5000ms")),
+        ("{file: /tmp/a.jsonl}", "{file: /tmp/../tmp/a.jsonl}"),
+    ],
+)
+def test_one_receiver_in_two_spellings_is_one(one: str, other: str, tmp_path: Path) -> None:
+    with Post(sound(trigger(one) + trigger(other, "b")), tmp_path / "j", virtual=True) as post:
+        assert len(post._outboxes) == 1
+
+
+def test_one_receiver_with_two_sets_of_options_is_refused() -> None:
+    one, other = (HOOK % (url, ", timeout: 1s" * late) for late, url in enumerate(("http://a", "http://A/")))
+    (told,) = mistakes(trigger(one) + trigger(other, "b"))
+    assert told.startswith("f:8:")
+    assert "the same receiver as at line 7, with another timeout; write the same timeout at both" in told
+
+
+def test_an_event_is_told_once() -> None:
+    (told,) = mistakes(trigger("{file: a}", events="[DeploymentStart, DeploymentStop, DeploymentStart]"))
+    assert told.startswith("f:7:57: error: DeploymentStart stands here twice")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.bundle import hook_functions
 from scenarios.loader import loads, warnings
 from scenarios.problems import ScenarioError
 from scenarios.told import told_of_traffic
@@ -221,3 +222,40 @@ def test_every_predefined_configuration_is_for_its_platform_alone(name: str) -> 
     other = {"ECS": "Lambda", "Lambda": "ECS"}[config.platform]
     with pytest.raises(ValueError, match=f"{other} has no deployment configuration"):
         told_of_traffic(other, name, "rolling")
+
+
+@pytest.mark.parametrize("said", ["reports: Failed", "lasts: 5s", "reports: Succeeded"])
+def test_of_a_report_that_never_comes_nothing_can_be_said(said: str) -> None:
+    text = GOOD.replace("{handler: functions/visit-test-traffic.py}", f"{{never: true, {said}}}")
+    ((line, message, remedy),) = mistakes(text)
+    assert (line, message.partition(":")[0]) == (
+        8,
+        f"{said.partition(':')[0]} is of the report of a function, and this one never reports",
+    )
+    assert "keep one of never or" in remedy
+    assert mistakes(text.replace("never: true", "never: false")) == []
+    assert mistakes(text.replace(f", {said}", "")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("visit-tset-traffic", "did you mean visit-test-traffic?"), ("unused", "take it away")]
+)
+def test_a_function_that_nobody_calls_is_warned_of(name: str, remedy: str, tmp_path: Path) -> None:
+    file = tmp_path / "f.yml"
+    text = GOOD.replace(" ecs-v", f" {BUNDLES}/ecs-v").replace("functions/", f"{BUNDLES}/functions/")
+    file.write_text(text.replace("group:", f"  {name}: {{}}\ngroup:"))
+    told = [one for one in warnings(file) if "no AppSpec names" in one.message]
+    assert [(one.line, one.message, one.remedy) for one in told] == [
+        (9, f"no AppSpec names the function {name}, so nobody calls it", remedy)
+    ]
+    file.write_text(text)
+    assert not [one for one in warnings(file) if "no AppSpec names" in one.message]
+
+
+def test_a_function_is_known_by_its_arn(tmp_path: Path) -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:check-it"
+    for word, name in ((arn, "check-it"), (f"{arn}:3", "check-it"), ("check-it", "check-it")):
+        (tmp_path / "appspec.yaml").write_text(f"version: 0.0\nHooks: [{{AfterAllowTraffic: '{word}'}}]\n")
+        assert hook_functions(tmp_path) == {name}
+    (tmp_path / "appspec.yaml").write_text("- not: [an appspec")
+    assert hook_functions(tmp_path) is None

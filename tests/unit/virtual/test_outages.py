@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulator.control.faults import name_of
+from scenarios.fault_names import names_of
 from simulator.control.result import Outcome, RunResult
 from simulator.rollout.events import AgentRefused, HealthCheckReported, LifecycleEventCompleted, LifecycleEventStarted
 from tests.support.rehearsals import Watcher, broken, run, scenario
@@ -197,9 +197,11 @@ def test_a_script_whose_child_keeps_its_output_open_fails_at_its_timeout() -> No
         ({"clock": {"offset": "-2h"}}, "clock offset -2h"),
         ({"disk": "full"}, "disk full"),
         ({"host": "terminate"}, "host terminate"),
+        ({"health": {"slow": "2s"}}, "health slow 2s"),
+        ({"health": {"flapping": {"up": "1s", "down": "500ms"}}}, "health flapping, 1s up, 500ms down, 503"),
     ],
 )
 def test_a_fault_without_a_name_is_called_by_what_it_does(do: dict[str, Any], name: str) -> None:
     (fault,) = scenario(faults=[{"do": do}]).faults
-    assert name_of(fault) == name
+    assert names_of([fault]) == (name,)
     assert scenario(faults=[{"do": fault.do.model_dump(mode="json", exclude_none=True)}]).faults == (fault,)

@@ -104,7 +104,7 @@ def test_a_fault_comes_with_a_share_of_the_traffic_or_with_a_request() -> None:
     result = run(ecs(faults=[weight, request]), observers=[watcher])
     struck = {change.fault: change.at_ms for change in result.faults}
     shifted = [e.at_ms for e, commands in watcher.seen if any(type(c).__name__ == "ShiftTraffic" for c in commands)]
-    assert struck == {"health 500": shifted[-1], "health slow 10": 5_000}
+    assert struck == {"health 500": shifted[-1], "health slow 10ms": 5_000}
 
 
 def test_a_health_check_that_flaps_is_seen_in_turn() -> None:
@@ -270,3 +270,12 @@ def test_a_service_cannot_run_what_could_not_be_deployed(tmp_path: Path) -> None
     bundle = written(tmp_path, "v1", "ecs-v1", ("Resources", "Ressources"))
     with pytest.raises(FleetError, match="the fleet is to run v1 before the rehearsal begins"):
         run(ecs(revisions={"v1": {"bundle": bundle}, "v2": revision("ecs-v2")}))
+
+
+@pytest.mark.parametrize("made", [ecs, aws_lambda])
+@pytest.mark.parametrize("reports", ["Succeeded", "Failed"])
+def test_nobody_is_told_of_instances_where_there_are_none(made: Callable[..., Scenario], reports: str) -> None:
+    functions = {name: {"reports": reports} for name in ("visit-test-traffic", "say-all-is-well")}
+    told = [notify.trigger for notify in run(made(functions=functions)).notifications]
+    assert told[0] == "DeploymentStart"
+    assert [trigger for trigger in told if trigger.startswith("Instance")] == []
