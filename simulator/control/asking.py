@@ -54,7 +54,10 @@ class Asking:
             self._open.pop(wish.key, None)
 
     def ask(self, wish: Wish) -> None:
-        """Ask for a deployment: it is created, unless its group has one under way."""
+        """Ask for a deployment: it is created, unless its group has one under way.
+
+        What was asked for has its answer to come, and is not asked for again: several hosts may bring one moment.
+        """
         if wish.key not in self._open:
             self._open[wish.key] = wish
             self._emit(partial(self._answer, wish))

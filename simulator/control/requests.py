@@ -53,8 +53,6 @@ class _Moment:
     wish: Wish
     trigger: Trigger
     when: When
-    asked: bool = False
-    """Whether something that happened has brought it."""
 
 
 class Requests:
@@ -82,11 +80,8 @@ class Requests:
         return ((each.trigger, each.wish) for each in tuple(self._moments))
 
     def hear(self, brings: Callable[[Trigger], bool]) -> list[Wish]:
-        """What is asked for now that this has happened: each once, though several hosts may bring its moment."""
-        due = [each for each in self._moments if brings(each.trigger) and not each.asked]
-        for each in due:
-            each.asked = True
-        return [each.wish for each in due]
+        """What is asked for now that this has happened."""
+        return [each.wish for each in self._moments if brings(each.trigger)]
 
     def next_in_turn(self) -> Wish | None:
         """What is asked for when everything that was begun has ended; it stays next until it is `answered`."""

@@ -19,6 +19,7 @@ from simulator.rollout.lifecycle import IN_PLACE_WITH_BALANCER
 from simulator.rollout.statuses import Creator
 from tests.support.random_scenarios import rehearsals
 from tests.support.rehearsals import Watcher, broken, run, scenario
+from tests.unit.control.test_environments import through
 
 STRATEGIES = st.sampled_from(
     [
@@ -118,12 +119,8 @@ def answer(event: Event) -> int | None:
     return None
 
 
-@given(asked=rehearsals(), deaths=DEATHS, seed=st.integers(0, 99))
-@settings(deadline=None)
-def test_whatever_is_rehearsed_ends_though_the_controller_dies(
-    asked: Scenario, deaths: list[dict[str, Any]], seed: int
-) -> None:
-    """What is asked for while it is down may be answered otherwise than without the crash; it is answered once."""
+def check_answers(asked: Scenario, deaths: list[dict[str, Any]], seed: int) -> None:
+    """It ends, safely, its journal tells the same, and each deployment that is asked for is answered once."""
     faults = (*asked.faults, *(Fault.model_validate_json(json.dumps(death)) for death in deaths))
     told, watcher = asked.model_copy(update={"faults": faults}), Watcher()
     with tempfile.TemporaryDirectory() as scratch:
@@ -143,3 +140,50 @@ def test_whatever_is_rehearsed_ends_though_the_controller_dies(
         if deploy.when is None or deploy.when.at is not None:
             assert answers[number] == 1
     event(f"answers: {len(answers)}")
+
+
+@given(asked=rehearsals(), deaths=DEATHS, seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_whatever_is_rehearsed_ends_though_the_controller_dies(
+    asked: Scenario, deaths: list[dict[str, Any]], seed: int
+) -> None:
+    """What is asked for while it is down may be answered otherwise than without the crash; it is answered once."""
+    check_answers(asked, deaths, seed)
+
+
+WHEN = st.one_of(
+    st.none(),
+    st.integers(0, 12_000).map(lambda ms: {"at": f"{ms}ms"}),
+    st.sampled_from(["ApplicationStop", "Install"]).map(lambda name: {"event": name}),
+)
+ASKED = st.lists(
+    st.fixed_dictionaries(
+        {
+            "revision": st.sampled_from(["v1", "v2"]),
+            "group": st.sampled_from([None, "dev", "test", "prod"]),
+            "when": WHEN,
+            "if_active": st.sampled_from(["queue", "refuse"]),
+        }
+    ).map(
+        lambda entry: {key: value for key, value in entry.items() if value and (key != "if_active" or entry["when"])}
+    ),
+    min_size=2,
+    max_size=6,
+)
+TOGETHER = st.lists(
+    st.builds(
+        lambda at_ms, lasts_ms: {"when": {"at": f"{at_ms}ms"}, "do": {"controller": "crash"}, "for": f"{lasts_ms}ms"},
+        st.integers(0, 12_000),
+        st.integers(500, 8_000),
+    ),
+    max_size=2,
+)
+
+
+@given(deploy=ASKED, deaths=TOGETHER, seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=max(settings().max_examples, 200))
+def test_what_is_asked_for_at_once_is_answered_once(
+    deploy: list[dict[str, Any]], deaths: list[dict[str, Any]], seed: int
+) -> None:
+    """Many things are asked for in three environments, alike and in the same seconds, while the controller dies."""
+    check_answers(through({"after": ["test"]}, deploy=deploy), deaths, seed)
