@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from scenarios.fault_names import names_of
 from scenarios.model import Scenario
-from simulator.control.faults import name_of
 from simulator.control.operator_words import Word
 from simulator.control.result import Outcome, RunResult
 from simulator.rollout.commands import COMMANDS, Command
@@ -111,7 +111,7 @@ def _of_events(seen: Iterable[tuple[Event, Sequence[Command]]]) -> Iterator[str]
 
 def _of_run(asked: Scenario, result: RunResult) -> Iterator[str]:
     yield f"outcome: {result.outcome}"
-    kinds = {name_of(fault): kinds_of(fault) for fault in asked.faults}
+    kinds = {name: kinds_of(fault) for name, fault in zip(names_of(asked.faults), asked.faults, strict=True)}
     for change in result.faults:
         yield from (f"{kind} {'struck' if change.active else 'healed'}" for kind in kinds[change.fault])
     yield from (f"notified: {note.trigger}" for note in result.notifications)
