@@ -77,9 +77,7 @@ def wants_rollback(rollout: Rollout) -> bool:
         return RollbackEvent.DEPLOYMENT_STOP_ON_ALARM in deployment.auto_rollback
     if rollout.status is DeploymentStatus.FAILED:
         return RollbackEvent.DEPLOYMENT_FAILURE in deployment.auto_rollback
-    undecided = rollout.judged is not None and rollout.judged.outcome is AnalysisOutcome.INCONCLUSIVE
-    asked = rollout.stop is not None or undecided
-    return asked and RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST in deployment.auto_rollback
+    return rollout.stop is not None and RollbackEvent.DEPLOYMENT_STOP_ON_REQUEST in deployment.auto_rollback
 
 
 def check_end(rollout: Rollout, kept: Promises, *, counted: bool) -> None:
