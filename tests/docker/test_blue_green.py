@@ -145,7 +145,7 @@ def test_a_kept_host_runs_on_without_requests(engine: DockerClient, tmp_path: Pa
 def test_a_host_that_dies_before_its_agent_runs_is_never_there(engine: DockerClient, tmp_path: Path) -> None:
     async def play() -> str:
         async with up(scenario(tmp_path)) as rig:
-            machines, boot = rig.fleet._hosts, rig.fleet._boot
+            machines, arrivals, boot = rig.fleet._hosts, rig.fleet._arrivals, rig.fleet._arrivals.boot
             # A user whom no system takes ends the first boot, before there is an agent.
             dies = partial(boot, users=["not a user"])
 
@@ -153,16 +153,16 @@ def test_a_host_that_dies_before_its_agent_runs_is_never_there(engine: DockerCli
                 return host in hosts(engine, rig) and machines.state(host) == "exited"
 
             deployment = rig.begin("v2", "blue-green")
-            rig.fleet._boot = dies
+            arrivals.boot = dies
             command = rig.ask_for(deployment, "h1-g2")
             await rig.until(lambda: dead("h1-g2"))
             # The next one does not disturb it.
-            rig.fleet._boot = boot
+            arrivals.boot = boot
             await rig.provision(deployment, "h1-g3")
             assert rig.answer(command, HostProvisioned) is None
             ended = await rig.do(deployment, "h1-g3", lifecycle.DOWNLOAD_BUNDLE)
             assert ended.status is EventStatus.SUCCEEDED
-            rig.fleet._boot = dies
+            arrivals.boot = dies
             rig.ask_for(deployment, "h2-g2")
             await rig.until(lambda: dead("h2-g2"))
             await rig.terminate(deployment, "h2-g2")
