@@ -20,7 +20,7 @@ from simulator.rollout.commands import (
     TerminateHost,
 )
 from simulator.rollout.events import AlarmChanged, Event, HealthCheckReported, HostProvisioned, OperatorSpoke
-from simulator.rollout.lifecycle import NOTHING_TO_UNDO
+from simulator.rollout.lifecycle import COURSES, NOTHING_TO_UNDO
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import AlarmState, OperatorVerb
 from strategies.plan import Bake
@@ -80,8 +80,8 @@ class Promises:
         if isinstance(event, HostProvisioned):
             self.touched.add(name)
         for command in commands:
-            if isinstance(command, ShiftTraffic):
-                self.touched.add(name)
+            if isinstance(command, ShiftTraffic) and strategy in COURSES:
+                self.touched.add(name)  # it is the service's AllowTraffic
             elif isinstance(command, HostCommand):
                 if (strategy, getattr(command, "name", "")) not in NOTHING_TO_UNDO:
                     self.touched.add(name)
