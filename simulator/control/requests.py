@@ -93,11 +93,11 @@ class Requests:
     def created(self, event: DeploymentCreated) -> None:
         """A user's deployment was created: it is to come no more. What enters an environment was on nobody's list."""
         if not event.cause:
-            self._take(event.deployment.group, event.deployment.revision, event.at_ms)
+            self._begun(event.deployment.group, event.deployment.revision, event.at_ms)
 
     def promoted(self, event: PromotionRequested) -> None:
         """A revision has set out on its way through the environments."""
-        self._take(THROUGH_ENVIRONMENTS, event.revision, event.at_ms)
+        self._begun(THROUGH_ENVIRONMENTS, event.revision, event.at_ms)
 
     def queue(self, wish: Wish) -> None:
         """It waits for its group."""
@@ -107,7 +107,8 @@ class Requests:
         """It was not: it waits in the queue, or is over."""
         if event.cause:
             return
-        wish = self._take(event.group, event.revision, event.at_ms)
+        asked = event.group, event.revision
+        wish = self._take(*asked, event.at_ms) or self._from_queue(*asked)
         if event.queued and wish is not None:
             self.queue(wish)
 
@@ -120,18 +121,25 @@ class Requests:
         for each in self._moments:
             yield f"{each.wish.revision} was never to be deployed: its moment ({moment(each.when)}) never came"
 
+    def _begun(self, group: str, revision: str, at_ms: int) -> None:
+        """It is to come no more; of several that are alike it is the one that has waited."""
+        if self._from_queue(group, revision) is None:
+            self._take(group, revision, at_ms)
+
+    def _from_queue(self, group: str, revision: str) -> Wish | None:
+        """Take what waits longest for its group, if it is this."""
+        queue = self._queued.get(group)
+        return queue.popleft() if queue and queue[0].is_of((group, revision)) else None
+
     def _take(self, group: str, revision: str, at_ms: int) -> Wish | None:
         """Take what was asked for off the list where it stands; None where nobody wrote it down.
 
-        Several may be alike: what waits in the queue comes first, and then what has come by now. (A replay makes no
-        requests, so what a request brings may have come at any time.)
+        Several may be alike: what has come by now is first. (A replay makes no requests, so what a request brings may
+        have come at any time.)
         """
-        asked = group, revision
-        if (queue := self._queued.get(group)) and queue[0].is_of(asked):
-            return queue.popleft()
-        alike = [each for each in self._moments if each.wish.is_of(asked)]
+        alike = [each for each in self._moments if each.wish.is_of((group, revision))]
         if (came := next((each for each in alike if each.due(at_ms)), None)) is None:
-            if self._in_turn and self._in_turn[0].is_of(asked):
+            if self._in_turn and self._in_turn[0].is_of((group, revision)):
                 return self._in_turn.popleft()
             came = next((each for each in alike if each.trigger.request is not None), None)
         if came is None:
