@@ -86,7 +86,7 @@ class People:
             if (environment := self._promotions.gate_of(action.group)) is not None:
                 self._answer(line, environment)
             return
-        about_it = about is not None and action.group is None and not about.ended
+        about_it = about is not None and action.group is None and not (about.ended or about.deployment.creator.beside)
         rollout = about if about_it else self._groups.newest(action.group)
         if line.said or rollout is None:
             return

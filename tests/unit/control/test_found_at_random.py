@@ -60,6 +60,33 @@ def test_of_two_deployments_of_one_revision_the_one_whose_moment_has_come_is_que
     assert [rollout.deployment.description for rollout in result.rollouts] == ["", "at its moment", "in turn"]
 
 
+def test_of_two_moments_of_one_revision_each_is_queued_once() -> None:
+    """The second was taken for the first, which waited already."""
+    queued = [
+        {"revision": "v2", "description": at, "when": {"at": at}, "if_active": "queue"} for at in ("20ms", "10ms")
+    ]
+    result = play(scenario(deploy=[{"revision": "v2"}, *queued]))
+    assert ended(result) == [("v2", "Succeeded")] * 3
+    assert [rollout.deployment.description for rollout in result.rollouts] == ["", "10ms", "20ms"]
+
+
+def test_what_a_pool_deploys_is_nobodys_to_stop() -> None:
+    """A stop was meant for the group's own deployment; the launch heard it, and was rolled back beside that."""
+    group = {"pools": ["web"], "running": "v1", "strategy": {"blue-green": {}}}
+    asked = scenario(
+        fleet=None,
+        pools={"web": {"min": 1, "desired": 1, "max": 3, "image": {"boots": "1s"}}},
+        group=group,
+        limits={"start": "5s", "event": "30s"},
+        faults=[{"do": {"pool": {"name": "web", "desired": 2}}, "when": {"at": "100ms"}}],
+        operator=[{"when": {"event": "AllowTraffic", "host": "web-2"}, "do": "stop", "auto_rollback": True}],
+    )
+    result = play(asked)
+    assert result.status is RunStatus.COMPLETED
+    stopped = [rollout for rollout in result.rollouts if rollout.stop is not None]
+    assert [str(rollout.deployment.creator) for rollout in stopped] == ["user"]
+
+
 def test_what_is_asked_of_a_controller_that_is_away_is_answered_when_it_is_back() -> None:
     """It was answered by what was known before: refused, for a deployment that had ended meanwhile."""
     one = {"hosts": 1, "running": "v1"}
