@@ -76,6 +76,8 @@ class Promotion:
         self.passage: dict[str, Passage] = dict.fromkeys(self.places, Passage.WAITING)
         self.why: dict[str, str] = {}
         """Why a revision did not enter, or failed, by environment."""
+        self.answered: list[str] = []
+        """Who has answered at a gate, each time."""
         self.entrances: dict[str, str] = {}
         """The environment of every command to enter one, by the command's id."""
         self._sent: dict[str, str] = {}
@@ -172,6 +174,7 @@ class Promotion:
         place = self.places[event.environment]
         if self.passage[place.name] is not Passage.READY:
             return
+        self.answered.append(event.by)
         if event.yes:
             self._enter(place, f"{event.by} said yes")
         else:
