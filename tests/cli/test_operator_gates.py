@@ -31,6 +31,7 @@ def test_an_answer_at_the_gate(tmp_path: Path, spoken: tuple[str, ...], outcome:
         told = run.say("status").stdout
         assert "the gate before prod waits for somebody's yes" in told
         assert f"answer: drydeploy continue {run.path.stem} --group prod" in told
+        assert f"drydeploy continue {run.path.stem} --group prod, or drydeploy stop {run.path.stem}" in run.printed()
         head, listed = run.say("ps").stdout.splitlines()
         assert listed[head.index("WAITS") :] == "for a person's yes before prod"
         done = run.say(spoken[0], run.path.stem, *spoken[1:])

@@ -89,8 +89,10 @@ def test_junit_names_groups_and_environments() -> None:
     *_, prod = suites["a-test.environments.1-v2"]
     (failure,) = prod
     assert (prod.attrib["name"], failure.attrib["type"]) == ("prod", "Stopped")
-    assert failure.attrib["message"] == "nobody answered at the gate within 1m"
-    assert of_run(shut) == [("v2 was stopped", "v2 was stopped\nprod: v2: nobody answered at the gate within 1m")]
+    assert failure.attrib["message"] == "nobody answered at the gate within 1m, and that is a no"
+    assert of_run(shut) == [
+        ("v2 was stopped", "v2 was stopped\nprod: v2: nobody answered at the gate within 1m, and that is a no")
+    ]
     expected = run(through(expect={"outcome": "stopped"}))
     assert ET.fromstring(junit(expected)).attrib["failures"] == "0"
 
