@@ -177,6 +177,14 @@ def test_the_page_needs_nothing_and_obeys_nobody() -> None:
         assert word in text
 
 
+def test_the_page_names_groups_and_environments() -> None:
+    text = re.sub(r"<[^>]*>", "", html(run(through())))
+    assert "✔ dev · v2 · Succeeded · d-" in text
+    assert "✔ test · v2 · Succeeded · d-" in text
+    assert "॥ prod · v2 · Stopped: nobody answered at the gate within 1m, and that is a no" in text
+    assert "Environments" not in html(result())
+
+
 def test_the_page_of_a_large_fleet_is_bounded() -> None:
     text = html(result(start_fails, hosts=HOSTS_DRAWN_MAX + 50))
     assert "and 50 more hosts" in text
