@@ -30,7 +30,6 @@ ANSWERS: Final = frozenset({"continue", "promote", "promote-full", "stop", "abor
 """What answers an approval."""
 _GATE: Final = "gate before "
 """So begin the names of gates among what waits: no deployment's id does."""
-_KEYS: Final = {"c": "continue", "a": "abort"}
 
 
 class Operated:
@@ -100,6 +99,8 @@ class Question(NamedTuple):
     stage: int = 0
     scripted: str = ""
     """What the scenario is going to say; `""` where nothing."""
+    no: str = "abort"
+    """The word for a no: at a gate nothing is undone, so it is stop."""
 
 
 class Asking:
@@ -167,19 +168,20 @@ class Asking:
             del self._open[name]
         for environment, (revision, group) in gates.items():
             if environment not in self._answered_gates:
-                self._open.setdefault(f"{_GATE}{environment}", Question(revision, group, f" to enter {environment}"))
+                question = Question(revision, group, f" to enter {environment}", no="stop")
+                self._open.setdefault(f"{_GATE}{environment}", question)
 
     def _begin(self, question: Question) -> None:
         self._asked = question
         scripted = f"; {question.scripted}" if question.scripted else ""
-        waits = f"{question.revision} waits for"
+        waits, no = f"{question.revision} waits for", question.no
         if at_the_keyboard():
-            self._keyboard = Keyboard(partial(self._pressed, question.group))
+            self._keyboard = Keyboard(partial(self._pressed, question))
             self._keyboard.start()
-            self._ask(f"{waits} your yes{question.where}: [c]ontinue, [a]bort{scripted}")
+            self._ask(f"{waits} your yes{question.where}: [c]ontinue, [{no[0]}]{no[1:]}{scripted}")
         elif self._reachable:
             run = self._operations.run_id + (f" --group {question.group}" if question.group is not None else "")
-            how = f"drydeploy continue {run}, or drydeploy abort {run}"
+            how = f"drydeploy continue {run}, or drydeploy {no} {run}"
             self._ask(f"{waits} a yes{question.where}: {how}{scripted}")
 
     def _withdraw(self) -> None:
@@ -190,13 +192,14 @@ class Asking:
             self._asked = None
             self._ask("")
 
-    def _pressed(self, group: str | None, key: str) -> None:
+    def _pressed(self, question: Question, key: str) -> None:
         """In the keyboard's thread."""
         from simulator.cli.operate import user_name
         from simulator.control.operator_words import Say, Word
 
-        if (word := _KEYS.get(key.lower())) is not None:
-            self._operations.ask(Say(Word(word), user_name(), group=group), lambda _: None)
+        keys = {word[0]: word for word in ("continue", question.no)}
+        if (word := keys.get(key.lower())) is not None:
+            self._operations.ask(Say(Word(word), user_name(), group=question.group), lambda _: None)
 
 
 def at_the_keyboard() -> bool:

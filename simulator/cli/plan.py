@@ -110,7 +110,8 @@ def _planned(scenario: Scenario, seed: int) -> list[PlannedDeployment]:
                 name, numbers[place.name] = place.name, number
                 after = tuple(numbers[before] for before in place.after)
             stages = STRATEGIES[strategy](members, config, options)
-            refused = refusal(places(scenario), groups, group.name, deploy.revision) if in_turn else None
+            may = refusal(places(scenario), groups, group.name, deploy.revision) if in_turn else None
+            refused = may or _never_stands(scenario, group.name, deploy.revision)
             if refused is None:
                 groups[group.name].last_success = Success("", deploy.revision, FileExistsBehavior.DISALLOW)
             planned.append(
@@ -122,6 +123,19 @@ def _planned(scenario: Scenario, seed: int) -> list[PlannedDeployment]:
             if deploy.when is None and refused is None:
                 _take_from_others(groups, group.name, stages)
     return planned
+
+
+def _never_stands(scenario: Scenario, group: str, revision: str) -> str | None:
+    """Why a revision is refused in whatever order: nothing ever brings it to an environment before. None: it may be."""
+    from simulator.control.promotions import places
+
+    groups = {place.name: place.group for place in places(scenario)}
+    asked = [deploy for deploy in scenario.deploy if deploy.revision == revision]
+    for name in next((place.after for place in places(scenario) if place.group == group), ()):
+        runs = any(each.name == groups[name] and scenario.running_in(each) == revision for each in scenario.all_groups)
+        if not runs and all(deploy.group not in (None, groups[name]) for deploy in asked):
+            return f"{revision} does not stand in {name}, which comes before {group}: nothing brings it there"
+    return None
 
 
 def _take_from_others(groups: Groups, of: str, stages: Plan) -> None:

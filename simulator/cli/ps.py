@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from simulator.cli.options import Output, OutputOption
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from simulator.control import operator_words as words
+
+Row = tuple[str, str, str, str, str, str, str, str, str]
+"""The cells of a line."""
+
 
 def verb(output: OutputOption = Output.TEXT) -> None:
     """List the runs that go on, and what they wait for. None is no error."""
-    from simulator.cli.runs import ENDED, columns, waits
+    from simulator.cli.runs import columns
     from simulator.control.operator_client import all_runs
 
     going = all_runs()
@@ -25,21 +34,31 @@ def verb(output: OutputOption = Output.TEXT) -> None:
     if not going:
         typer.echo("no run goes on")
         return
-    from simulator.report.words import took
-
     several = any(len({d.group for d in each.run.deployments}) > 1 for each in going if each.run is not None)
     rows = [("RUN", "SCENARIO", "FLEET", "FOR", "DEPLOYMENT", "GROUP", "REVISION", "STATUS", "WAITS")]
     for each in going:
-        run = each.run
-        if run is None:
-            rows.append((each.id, "", "", "", "", "", "", "does not answer", ""))
-        elif not run.deployments:
-            rows.append((run.run, run.scenario, run.fleet, took(run.at_ms), "", "", "", "preparing", ""))
-        else:
-            for told in [d for d in run.deployments if d.status not in ENDED] or run.deployments[-1:]:
-                waiting = waits(told.waits_for) if told.waits_for else "for end" if run.state == "staying" else ""
-                status = f"{told.status}, paused" if told.paused else told.status
-                its = told.deployment_id, told.group, told.revision, status, waiting
-                rows.append((run.run, run.scenario, run.fleet, took(run.at_ms), *its))
+        rows += [(each.id, "", "", "", "", "", "", "does not answer", "")] if each.run is None else _rows(each.run)
     for line in columns(rows if several else [(*row[:5], *row[6:]) for row in rows]):
         typer.echo(line)
+
+
+def _rows(run: words.Run) -> Iterator[Row]:
+    """Every deployment under way, and the gates that wait; where none is, the last one, and what the run waits for."""
+    from simulator.cli.runs import ENDED, waits
+    from simulator.report.words import took
+
+    which = run.run, run.scenario, run.fleet, took(run.at_ms)
+    gates = f"for a person's yes before {' and '.join(run.gates)}" if run.gates else ""
+    under_way = [told for told in run.deployments if told.status not in ENDED]
+    if not run.deployments:
+        yield *which, "", "", "", "preparing", ""
+    elif not under_way:
+        last = run.deployments[-1]
+        idle = gates or ("for end" if run.state == "staying" else "")
+        yield *which, last.deployment_id, last.group, last.revision, last.status, idle
+    for told in under_way:
+        status = f"{told.status}, paused" if told.paused else told.status
+        waiting = waits(told.waits_for) if told.waits_for else ""
+        yield *which, told.deployment_id, told.group, told.revision, status, waiting
+    if under_way and gates:
+        yield *which, "", "", "", "", gates

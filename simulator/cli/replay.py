@@ -21,8 +21,8 @@ def verb(
     ] = False,
 ) -> None:
     """Play a journal again, event by event. The exit code is the run's own."""
-    from simulator.cli.exits import exit_code
     from simulator.cli.presenters import presenter
+    from simulator.control.exits import exit_code
     from simulator.control.replay import replay
 
     shown = presenter(output, f"replay of {journal}", pace=None, quiet=quiet, every=verbose)

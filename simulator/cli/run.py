@@ -90,10 +90,10 @@ def verb(
     Exit codes: 0 as expected · 1 failed · 2 usage, or it could not be played · 3 rolled back, unexpectedly · 4 a safety
     rule was violated, or a rollback failed · 5 inconclusive · 124 time limit · 130 interrupted.
     """
-    from simulator.cli.exits import exit_code
     from simulator.cli.journals import default_path
     from simulator.cli.presenters import presenter
     from simulator.cli.sources import BundleOptions, resolve
+    from simulator.control.exits import exit_code
 
     if speed is not None and (fleet is not FleetName.VIRTUAL or speed <= 0):
         raise UsageError("--speed takes a number above 0, with --fleet virtual; Docker plays in real time")

@@ -119,6 +119,7 @@ class RunResult:
         asked = sum(rollout.deployment.creator is Creator.USER for rollout in self.rollouts)
         said = {event.by for rollout in self.rollouts for event, _ in rollout.spoken}
         said |= {rollout.stop.by for rollout in self.rollouts if rollout.stop is not None}
+        said |= {by for promotion in self.promotions for by in promotion.answered}
         return bool(said - {OPERATOR}) or (asked > len(self.scenario.deploy) and not self.promotions)
 
     @property

@@ -162,9 +162,12 @@ def _numbers(stage: Stage) -> dict[str, Any]:
 
 
 def mermaid(deployments: Sequence[PlannedDeployment]) -> str:
-    """A Mermaid flowchart: a subgraph per deployment, one after the other."""
+    """A Mermaid flowchart: a subgraph per deployment, one after the other; what is refused is a note."""
     lines = ["flowchart TD"]
     for planned in deployments:
+        if planned.refused:
+            lines.append(f"    {_node(planned, 'refused')}>{_quoted(_label(planned))}]")
+            continue
         lines.append(f"    subgraph d{planned.number}[{_quoted(_label(planned))}]")
         for stage in planned.plan:
             left, right = _MERMAID.get(type(stage), ("[", "]"))
@@ -177,9 +180,12 @@ def mermaid(deployments: Sequence[PlannedDeployment]) -> str:
 
 
 def dot(deployments: Sequence[PlannedDeployment]) -> str:
-    """A Graphviz digraph: a cluster per deployment, one after the other."""
+    """A Graphviz digraph: a cluster per deployment, one after the other; what is refused is a note."""
     lines = ["digraph plan {", "    node [shape=box];"]
     for planned in deployments:
+        if planned.refused:
+            lines.append(f"    {_node(planned, 'refused')} [label={_escaped(_label(planned))}, style=dashed];")
+            continue
         lines.append(f"    subgraph cluster_{planned.number} {{")
         lines.append(f"        label={_escaped(_label(planned))};")
         for stage in planned.plan:
@@ -193,7 +199,8 @@ def dot(deployments: Sequence[PlannedDeployment]) -> str:
 
 
 def _edges(deployments: Sequence[PlannedDeployment]) -> list[tuple[str, str]]:
-    """Within a plan its own edges; from a plan's last stages to the first of the next."""
+    """Within a plan its own edges; from a plan's last stages to the first of the next. What is refused has none."""
+    deployments = [planned for planned in deployments if not planned.refused]
     edges = []
     for planned in deployments:
         places = {stage.name: place for place, stage in enumerate(planned.plan)}
@@ -214,7 +221,7 @@ def _pairs(deployments: Sequence[PlannedDeployment]) -> Iterator[tuple[PlannedDe
     numbered = {planned.number: planned for planned in deployments}
     for before, planned in pairwise(deployments):
         after = (before.number,) if planned.after is None else planned.after
-        yield from ((numbered[number], planned) for number in after)
+        yield from ((numbered[number], planned) for number in after if number in numbered)
 
 
 def _beginnings(planned: PlannedDeployment) -> list[str]:

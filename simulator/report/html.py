@@ -68,6 +68,9 @@ def html(result: RunResult) -> str:
     for rollout in result.rollouts:
         _deployment(body, rollout, result)
     _legend(body, result)
+    if result.promotions:
+        _add(body, "h2", "Environments")
+        _list(body, [(sign, f"{name} · {revision} · {told}") for sign, name, revision, told in words.passages(result)])
     _faults(body, result)
     if result.status is RunStatus.COMPLETED:
         _findings(body, "Expected", result.expectations)
@@ -128,10 +131,10 @@ def _faults(body: ET.Element, result: RunResult) -> None:
 def _deployment(body: ET.Element, rollout: Rollout, result: RunResult) -> None:
     deployment = rollout.deployment
     sign = words.SIGNS[rollout.status]
+    group = f" {deployment.group} ·" * (len(result.scenario.all_groups) > 1)
+    title = f"{group} {deployment.revision} · {rollout.status.value} · {deployment.deployment_id}"
     heading = _add(body, "h3", "")
-    _add(
-        heading, "span", sign, _CLASSES.get(sign, "soft")
-    ).tail = f" {deployment.revision} · {rollout.status.value} · {deployment.deployment_id}"
+    _add(heading, "span", sign, _CLASSES.get(sign, "soft")).tail = title
     how = f"{deployment.strategy}, {deployment.config.name}, by {deployment.creator}"
     if deployment.creator is Creator.ROLLBACK:
         how += f", rollback of {deployment.rollback_of}"

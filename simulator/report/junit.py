@@ -1,23 +1,26 @@
 """A run as JUnit XML, which every CI service reads.
 
-A suite per deployment has a case per host; two more suites have the expectations and the invariants. Where a scenario
-says what it expects, that is what passes or fails, and a failed host is told without failing the build: many scenarios
-exist to see a host fail. Where it says nothing, a failed host is a failure. A rollback that nobody expected always is,
-and so is an inconclusive end.
+A suite per deployment has a case per host, and one per revision that was sent through the environments a case per
+environment; two more suites have the expectations and the invariants. Where a scenario says what it expects, that is
+what passes or fails, and a failed host is told without failing the build: many scenarios exist to see a host fail.
+Where it says nothing, a failed host is a failure. The last suite is the run's own: it has a failure wherever the exit
+code is not 0, and else none.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from simulator.control.result import Finding, RunResult
+from simulator.control.exits import ExitCode, exit_code
+from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report.causes import failed_record, log_lines, reason, waited_since_ms
 from simulator.report.stages import passed, said
-from simulator.report.words import headline
+from simulator.report.words import clock, headline, not_created
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import TargetStatus
+from simulator.rollout.promotion import Passage, Promotion
+from simulator.rollout.statuses import DeploymentStatus, TargetStatus
 
 _FORBIDDEN = {
     code: "\ufffd" for code in (*range(0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF) if code not in (9, 10, 13)
@@ -31,32 +34,81 @@ def junit(result: RunResult) -> str:
     strict = not result.expectations
     for number, rollout in enumerate(result.rollouts, 1):
         root.append(_deployment(result, number, rollout, strict))
+    for number, promotion in enumerate(result.promotions, 1):
+        root.append(_environments(result, number, promotion, strict))
     for title, findings in (("expectations", result.expectations), ("invariants", result.invariants)):
         if findings:
             root.append(_findings(f"{result.scenario.name}.{title}", findings))
-    run = ET.Element("testsuite", name=f"{result.scenario.name}.run")
-    sign, sentence = headline(result)
-    case = ET.SubElement(run, "testcase", classname=run.attrib["name"], name="the run came to its end", time="0.000")
-    if result.status != "completed":
-        _failure(case, result.status.value, sentence)
-    elif result.unexpectedly_inconclusive:
-        _failure(case, result.outcome.value, sentence)
-    _say(case, f"{sign} {sentence}\nrun again: {result.replay}")
-    if result.rolled_back:
-        name = "the rollback was expected"
-        case = ET.SubElement(run, "testcase", classname=run.attrib["name"], name=name, time="0.000")
-        if result.rolled_back_unexpectedly:
-            _failure(case, "rolled back", f"{sentence}, and the scenario does not speak of a rollback")
-    root.append(_summed(run))
+    root.append(_run(result))
     for name in ("tests", "failures", "skipped"):
         root.set(name, str(sum(int(suite.attrib[name]) for suite in root)))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
+def _run(result: RunResult) -> ET.Element:
+    """What the run came to: one of its cases fails wherever the exit code is not 0, and tells why."""
+    name = f"{result.scenario.name}.run"
+    suite = ET.Element("testsuite", name=name)
+    sign, sentence = headline(result)
+    code = exit_code(result)
+    why = "\n".join([sentence, *_reasons(result)])
+    case = ET.SubElement(suite, "testcase", classname=name, name="the run came to its end", time="0.000")
+    if code in _UNENDED:
+        kind = result.outcome if result.status is RunStatus.COMPLETED else result.status
+        _failure(case, kind.value, sentence, why)
+    _say(case, f"{sign} {sentence}\nrun again: {result.replay}")
+    case = ET.SubElement(suite, "testcase", classname=name, name="it went well, or as expected", time="0.000")
+    if code in (ExitCode.FAILED, ExitCode.UNSAFE):
+        _failure(case, result.outcome.value, sentence, why)
+    if result.rolled_back:
+        case = ET.SubElement(suite, "testcase", classname=name, name="the rollback was expected", time="0.000")
+        if result.rolled_back_unexpectedly:
+            unspoken = f"{sentence}, and the scenario does not speak of a rollback"
+            _failure(case, "rolled back", unspoken, why)
+    return _summed(suite)
+
+
+_UNENDED = frozenset({ExitCode.INTERRUPTED, ExitCode.TIME_LIMIT, ExitCode.INCONCLUSIVE})
+"""The exit codes of a run of which nobody can tell what it came to."""
+
+
+def _reasons(result: RunResult) -> Iterator[str]:
+    """Why a run did not come to what it should, a line a reason."""
+    for rollout in result.rollouts:
+        if rollout.error is not None and rollout.status is not DeploymentStatus.SUCCEEDED:
+            yield f"{rollout.deployment_id}: {rollout.error.code}: {rollout.error.message}"
+    for promotion in result.promotions:
+        yield from (f"{name}: {promotion.revision}: {why}" for name, why in promotion.why.items())
+    yield from (f"{clock(event.at_ms)} {not_created(event)}" for event in result.not_created)
+    for finding in (*result.expectations, *result.invariants):
+        if not finding.held:
+            yield f"{finding.name}: {finding.why}"
+
+
+def _environments(result: RunResult, number: int, promotion: Promotion, strict: bool) -> ET.Element:
+    """How a revision fared on its way. What was not reached is skipped."""
+    suite = ET.Element("testsuite", name=f"{result.scenario.name}.environments.{number}-{promotion.revision}")
+    suite.set("time", "0.000")
+    for environment, passage in promotion.passage.items():
+        case = ET.SubElement(
+            suite, "testcase", classname=_clean(suite.attrib["name"]), name=_clean(environment), time="0.000"
+        )
+        why = promotion.why.get(environment, passage.value)
+        if passage in (Passage.FAILED, Passage.STOPPED):
+            if strict:
+                _failure(case, passage.value, why)
+            else:
+                _say(case, f"{passage}: {why}")
+        elif passage is not Passage.SUCCEEDED:
+            ET.SubElement(case, "skipped", message=_clean(why))
+    return _summed(suite)
+
+
 def _deployment(result: RunResult, number: int, rollout: Rollout, strict: bool) -> ET.Element:
     deployment = rollout.deployment
-    name = f"{result.scenario.name}.{number}-{deployment.revision}"
+    group = f"{deployment.group}-" * (len(result.scenario.all_groups) > 1)
+    name = f"{result.scenario.name}.{number}-{group}{deployment.revision}"
     lasted = 0 if rollout.ended_ms == NEVER else rollout.ended_ms - rollout.started_ms
     suite = ET.Element("testsuite", name=_clean(name), time=_seconds(lasted))
     properties = ET.SubElement(suite, "properties")

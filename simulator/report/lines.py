@@ -21,6 +21,7 @@ from simulator.rollout.commands import (
     ProvisionHost,
     RunLifecycleEvent,
     ShiftTraffic,
+    ShutGate,
     StartGateTimer,
     StartTimer,
     TerminateHost,
@@ -36,7 +37,6 @@ from simulator.rollout.events import (
     Event,
     FaultChanged,
     GateAnswered,
-    GateTimerFired,
     HealthCheckReported,
     HostEnded,
     HostLaunched,
@@ -142,10 +142,6 @@ def _not_created(event: DeploymentNotCreated, _: Rollout | None) -> Iterator[Lin
 
 def _set_out(event: PromotionRequested, _: Rollout | None) -> Iterator[Line]:
     yield "promotion", words.RUNNING, f"{event.revision} sets out through the environments"
-
-
-def _gate_timed(event: GateTimerFired, _: Rollout | None) -> Iterator[Line]:
-    yield event.environment, words.WAITING, "the gate's time is over"
 
 
 def _gate_answered(event: GateAnswered, _: Rollout | None) -> Iterator[Line]:
@@ -287,7 +283,6 @@ _TELLERS: Final[dict[type[Event], Callable[[Any, Rollout | None], Iterator[Line]
     **dict.fromkeys((DeploymentCreated, RevisionRefused), _created),
     DeploymentNotCreated: _not_created,
     PromotionRequested: _set_out,
-    GateTimerFired: _gate_timed,
     GateAnswered: _gate_answered,
     LifecycleEventStarted: _started,
     LifecycleEventCompleted: _completed,
@@ -365,6 +360,8 @@ def _decision(command: Command) -> Line | None:
         case EnterEnvironment():
             return command.environment, words.RUNNING, command.why
         case AskAtGate():
+            return command.environment, words.STOPPED, command.why
+        case ShutGate():
             return command.environment, words.STOPPED, command.why
         case StartGateTimer():
             return command.environment, words.WAITING, f"the gate is shut: {command.why}"

@@ -96,11 +96,8 @@ def _history(result: RunResult) -> Iterator[Line]:
     several = len(result.scenario.all_groups) > 1
     for rollout in result.rollouts:
         yield from _told(rollout, result.duration_ms, several=several)
-    for promotion in result.promotions:
-        for name, passage in promotion.passage.items():
-            why = f": {promotion.why[name]}" if name in promotion.why else ""
-            sign = words.SIGNS.get(passage, words.WAITING)
-            yield 2, Text.assemble(_signed(sign), f" {name}  ", (promotion.revision, "magenta"), f"  {passage}{why}")
+    for sign, name, revision, passage in words.passages(result):
+        yield 2, Text.assemble(_signed(sign), f" {name}  ", (revision, "magenta"), f"  {passage}")
     for event in result.not_created:
         sign = words.WAITING if event.queued else words.FAILED
         yield 2, Text.assemble(_signed(sign), f" {words.clock(event.at_ms)} {words.not_created(event)}")

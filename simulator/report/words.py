@@ -132,6 +132,14 @@ def faults_over(faults: Sequence[FaultChanged]) -> Iterator[tuple[FaultChanged, 
             yield change, next(healed, None)
 
 
+def passages(result: RunResult) -> Iterator[tuple[str, str, str, str]]:
+    """How each revision fared on its way: sign, environment, revision, and the passage with its reason."""
+    for promotion in result.promotions:
+        for name, passage in promotion.passage.items():
+            why = f": {promotion.why[name]}" if name in promotion.why else ""
+            yield SIGNS.get(passage, WAITING), name, promotion.revision, f"{passage}{why}"
+
+
 def in_service(result: RunResult) -> str | None:
     """The least number of hosts in service, in a phrase; None where there is no balancer, or nobody knows.
 

@@ -173,6 +173,14 @@ class StartGateTimer(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class ShutGate(Command):
+    """This revision does not enter an environment: a person has said no at the gate, or nobody has answered in time."""
+
+    environment: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class Error:
     """Why a deployment did not succeed, as `GetDeployment` answers it."""
 
@@ -208,6 +216,7 @@ COMMANDS: dict[str, type[Command]] = {
         EnterEnvironment,
         AskAtGate,
         StartGateTimer,
+        ShutGate,
     )
 }
 """Every kind of command by its name."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from simulator.rollout.commands import AskAtGate, Command, EnterEnvironment, StartGateTimer
+from simulator.rollout.commands import AskAtGate, Command, EnterEnvironment, ShutGate, StartGateTimer
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import (
     DeploymentCreated,
@@ -76,6 +76,8 @@ class Promotion:
         self.passage: dict[str, Passage] = dict.fromkeys(self.places, Passage.WAITING)
         self.why: dict[str, str] = {}
         """Why a revision did not enter, or failed, by environment."""
+        self.answered: list[str] = []
+        """Who has answered at a gate, each time."""
         self.entrances: dict[str, str] = {}
         """The environment of every command to enter one, by the command's id."""
         self._sent: dict[str, str] = {}
@@ -166,16 +168,17 @@ class Promotion:
             self._soaked(place, event.at_ms)
         else:
             waited = duration(place.answer_ms or 0)
-            self._lose(place, Passage.STOPPED, f"nobody answered at the gate within {waited}")
+            self._shut(place, f"nobody answered at the gate within {waited}, and that is a no")
 
     def _answered(self, event: GateAnswered) -> None:
         place = self.places[event.environment]
         if self.passage[place.name] is not Passage.READY:
             return
+        self.answered.append(event.by)
         if event.yes:
             self._enter(place, f"{event.by} said yes")
         else:
-            self._lose(place, Passage.STOPPED, f"{event.by} said no")
+            self._shut(place, f"{event.by} said no")
 
     def _ended(self, rollout: Rollout, at_ms: int) -> None:
         deployment = rollout.deployment
@@ -209,7 +212,7 @@ class Promotion:
         self.passage[place.name] = Passage.READY
         why = f"{self.revision} waits for a person's yes before {place.name}"
         self._commands.append(AskAtGate(self._next_id(), "", why, place.name, self.revision))
-        self._start(place, now_ms + place.answer_ms, "nobody's answer is a no")
+        self._start(place, now_ms + place.answer_ms, f"no answer within {duration(place.answer_ms)} is a no")
 
     def _enter(self, place: Place, why: str) -> None:
         self.passage[place.name] = Passage.IN_PROGRESS
@@ -218,6 +221,12 @@ class Promotion:
         command = EnterEnvironment(self._next_id(), "", why, place.name, self.revision)
         self.entrances[command.id], self._sent[place.name] = place.name, command.id
         self._commands.append(command)
+
+    def _shut(self, place: Place, why: str) -> None:
+        """The gate does not let the revision pass."""
+        told = f"{self.revision} does not enter {place.name}: {why}"
+        self._commands.append(ShutGate(self._next_id(), "", told, place.name, self.revision))
+        self._lose(place, Passage.STOPPED, why)
 
     def _lose(self, place: Place, passage: Passage, why: str) -> None:
         """The revision will not stand there, nor in what comes after."""

@@ -179,7 +179,7 @@ def test_a_scripted_answer_is_waited_for_without_a_question(tmp_path: Path, smal
 def test_a_gate_asks_at_the_keyboard_too(tmp_path: Path) -> None:
     path = environments_scenario(tmp_path)
     with terminal(tmp_path, "run", path.name, "--speed", "50") as screen:
-        screen.until("v2 waits for your yes to enter prod: [c]ontinue, [a]bort")
+        screen.until("v2 waits for your yes to enter prod: [c]ontinue, [s]top")
         screen.press("c")
         assert screen.end() == 0
         assert screen.echoes()
@@ -194,7 +194,7 @@ def test_two_that_wait_are_asked_about_one_after_the_other(tmp_path: Path) -> No
         screen.press("c")
         screen.until("to enter test")
         screen.until("to enter prod")
-        screen.press("a")
+        screen.press("as")  # abort is no word for a gate
         assert screen.end() == 1, "stopped"
         assert screen.echoes()
         assert re.search(r"prod +v2 +Succeeded", screen.text) and "Stopped: alice said no" in screen.text

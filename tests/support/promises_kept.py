@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 from rich.console import Console
 
+from simulator.control.exits import ExitCode, exit_code
 from simulator.control.result import RunResult
 from simulator.report.document import document, dumps
 from simulator.report.html import html
@@ -164,7 +166,7 @@ def check_promotion(promotion: Promotion) -> None:
 
 
 def check_reports(result: RunResult) -> None:
-    """Every report can be made of it, and names each of its deployments."""
+    """Every report can be made of it, and names each of its deployments. JUnit is red where the exit code is not 0."""
     console = Console(width=100)
     with console.capture() as captured:
         for indent, text in verdict(result, every=True):
@@ -173,3 +175,5 @@ def check_reports(result: RunResult) -> None:
     for report in (captured.get(), dumps(document(result)), html(result), junit(result)):
         for rollout in result.rollouts:
             assert rollout.deployment_id in report
+    (own,) = (suite for suite in ET.fromstring(junit(result)) if suite.attrib["name"].endswith(".run"))
+    assert (own.attrib["failures"] == "0") is (exit_code(result) is ExitCode.AS_EXPECTED)

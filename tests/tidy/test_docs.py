@@ -19,7 +19,7 @@ from scenarios.loader import loads
 from scenarios.problems import ScenarioError
 from scenarios.starter import SCENARIO_NAME, write
 from simulator.cli import VERBS
-from simulator.cli.exits import ExitCode
+from simulator.control.exits import ExitCode
 
 PAGES = tuple(pages())
 VERB_PAGES = tuple(page for page in PAGES if page.parent.name == "verbs")

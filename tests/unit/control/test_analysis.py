@@ -16,9 +16,9 @@ from fleet.base import FleetError, MakeEvent
 from fleet.figures import Histogram, Tally
 from fleet.virtual.fleet import VirtualFleet
 from scenarios.signals import Analysis
-from simulator.cli.exits import ExitCode, exit_code
 from simulator.control import analysis as module
 from simulator.control.analysis import Analyses, judge, require, thinned, worse
+from simulator.control.exits import ExitCode, exit_code
 from simulator.control.replay import replay
 from simulator.control.result import Outcome
 from simulator.report.junit import junit

@@ -46,6 +46,7 @@ def passages(result: RunResult, number: int = -1) -> list[str]:
 def test_a_person_opens_the_gate(tmp_path: Path) -> None:
     result = run(through(operator=[YES]), journal=tmp_path / "journal")
     assert passages(result) == ["Succeeded"] * 3
+    assert not result.by_hand
     assert [rollout.deployment.group for rollout in result.rollouts] == ["dev", "test", "prod"]
     again = replay(tmp_path / "journal")
     assert (again.status, again.journal_sha256) == (RunStatus.COMPLETED, result.journal_sha256)

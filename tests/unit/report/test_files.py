@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
 from scenarios import library
 from scenarios.loader import load
+from simulator.control.exits import ExitCode, exit_code
 from simulator.control.rehearse import virtual
 from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report.graph import PlannedDeployment, dot, mermaid, plan_document, plan_tree
@@ -19,6 +21,8 @@ from simulator.report.junit import junit
 from simulator.rollout.events import FaultChanged
 from strategies import Member, rolling
 from strategies.configuration import ONE_AT_A_TIME, DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType
+from tests.support.rehearsals import run, scenario
+from tests.unit.control.test_environments import through
 from tests.unit.report.plays import result, start_fails
 from tests.unit.report.test_text import drawn
 
@@ -38,14 +42,59 @@ def test_junit_has_a_suite_a_deployment_and_a_case_a_host() -> None:
     assert failure.attrib["type"] == "ApplicationStart"
     assert failure.text is not None
     assert "<script>alert(1)</script>" in failure.text
-    assert root.attrib["tests"] == "11"
+    assert root.attrib["tests"] == "12"
 
 
 def test_where_a_scenario_expects_something_that_alone_fails_the_build() -> None:
     assert ET.fromstring(junit(result(start_fails, expectations=(MET,), expect=ROLLED_BACK))).attrib["failures"] == "0"
     root = ET.fromstring(junit(result(start_fails, expectations=(MET, UNMET), expect=ROLLED_BACK)))
-    assert root.attrib["failures"] == "1"
-    assert [f.attrib["message"] for f in root.iter("failure")] == ["it is rolled_back"]
+    assert root.attrib["failures"] == "2"
+    unmet, own = root.iter("failure")
+    assert unmet.attrib["message"] == "it is rolled_back"
+    assert own.attrib["message"].endswith(": not as expected")
+    assert own.text is not None
+    assert own.text.endswith("outcome is succeeded: it is rolled_back")
+
+
+def of_run(result: RunResult) -> list[tuple[str, str | None]]:
+    """The failures of the run's own suite: headline and reasons."""
+    failures = ET.fromstring(junit(result)).findall("testsuite[last()]/testcase/failure")
+    return [(failure.attrib["message"], failure.text) for failure in failures]
+
+
+@pytest.mark.parametrize(
+    ("parts", "headline", "reason"),
+    [
+        ({"group": {"ec2_tag_filters": [{"key": "role", "value": "none"}]}}, "v2 failed", "NO_INSTANCES: no host"),
+        ({"group": {"deployment_config": {"type": "HOST_COUNT", "value": 4}}}, "v2 failed", "CONSTRAINTS_INVALID"),
+        ({"operator": [{"when": {"at": "100ms"}, "do": "stop"}]}, "v2 was stopped", "MANUAL_STOP: stopped by the op"),
+    ],
+)
+def test_where_the_run_fails_its_own_suite_says_so(parts: dict[str, Any], headline: str, reason: str) -> None:
+    failed = run(scenario(**parts))
+    assert exit_code(failed) is ExitCode.FAILED
+    ((message, text),) = of_run(failed)
+    assert message == headline
+    assert text is not None
+    assert reason in text
+    assert of_run(run(scenario())) == []
+
+
+def test_junit_names_groups_and_environments() -> None:
+    shut = run(through())
+    suites = {suite.attrib["name"]: suite for suite in ET.fromstring(junit(shut))}
+    assert [name for name in suites if name[-3:] == "-v2"] == [
+        *("a-test.1-dev-v2", "a-test.2-test-v2", "a-test.environments.1-v2")
+    ]
+    *_, prod = suites["a-test.environments.1-v2"]
+    (failure,) = prod
+    assert (prod.attrib["name"], failure.attrib["type"]) == ("prod", "Stopped")
+    assert failure.attrib["message"] == "nobody answered at the gate within 1m, and that is a no"
+    assert of_run(shut) == [
+        ("v2 was stopped", "v2 was stopped\nprod: v2: nobody answered at the gate within 1m, and that is a no")
+    ]
+    expected = run(through(expect={"outcome": "stopped"}))
+    assert ET.fromstring(junit(expected)).attrib["failures"] == "0"
 
 
 def test_a_rollback_that_nobody_expected_fails_the_build() -> None:
@@ -126,6 +175,14 @@ def test_the_page_needs_nothing_and_obeys_nobody() -> None:
         "outcome is succeeded",
     ):
         assert word in text
+
+
+def test_the_page_names_groups_and_environments() -> None:
+    text = re.sub(r"<[^>]*>", "", html(run(through())))
+    assert "✔ dev · v2 · Succeeded · d-" in text
+    assert "✔ test · v2 · Succeeded · d-" in text
+    assert "॥ prod · v2 · Stopped: nobody answered at the gate within 1m, and that is a no" in text
+    assert "Environments" not in html(result())
 
 
 def test_the_page_of_a_large_fleet_is_bounded() -> None:

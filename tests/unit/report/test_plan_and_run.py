@@ -10,7 +10,7 @@ from rich.console import Console
 from scenarios import library
 from scenarios.loader import load
 from simulator.cli.plan import _planned
-from simulator.report.graph import mermaid, plan_document, plan_tree
+from simulator.report.graph import dot, mermaid, plan_document, plan_tree
 from simulator.rollout.statuses import Creator
 from strategies.plan import Deploy, Plan, Stage
 from tests.support.rehearsals import run
@@ -41,11 +41,22 @@ def test_the_plan_tells_of_what_the_run_refuses() -> None:
     assert [each.refused for each in planned] == ["", "", "", refused.why, ""]
     assert plan_document("p", planned)["deployments"][3]["refused"] == refused.why
     assert f"refused, in this order: {refused.why}" in mermaid(planned)
+    assert "    d3_deploy --> d5_deploy\n" in mermaid(planned)
+    for drawing in (mermaid(planned), dot(planned)):
+        assert drawing.count("d4_") == 1, "a note, with no stages and no arrows"
     out = StringIO()
     Console(file=out, width=200).print(plan_tree("p", planned))
     assert out.getvalue().count(f"⚠ refused, in this order: {refused.why}") == 1
 
 
 def test_where_the_order_is_not_known_the_plan_says_nothing_of_it() -> None:
-    deploy = [{"revision": "v2", "group": "test", "when": {"at": "5s"}}, {"revision": "v2", "group": "prod"}]
+    deploy = [{"revision": "v2", "group": "dev", "when": {"at": "5s"}}, {"revision": "v2", "group": "test"}]
     assert [each.refused for each in _planned(through({"after": ["test"]}, deploy=deploy), 0)] == ["", ""]
+
+
+def test_what_nothing_brings_to_the_environment_before_is_refused_in_any_order() -> None:
+    planned = _planned(load(library.path_of("environments")), 0)
+    assert [each.number for each in planned if each.refused] == [6]
+    assert planned[5].refused == "v3 does not stand in test, which comes before prod-us: nothing brings it there"
+    assert mermaid(planned).count("d6_") == 1
+    assert "g6" not in mermaid(planned)

@@ -13,10 +13,12 @@ from simulator.report.causes import LOG_LINES_MAX, causes
 from simulator.report.lines import Lines
 from simulator.report.tree import LiveTree, final_tree
 from simulator.report.verdict import print_verdict, verdict
+from simulator.rollout.commands import ShutGate
 from simulator.rollout.events import (
     Diagnostics,
     Event,
     FaultChanged,
+    GateTimerFired,
     HealthCheckReported,
     TrafficMeasured,
 )
@@ -103,6 +105,16 @@ def test_lines_tell_what_the_core_does_not_decide_by(event: Event, words: str) -
     Lines(lines.append)(event, (), None)
     assert words in lines[0]
     assert lines[0].startswith("   0.005s  ")
+
+
+def test_a_gate_is_told_by_what_is_decided_there() -> None:
+    lines: list[str] = []
+    tell = Lines(lines.append)
+    stale = GateTimerFired(9, 60_000, "8.1", "prod")
+    tell(stale, (), None)
+    assert lines == []
+    tell(stale, (ShutGate("9.0", "", "v2 does not enter prod: nobody answered", "prod", "v2"),), None)
+    assert [line.split(maxsplit=3)[1:] for line in lines] == [["prod", "॥", "v2 does not enter prod: nobody answered"]]
 
 
 def test_the_final_tree_has_a_branch_a_deployment_and_a_leaf_a_host() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from simulator.rollout.commands import AskAtGate, Command, EnterEnvironment, StartGateTimer
+from simulator.rollout.commands import AskAtGate, Command, EnterEnvironment, ShutGate, StartGateTimer
 from simulator.rollout.events import DeploymentCreated, GateAnswered, GateTimerFired, PromotionRequested, TimerFired
 from simulator.rollout.machine import Rollout
 from simulator.rollout.promotion import Passage, Place, Promotion
@@ -141,7 +141,7 @@ def test_it_must_have_stood_for_a_while_before_a_person_is_asked() -> None:
 def test_a_no_is_a_no() -> None:
     way = Way((Place("test", "test"), Place("prod", "prod", ("test",), 0, 60_000), Place("dr", "dr", ("prod",))))
     way.end("test")
-    way.answer("prod", yes=False)
+    assert [type(command) for command in way.answer("prod", yes=False)] == [ShutGate]
     assert way.passages() == {"test": "Succeeded", "prod": "Stopped", "dr": "Skipped"}
     assert way.promotion.why["prod"] == "eva said no"
     assert not way.promotion.busy
@@ -153,7 +153,10 @@ def test_nobodys_answer_is_a_no() -> None:
     way.end("test")
     way.wait("prod")
     assert way.passages()["prod"] == "Stopped"
-    assert way.promotion.why["prod"] == "nobody answered at the gate within 1m"
+    assert way.promotion.why["prod"] == "nobody answered at the gate within 1m, and that is a no"
+    shut = way.commands[-1]
+    assert isinstance(shut, ShutGate)
+    assert shut.why == "v2 does not enter prod: nobody answered at the gate within 1m, and that is a no"
 
 
 def test_an_answer_where_nobody_was_asked_changes_nothing() -> None:
