@@ -242,7 +242,7 @@ class Rollout(StageWalk):
             self._arm(host)
             return
         explain = messages.target_timed_out if self.course else messages.timed_out
-        message = explain(host, self.deployment.limits, event.at_ms)
+        message = explain(host, self.deployment, event.at_ms)
         started = event.at_ms if host.started_ms == NEVER else host.started_ms
         diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
         self._end_event(host, event, EventStatus.FAILED, started, diagnostics)

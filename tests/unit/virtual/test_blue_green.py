@@ -189,7 +189,7 @@ def test_a_host_that_comes_too_late_does_not_come() -> None:
     assert [str(r.status) for r in result.rollouts] == ["Failed", "Succeeded"]
     error = result.rollouts[0].error
     assert error is not None
-    assert "“provision 4 new hosts” did not end within 9s (h" in error.message
+    assert "“provision 4 new hosts” did not end within limits.event, which is 9s (h" in error.message
     came = [word for word in came_and_went(watcher) if word.startswith("+")]
     went = [word for word in came_and_went(watcher) if word.startswith("-")]
     assert 0 < len(came) < 4 == len(went)
