@@ -160,7 +160,9 @@ def target(deployment: Deployment) -> str:
 _NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
 
 
-def too_many_failed(budget: HealthBudget, failures: list[Failure], sick: list[HealthCheckReported]) -> str:
+def too_many_failed(
+    budget: HealthBudget, failures: list[Failure], sick: list[HealthCheckReported], part: Part = Part.WHOLE
+) -> str:
     """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was.
 
     `sick`: what was last seen of hosts that had succeeded and have turned unhealthy since.
@@ -174,6 +176,8 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure], sick: list[He
         rule = f"{budget.own_needed} of the stage's {budget.hosts} had to succeed and {budget.succeeded} did"
         if budget.hosts == hosts:
             rule = f"{max(budget.needed, budget.own_needed)} had to succeed and {budget.succeeded} did"
+        if part is Part.BLOCK:
+            rule += ": one host that cannot be taken out of traffic fails a blue/green deployment, whatever its minimum"
     elif budget.hopeless:
         rule = f"{budget.needed} had to succeed and {budget.fleet_succeeded} did"
     elif budget.fleet_healthy > budget.minimum:

@@ -11,6 +11,7 @@ from simulator.rollout.deployment import Checks, Limits
 from simulator.rollout.events import HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.messages import Failure, duration, too_many_failed
+from strategies.plan import Part
 from tests.support.rollouts import Hand, deployment
 
 
@@ -87,3 +88,13 @@ def test_a_limit_too_short_for_the_checks_is_named(checks: Checks, seen: str | N
     record = next(r for r in hand.rollout.hosts["h1"].records if r.name == lifecycle.ALLOW_TRAFFIC)
     assert record.diagnostics is not None
     assert record.diagnostics.message == message
+
+
+def test_one_old_host_that_stays_in_traffic_is_enough_and_the_message_says_so() -> None:
+    budget = HealthBudget(["h1", "h2"], [], 0, must_succeed=2)
+    for succeeded in (True, False):
+        budget.take()
+        budget.give_back(succeeded=succeeded)
+    rule = ": one host that cannot be taken out of traffic fails a blue/green deployment, whatever its minimum"
+    assert too_many_failed(budget, [], [], Part.BLOCK).endswith(f"2 had to succeed and 1 did{rule}")
+    assert too_many_failed(budget, [], []).endswith("2 had to succeed and 1 did")
