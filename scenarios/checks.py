@@ -14,6 +14,7 @@ from scenarios.checks_expect import check_expectations
 from scenarios.checks_faults import check_service_faults
 from scenarios.checks_groups import check_groups
 from scenarios.checks_host_faults import check_host_fault
+from scenarios.checks_limits import check_limits
 from scenarios.checks_notifications import check_events_told, check_notifications
 from scenarios.checks_people import check_people
 from scenarios.checks_plans import check_plans
@@ -207,6 +208,7 @@ class _Checker:
         check_plans(self._facts, planned, self._report, self._warn)
         check_people(self._facts, planned, self._report)
         check_waits(self._facts, planned, self._report, self._warn)
+        check_limits(self._facts, planned, self._warn)
         check_events_told(self._facts, planned, self._warn)
 
     def _when(self, when: Tree) -> None:

@@ -16,6 +16,7 @@ def check_plans(facts: Facts, planned: tuple[Planned, ...] | None, report: Repor
     `planned` None: some deployment's plan is unknown, so only the hosts that are named are looked at.
     """
     _replacements(facts, report)
+    _nothing_to_copy(facts, warn)
     expected = [
         each for each in facts.tree.each("expect", "deployments") if (e := each.get("error")) and e.text == _INVALID
     ]
@@ -47,6 +48,21 @@ def _replacements(facts: Facts, report: Report) -> None:
                 report(host.place if own is not None else deploy.place, message, "name hosts that stand by still")
 
 
+def _nothing_to_copy(facts: Facts, warn: Report) -> None:
+    """COPY_AUTO_SCALING_GROUP in so many words, and a group without one. (Left out, it is what the rehearsal does.)"""
+    for group in facts.groups:
+        own = [deploy for deploy in facts.tree.each("deploy") if group in facts.groups_of(deploy)]
+        strategies = [node.get("strategy") for node in (group, *own)] if not list(group.each("pools")) else []
+        for strategy in strategies:
+            written = strategy.get("blue-green", "green_fleet_provisioning") if strategy is not None else None
+            if written is not None and written.text == "COPY_AUTO_SCALING_GROUP":
+                message = (
+                    "on AWS there is nothing to copy without an Auto Scaling group; the rehearsal makes one new host "
+                    "for each old one"
+                )
+                warn(written.place, message, "give the group a pool, or use DISCOVER_EXISTING")
+
+
 def _targets(strategy: Tree) -> list[Tree]:
     provisioning = strategy.get("blue-green", "green_fleet_provisioning")
     discovers = provisioning is not None and provisioning.text == "DISCOVER_EXISTING"
@@ -56,7 +72,9 @@ def _targets(strategy: Tree) -> list[Tree]:
 def _without_room(planned: Planned, warn: Report) -> None:
     """A minimum under which no host may ever be taken out: the deployment fails before it has begun."""
     for stage in planned.plan:
-        if isinstance(stage, Deploy) and (why := stage.unfit(planned.config.name)) is not None:
+        if not (isinstance(stage, Deploy) and stage.fleet):
+            continue  # without hosts it fails for want of them (NO_INSTANCES), and scenarios.checks_groups says so
+        if (why := stage.unfit(planned.config.name)) is not None:
             zone = planned.written.get("zonal", "minimum_healthy_hosts_per_zone") if planned.written else None
             own = zone is not None and stage.required < stage.fleet
             place = zone.place if zone is not None and own else planned.place

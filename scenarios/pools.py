@@ -16,6 +16,8 @@ PROCESSES_TO_SUSPEND_MAX = 4
 POOL_NAME = r"^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,38}[a-zA-Z0-9])?$"
 """Short enough for its hosts' names, which end in a number."""
 POOL_HOSTS_MAX = 10_000
+BOOTS_MS = (5_000, 20_000)
+"""What the virtual fleet takes a launch to last of which nothing is written, at the least and at most."""
 POOLS_MAX = 10
 """So many a deployment group may have (user guide, "CodeDeploy quotas")."""
 GROUP_NAME_TAG = "aws:autoscaling:groupName"

@@ -25,6 +25,7 @@ from fleet.virtual.revision import VirtualRevision
 from fleet.virtual.service_faults import ServiceIlls
 from fleet.virtual.work import Workshop, restarted
 from scenarios.model import Effect, Scenario
+from scenarios.pools import BOOTS_MS
 from simulator.rollout import lifecycle
 from simulator.rollout.commands import (
     AllowTraffic,
@@ -52,8 +53,6 @@ from simulator.rollout.statuses import EventStatus
 
 _DRAINING_MS = (20, 400)
 """How long the requests that are under way when a host is taken out go on, at most."""
-_BOOT_MS = (5_000, 20_000)
-"""From the request for a new host until its agent runs."""
 _TERMINATE_MS = 1_000
 _HOLDS_UP = frozenset({"host", "agent", "network", "clock"})
 """Faults by which work lasts longer, or is heard of later, than it was to last when it began."""
@@ -153,7 +152,7 @@ class VirtualFleet(Fleet):
                 self.balancer.add(name, self._answer(host), in_service=False, in_group=False)
             return tell(event_id, at_ms)
 
-        low, high = _BOOT_MS
+        low, high = BOOTS_MS
         boots_ms = image.boots or low + stream(self._seed, name) % (high - low)
         self.schedule(self.now_ms + boots_ms + (behaves.lasts if behaves else 0), up)
 

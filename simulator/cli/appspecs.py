@@ -118,6 +118,31 @@ def _of_platform(name: str, text: str, platform: str | None) -> list[Problem]:
     return [Problem.of(name, problem) for problem in examine(text, platform=platform)[1]]
 
 
+def of_running(scenario: Scenario, path: Path) -> list[Problem]:
+    """Why the run could not begin: the revision that is `running` cannot be deployed. In the run's own words."""
+    from fleet.base import FleetError
+    from scenarios.problems import Problem
+    from simulator.control.platforms import ground_of
+
+    try:
+        ground_of(scenario)
+    except FleetError as error:
+        line, column = _place_of_running(path)
+        return [Problem(str(path), line, column, str(error), "mend its bundle, or let another revision run before")]
+    return []
+
+
+def _place_of_running(path: Path) -> tuple[int, int]:
+    """Where the scenario says what runs before; its first `running`, where groups say it each."""
+    from scenarios.facts import Facts
+    from scenarios.tree import parse
+
+    tree = parse(path.read_text(encoding="utf-8"), lambda *_: None)
+    assert tree is not None, "the scenario was read from it"
+    written = [group.get("running") for group in Facts(tree).groups] + [tree.get("fleet", "running")]
+    return next((node.place for node in written if node is not None), tree.place)
+
+
 def of_scenario(scenario: Scenario) -> list[Problem]:
     """Every mistake of a scenario's bundles. All are warnings: a bundle that fails may be just what is rehearsed."""
     users, platform = scenario.fleet.users, scenario.compute_platform

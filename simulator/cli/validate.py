@@ -16,16 +16,21 @@ if TYPE_CHECKING:
     from scenarios.problems import Problem
 
 
+_WARNED = 1
+"""The exit code where there are warnings alone, and none are allowed."""
+
+
 def verb(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A scenario, an AppSpec, or a bundle.")],
     bundle: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The bundle of an AppSpec, to look for its files and scripts.")
     ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail if there is any warning.")] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Check a scenario or an appspec.yml; tell every mistake, and its remedy.
 
-    Exit codes: 0 without errors (there may be warnings) · 2 with errors.
+    Exit codes: 0 without errors (there may be warnings) · 1 with warnings alone, where --strict · 2 with errors.
     """
     if bundle is not None and not bundle.is_dir():
         raise UsageError(f"--bundle {bundle}: there is no such directory")
@@ -35,7 +40,7 @@ def verb(
         _print_json(path, kind, problems)
     else:
         _print_text(path, kind, problems, errors)
-    raise typer.Exit(USAGE if errors else 0)
+    raise typer.Exit(USAGE if errors else _WARNED if strict and problems else 0)
 
 
 def _examined(given: str, bundle: Path | None) -> tuple[Path, str, Sequence[Problem]]:
@@ -88,7 +93,8 @@ def _scenario(path: Path) -> Sequence[Problem]:
     from simulator.cli import appspecs
 
     try:
-        return [*warnings(path), *appspecs.of_scenario(load(path))]
+        scenario = load(path)
+        return [*warnings(path), *appspecs.of_running(scenario, path), *appspecs.of_scenario(scenario)]
     except ScenarioError as error:
         return error.problems
 

@@ -11,6 +11,7 @@ from scenarios.fault_names import names_of
 from scenarios.model import Effect, Expect, Group, NamedHost, PoolChange, Scenario
 from simulator.control.groups import NOBODY, Folded, GroupInHand, Groups
 from simulator.control.pool_rules import PoolRules
+from simulator.control.request import checks_of
 from simulator.control.result import Finding
 from simulator.rollout.commands import Command, CreateDeployment, EndHost, HostCommand, LaunchHost
 from simulator.rollout.deployment import Deployment, Limits, Target
@@ -336,6 +337,7 @@ def _hook(scenario: Scenario, group: Group, in_hand: GroupInHand, seed: int) -> 
         targets=(),
         with_balancer=scenario.balanced(group),
         limits=Limits(limits.start, limits.event, limits.deployment),
+        checks=checks_of(scenario),
         auto_rollback=tuple(RollbackEvent(event) for event in group.auto_rollback),
         alarms=group.alarms,
         ignore_poll_alarm_failure=group.ignore_poll_alarm_failure,

@@ -9,7 +9,7 @@ from scenarios.model import Deploy, Group, MinimumHealthyHosts, Scenario
 from scenarios.platforms import SERVER, STRATEGIES
 from scenarios.strategies import StrategyOptions, strategy_name
 from scenarios.told import minimum, told, told_of_traffic
-from simulator.rollout.deployment import BLUE_GREEN_MS, ECS_MS, LAMBDA_MS, Deployment, Limits, Success, Target
+from simulator.rollout.deployment import BLUE_GREEN_MS, ECS_MS, LAMBDA_MS, Checks, Deployment, Limits, Success, Target
 from simulator.rollout.rollback import BLUE_GREEN
 from simulator.rollout.statuses import FileExistsBehavior, RollbackEvent
 from strategies import DEFAULT_CONFIGS
@@ -54,6 +54,14 @@ def limits_of(scenario: Scenario, strategy: str) -> Limits:
     limits = scenario.limits
     longer = _LASTS_MS.get(strategy) if "deployment" not in limits.model_fields_set else None
     return Limits(limits.start, limits.event, longer or limits.deployment)
+
+
+def checks_of(scenario: Scenario) -> Checks | None:
+    """What the scenario's balancer asks of a host before it lets it in."""
+    if scenario.balancer is None:
+        return None
+    check = scenario.balancer.health_check
+    return Checks(check.path, check.rise, check.interval)
 
 
 def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:
@@ -112,6 +120,7 @@ def requested(scenario: Scenario, deploy: Deploy, identity: str, standing: Stand
         file_exists_behavior=FileExistsBehavior(deploy.file_exists_behavior),
         auto_rollback=tuple(RollbackEvent(event) for event in group.auto_rollback),
         limits=limits_of(scenario, strategy),
+        checks=checks_of(scenario),
         last_success=standing.last_success,
         alarms=group.alarms,
         ignore_poll_alarm_failure=group.ignore_poll_alarm_failure,

@@ -21,7 +21,7 @@ def flags(rollouts: Sequence[Rollout]) -> tuple[str, ...]:
     succeeded = [rollout for rollout in rollouts if rollout.status is DeploymentStatus.SUCCEEDED]
     of_successes = (flag for rollout in succeeded for tell in _OF_A_SUCCESS for flag in tell(rollout))
     forsaken = (flag for rollout in rollouts for flag in _forsaken(rollout))
-    return (*of_successes, *forsaken, *_back_onto_bad(rollouts), *_left_standing(rollouts))
+    return (*of_successes, *_not_undone(rollouts), *forsaken, *_back_onto_bad(rollouts), *_left_standing(rollouts))
 
 
 def _turned_sick(rollout: Rollout) -> Iterator[str]:
@@ -64,6 +64,18 @@ def _way_back(rollout: Rollout) -> Iterator[str]:
             "ones of a deployment that succeeded: on AWS the green ones are left running, and paid for, until somebody "
             "ends them"
         )
+
+
+def _not_undone(rollouts: Sequence[Rollout]) -> Iterator[str]:
+    """Deployments that came to nothing and that nothing undid, be it a rollback or somebody who asked for one."""
+    undone = {rollout.deployment.rollback_of for rollout in rollouts}
+    for rollout in rollouts:
+        why, asked = rollout.not_undone, rollout.deployment.creator is Creator.USER
+        if asked and rollout.status in _CAME_TO_NOTHING and why and rollout.deployment_id not in undone:
+            yield f"{rollout.deployment_id} {rollout.status}, and nothing was rolled back: {why}"
+
+
+_CAME_TO_NOTHING = (DeploymentStatus.FAILED, DeploymentStatus.STOPPED)
 
 
 def _forsaken(rollout: Rollout) -> Iterator[str]:

@@ -34,6 +34,20 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Checks:
+    """What the balancer asks of a host before it lets it in: so many passing checks in a row, so far apart."""
+
+    path: str
+    rise: int
+    interval_ms: int
+
+    @property
+    def least_ms(self) -> int:
+        """How long it takes at the least."""
+        return self.rise * self.interval_ms
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A host as the deployment group knows it before a deployment.
 
@@ -83,6 +97,8 @@ class Deployment:
     """Those of them that are active when it is created."""
     ignore_poll_alarm_failure: bool = False
     """Whether to go on where an alarm cannot be asked."""
+    checks: Checks | None = None
+    """The balancer's health check; None where there is no balancer."""
     nobody: str = ""
     """Why the group has no hosts, in words; `""` where that needs none."""
 

@@ -242,7 +242,7 @@ class Rollout(StageWalk):
             self._arm(host)
             return
         explain = messages.target_timed_out if self.course else messages.timed_out
-        message = explain(host, self.deployment.limits, event.at_ms)
+        message = explain(host, self.deployment, event.at_ms)
         started = event.at_ms if host.started_ms == NEVER else host.started_ms
         diagnostics = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, message)
         self._end_event(host, event, EventStatus.FAILED, started, diagnostics)
@@ -323,16 +323,20 @@ class Rollout(StageWalk):
         why = message or messages.succeeded(self.deployment, self.hosts.values())
         self._notify(_END_TRIGGER[status], why)
         self._commands.append(Finish(self._next_id(), self.deployment_id, why, status, self.error))
-        wanted = self.stop.auto_rollback if self.stop else None
-        cause = self._cause(status)
-        if rollback.refusal(self.deployment, status, wanted, touched=self.touched, cause=cause) is None:
+        if self.not_undone is None:
             undo = rollback.rollback(self.deployment, self.hosts, self.sick)
             self._notify(Trigger.DEPLOYMENT_ROLLBACK, undo.description)
             self._commands.append(CreateDeployment(self._next_id(), self.deployment_id, undo.description, undo))
 
-    def _cause(self, status: DeploymentStatus) -> RollbackEvent | None:
+    @property
+    def not_undone(self) -> str | None:
+        """Why a deployment that has ended was not rolled back; None where it was."""
+        wanted = self.stop.auto_rollback if self.stop else None
+        return rollback.refusal(self.deployment, self.status, wanted, touched=self.touched, cause=self._cause())
+
+    def _cause(self) -> RollbackEvent | None:
         """What a group may roll back on. A stop is on request only if somebody asked (docs/decisions/0026)."""
-        if status is DeploymentStatus.FAILED:
+        if self.status is DeploymentStatus.FAILED:
             return RollbackEvent.DEPLOYMENT_FAILURE
         if self.alarm:
             return RollbackEvent.DEPLOYMENT_STOP_ON_ALARM

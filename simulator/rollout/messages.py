@@ -73,8 +73,9 @@ def no_instances(deployment: Deployment) -> str:
     return f"{deployment.nobody or 'the group has no hosts'}: nothing to deploy to"
 
 
-def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
+def timed_out(host: Host, deployment: Deployment, now_ms: int) -> str:
     """Why a lifecycle event ran into its limit."""
+    limits = deployment.limits
     waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
     if host.ended_ms != NEVER:
         return (
@@ -83,6 +84,8 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
         )
     if host.event == lifecycle.ALLOW_TRAFFIC:
         health = host.health
+        if (too_short := _no_time_for_checks(health, deployment)) is not None:
+            return too_short
         if health is None:
             return f"the balancer's health check reported nothing for {waited}"
         return f"{_seen(health)}; not healthy within {waited}"
@@ -101,6 +104,22 @@ def timed_out(host: Host, limits: Limits, now_ms: int) -> str:
     )
 
 
+def _no_time_for_checks(health: HealthCheckReported | None, deployment: Deployment) -> str | None:
+    """Why a host was not let in that has failed no check, or answers as it should; None where it was no want of time.
+
+    A balancer reports an answer that is not the wanted one at once, and a host as healthy after `rise` of them.
+    """
+    checks, event_ms = deployment.checks, deployment.limits.event_ms
+    if checks is None or (health is not None and health.seen != health.wanted):
+        return None
+    if health is None and checks.least_ms <= event_ms:
+        return None
+    seen = f"GET {checks.path} failed no check" if health is None else f"GET {health.path} answers {health.seen}"
+    apart = duration(checks.interval_ms)
+    wanted = f"{checks.rise} checks in a row, {apart} apart, are" if checks.rise > 1 else f"1 check, every {apart}, is"
+    return f"{seen}, but {wanted} wanted, and limits.event is {duration(event_ms)}"
+
+
 def _not_believed(host: Host, refused: AgentRefused, waited: str) -> str:
     """Why nothing was heard of a host whose clock is wrong."""
     wrong = f"{duration(_whole_minutes(abs(refused.ahead_ms)))} {'ahead' if refused.ahead_ms > 0 else 'behind'}"
@@ -115,11 +134,13 @@ def _whole_minutes(ms: int) -> int:
     return round(ms / 60_000) * 60_000
 
 
-def target_timed_out(host: Host, _limits: Limits, now_ms: int) -> str:
+def target_timed_out(host: Host, deployment: Deployment, now_ms: int) -> str:
     """The same of a target that is no host: a service of ECS, or a function."""
     waited = duration(now_ms - (host.sent_ms if host.started_ms == NEVER else host.started_ms))
     if host.event == lifecycle.INSTALL:
         health = host.health
+        if (too_short := _no_time_for_checks(health, deployment)) is not None:
+            return f"the replacement task set did not become steady: {too_short}"
         seen = "no task of it answered" if health is None or health.healthy else _seen(health)
         return f"the replacement task set did not become steady within {waited}: {seen}"
     if host.event == lifecycle.ALLOW_TEST_TRAFFIC:
@@ -139,7 +160,9 @@ def target(deployment: Deployment) -> str:
 _NOUNS = {ComputePlatform.ECS: "service", ComputePlatform.LAMBDA: "function"}
 
 
-def too_many_failed(budget: HealthBudget, failures: list[Failure], sick: list[HealthCheckReported]) -> str:
+def too_many_failed(
+    budget: HealthBudget, failures: list[Failure], sick: list[HealthCheckReported], part: Part = Part.WHOLE
+) -> str:
     """The message of HEALTH_CONSTRAINTS: which hosts, at which event, why, and what the minimum was.
 
     `sick`: what was last seen of hosts that had succeeded and have turned unhealthy since.
@@ -153,6 +176,8 @@ def too_many_failed(budget: HealthBudget, failures: list[Failure], sick: list[He
         rule = f"{budget.own_needed} of the stage's {budget.hosts} had to succeed and {budget.succeeded} did"
         if budget.hosts == hosts:
             rule = f"{max(budget.needed, budget.own_needed)} had to succeed and {budget.succeeded} did"
+        if part is Part.BLOCK:
+            rule += ": one host that cannot be taken out of traffic fails a blue/green deployment, whatever its minimum"
     elif budget.hopeless:
         rule = f"{budget.needed} had to succeed and {budget.fleet_succeeded} did"
     elif budget.fleet_healthy > budget.minimum:
@@ -205,7 +230,7 @@ def never_came(stage: Stage, hosts: list[str], limits: Limits) -> str:
     which = (
         f" ({', '.join(hosts[:FAILURES_NAMED_MAX])}{', …' * (len(hosts) > FAILURES_NAMED_MAX)})" if any(hosts) else ""
     )
-    return f"“{stage}” did not end within {duration(limits.event_ms)}{which}"
+    return f"“{stage}” did not end within limits.event, which is {duration(limits.event_ms)}{which}"
 
 
 def turned_sick(health: HealthCheckReported, stage: Bake) -> str:

@@ -116,10 +116,16 @@ def refusal(
     if wanted is False:
         return "whoever stopped it asked for none"
     if wanted is None and cause not in deployment.auto_rollback:
-        return f"the group does not roll back on {cause}" if cause else "nobody asked for the stop"
+        return _not_configured(deployment, cause)
     if deployment.last_success is None:
-        return "no earlier deployment of the group has succeeded"
+        return "no revision had succeeded before, so there is none to go back to"
     return None
+
+
+def _not_configured(deployment: Deployment, cause: RollbackEvent | None) -> str:
+    if not deployment.auto_rollback:
+        return "auto_rollback is not set"
+    return f"auto_rollback does not have {cause}" if cause else "nobody asked for the stop, and no alarm fired"
 
 
 def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[str]) -> Deployment:

@@ -111,7 +111,7 @@ class StageWalk(FleetWalk):
             message = f"{failure.host} failed at {failure.event}: {failure.message}"
             self._finish(event, DeploymentStatus.FAILED, lifecycle.fails_with(failure.event), message)
         else:
-            message = messages.too_many_failed(budget, self.failures, self._sick_among_these())
+            message = messages.too_many_failed(budget, self.failures, self._sick_among_these(), part)
             self._finish(event, DeploymentStatus.FAILED, ErrorCode.HEALTH_CONSTRAINTS, message)
 
     def _begin_bake(self, stage: Bake, event: Event) -> None:

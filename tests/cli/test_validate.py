@@ -57,7 +57,7 @@ def test_a_scenario_tells_of_its_bundles(tmp_path: Path) -> None:
     path = small_scenario(tmp_path)
     (tmp_path / "bundle" / "appspec.yml").write_text(APPSPEC.replace("os: linux", "os: windows"))
     done = drydeploy("validate", path.name, state=tmp_path)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 2, done.stdout  # it is v1's, too, which is to run before
     assert "bundle/appspec.yml:2:5: warning: `os` is windows" in done.stdout
     (tmp_path / "bundle" / "appspec.yml").write_text(APPSPEC)
     told = drydeploy("validate", path.name, state=tmp_path).stdout
@@ -231,3 +231,21 @@ def test_a_scenario_tells_of_bundles_for_another_platform_and_of_functions_that_
     assert "servers/appspec.yml:2:1: warning: this file is for servers (`os`), and ECS needs `Resources`" in done.stdout
     assert "AfterAllowTestTraffic calls visit, and the scenario has no such function" in done.stdout
     assert "did you mean visits?" in done.stdout
+
+
+def test_a_running_revision_that_cannot_be_deployed_is_the_error_that_the_run_tells(tmp_path: Path) -> None:
+    path = small_scenario(tmp_path)
+    of_servers = "  strategy: rolling\n  deployment_config: CodeDeployDefault.OneAtATime\n"
+    path.write_text(path.read_text().replace(of_servers, "  compute_platform: ECS\n"))
+    checked, ran = (drydeploy(verb, path.name, state=tmp_path) for verb in ("validate", "run"))
+    assert (checked.returncode, ran.returncode) == (2, 2), checked.stdout + ran.stderr
+    why = "the fleet is to run v1 before the rehearsal begins, and v1 cannot be deployed"
+    assert f"small.yml:4:12: error: {why}" in checked.stdout
+    assert why in ran.stderr
+
+
+def test_strict_is_content_with_nothing_less_than_no_warning(tmp_path: Path) -> None:
+    path = small_scenario(tmp_path)
+    assert [drydeploy("validate", *more, path.name, state=tmp_path).returncode for more in ([], ["--strict"])] == [0, 0]
+    path.write_text(path.read_text().replace("event: 10s", "event: 900ms"))
+    assert [drydeploy("validate", *more, path.name, state=tmp_path).returncode for more in ([], ["--strict"])] == [0, 1]

@@ -157,13 +157,13 @@ def test_the_group_is_the_side_that_has_the_traffic(strategy: str, at: dict[str,
 
 def test_what_a_stop_leaves_standing_outside_the_group_is_flagged() -> None:
     result = stopped_at({"event": "AfterBlockTraffic", "nth": 3}, "blue-green")
-    (flag,) = result.flags
+    _, flag = result.flags
     assert sorted(flag.partition(":")[0].split(", ")) == ["h1", "h2", "h3"]
     assert flag.endswith(
         f": replaced by the new hosts of {result.rollouts[0].deployment_id} and never terminated; they run on, out of "
         "the traffic and out of the group"
     )
-    (flag,) = stopped_at({"event": "AfterAllowTraffic", "nth": 3}, "blue-green").flags
+    _, flag = stopped_at({"event": "AfterAllowTraffic", "nth": 3}, "blue-green").flags
     assert sorted(flag.partition(":")[0].split(", ")) == ["h1-g2", "h2-g2", "h3-g2"]
 
 

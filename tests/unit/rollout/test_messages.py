@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from simulator.rollout import lifecycle
+from simulator.rollout.deployment import Checks, Limits
 from simulator.rollout.events import HealthCheckReported
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.messages import Failure, duration, too_many_failed
+from strategies.plan import Part
+from tests.support.rollouts import Hand, deployment
 
 
 @pytest.mark.parametrize(
@@ -46,3 +52,49 @@ def test_failures_that_are_not_named_are_counted() -> None:
         "(h1: GET / answered 500, wanted 200; h2: GET / answered 500, wanted 200; h3: GET / answered 500, wanted 200; "
         "and 1 more). 1 had to succeed and 0 did"
     )
+
+
+@pytest.mark.parametrize(
+    ("checks", "seen", "message"),
+    [
+        (
+            Checks("/", 5, 30_000),
+            None,
+            "GET / failed no check, but 5 checks in a row, 30s apart, are wanted, and limits.event is 20s",
+        ),
+        (
+            Checks("/", 5, 5_000),
+            "200",
+            "GET / answers 200, but 5 checks in a row, 5s apart, are wanted, and limits.event is 20s",
+        ),
+        (
+            Checks("/", 1, 30_000),
+            None,
+            "GET / failed no check, but 1 check, every 30s, is wanted, and limits.event is 20s",
+        ),
+        (Checks("/", 5, 5_000), "404", "GET / answered 404, wanted 200; not healthy within 20s"),
+        (Checks("/", 2, 1_000), None, "the balancer's health check reported nothing for 20s"),
+    ],
+)
+def test_a_limit_too_short_for_the_checks_is_named(checks: Checks, seen: str | None, message: str) -> None:
+    hand = Hand(replace(deployment(1, balancer=True, limits=Limits(event_ms=20_000)), checks=checks))
+    hand.create()
+    hand.walk("h1", lifecycle.ALLOW_TRAFFIC)
+    if seen:
+        health = HealthCheckReported(hand.id(), hand.now_ms, "", "h1", False, "/", "200", seen)
+        hand.feed(health)
+    while not hand.rollout.ended:
+        hand.fire("h1")
+    record = next(r for r in hand.rollout.hosts["h1"].records if r.name == lifecycle.ALLOW_TRAFFIC)
+    assert record.diagnostics is not None
+    assert record.diagnostics.message == message
+
+
+def test_one_old_host_that_stays_in_traffic_is_enough_and_the_message_says_so() -> None:
+    budget = HealthBudget(["h1", "h2"], [], 0, must_succeed=2)
+    for succeeded in (True, False):
+        budget.take()
+        budget.give_back(succeeded=succeeded)
+    rule = ": one host that cannot be taken out of traffic fails a blue/green deployment, whatever its minimum"
+    assert too_many_failed(budget, [], [], Part.BLOCK).endswith(f"2 had to succeed and 1 did{rule}")
+    assert too_many_failed(budget, [], []).endswith("2 had to succeed and 1 did")

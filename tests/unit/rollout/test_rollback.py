@@ -28,10 +28,10 @@ def test_ids_look_like_codedeploys_and_depend_on_their_seed_alone() -> None:
     ("status", "configured", "wanted", "reason"),
     [
         (FAILED, [ON_FAILURE], None, None),
-        (FAILED, [ON_STOP], None, "the group does not roll back on DEPLOYMENT_FAILURE"),
-        (FAILED, [], None, "the group does not roll back on DEPLOYMENT_FAILURE"),
+        (FAILED, [ON_STOP], None, "auto_rollback does not have DEPLOYMENT_FAILURE"),
+        (FAILED, [], None, "auto_rollback is not set"),
         (STOPPED, [ON_STOP], None, None),
-        (STOPPED, [ON_FAILURE], None, "the group does not roll back on DEPLOYMENT_STOP_ON_REQUEST"),
+        (STOPPED, [ON_FAILURE], None, "auto_rollback does not have DEPLOYMENT_STOP_ON_REQUEST"),
         (STOPPED, [], True, None),
         (STOPPED, [ON_STOP], False, "whoever stopped it asked for none"),
         (SUCCEEDED, [ON_FAILURE, ON_STOP], True, "it succeeded"),
@@ -44,7 +44,7 @@ def test_refusal(status: DeploymentStatus, configured: list[RollbackEvent], want
 
 def test_a_stop_for_which_nobody_asked_is_none_on_request() -> None:
     asked = deployment(rolls_back=[ON_FAILURE, ON_STOP])
-    assert refusal(asked, STOPPED, None, touched=True, cause=None) == "nobody asked for the stop"
+    assert refusal(asked, STOPPED, None, touched=True, cause=None) == "nobody asked for the stop, and no alarm fired"
 
 
 def test_a_rollback_is_never_rolled_back() -> None:
@@ -64,7 +64,7 @@ def test_where_no_host_was_touched_there_is_nothing_to_undo() -> None:
 def test_without_a_success_there_is_nothing_to_go_back_to() -> None:
     assert (
         refusal(deployment(last_success=None), FAILED, True, touched=True, cause=ON_FAILURE)
-        == "no earlier deployment of the group has succeeded"
+        == "no revision had succeeded before, so there is none to go back to"
     )
 
 

@@ -374,3 +374,16 @@ def test_a_minimum_of_which_the_scenario_expects_nothing_else_is_not_remarked_up
     told = text("rolling\n  deployment_config: {type: HOST_COUNT, value: 4}")
     expects = "expect:\n  deployments: [{revision: v2, status: Failed, error: HEALTH_CONSTRAINTS_INVALID}]\n"
     assert problems(told + expects, tmp_path) == ()
+
+
+def test_a_group_without_hosts_is_told_of_those_and_of_no_minimum(tmp_path: Path) -> None:
+    filters = "group:\n  ec2_tag_filters: [{key: role, value: wbe}]\n"
+    found = told_of(text("rolling").replace("group:\n", filters), tmp_path)
+    assert [each[2].partition(":")[0] for each in found] == ["ec2_tag_filters matches no host"]
+
+
+def test_a_copy_of_no_auto_scaling_group_is_warned_of_where_it_is_written(tmp_path: Path) -> None:
+    written = "{blue-green: {green_fleet_provisioning: COPY_AUTO_SCALING_GROUP}}"
+    found = told_of(text(written), tmp_path)
+    assert [(each[0], each[1][:4]) for each in found if "nothing to copy" in each[2]] == [("warning", "COPY")]
+    assert [each for each in told_of(text("blue-green"), tmp_path) if "nothing to copy" in each[2]] == []
