@@ -47,7 +47,7 @@ INCIDENTS: Final = (
         (*_guide("troubleshooting-deployments"), *_guide("troubleshooting-auto-scaling")),
         {
             "empty-pool-launch": (
-                "web-1 failed at AllowTraffic: GET / answered 404, wanted 200; not healthy within 3s",
+                "web-1, web-2 and web-3 failed at AllowTraffic: GET / answered 404, wanted 200; not healthy within 3s",
                 "web launches in a loop",
             ),
             "empty-image-not-cured": ("failed at AllowTraffic: GET / answered 404, wanted 200",),

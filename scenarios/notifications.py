@@ -109,7 +109,7 @@ class TriggerTarget(Model):
         None,
         min_length=1,
         description="A file to which a JSON object a line is appended. A relative path begins at the journal's "
-        "directory.",
+        "directory, and what is missing of it there is made.",
     )
     webhook: WebhookTarget | None = None
     sns: SnsTarget | None = None

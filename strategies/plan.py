@@ -66,8 +66,8 @@ _PART_WORDS = {
 }
 _TARGET_WORDS = {
     Part.REPLACE: "bring up a replacement task set for",
-    Part.BEFORE: "before traffic is shifted, ask the function of",
-    Part.AFTER: "after all of the traffic was shifted, ask the function of",
+    Part.BEFORE: "before traffic is shifted, run BeforeAllowTraffic of",
+    Part.AFTER: "after all of the traffic was shifted, run AfterAllowTraffic of",
 }
 """Parts of the lifecycle of what is no host."""
 
@@ -197,7 +197,7 @@ class Shift:
 class Terminate:
     """After a wait, end these hosts; with `keep` they only leave the group, and run on.
 
-    `what` names what ends of a service: the task set that traffic was taken from, and not the service.
+    `what` names what ends of a service: one of its task sets, and not the service.
     """
 
     name: str

@@ -97,7 +97,7 @@ def described(found: Found) -> words.Run:
 
 def picture(run: words.Run) -> Iterator[str]:
     """A run in lines for a person."""
-    from simulator.report.words import took
+    from simulator.report.words import required, took
 
     yield f"{run.run} · {run.scenario} · {run.fleet} fleet · seed {run.seed} · {_state(run)} {took(run.at_ms)}"
     several = len({deployment.group for deployment in run.deployments}) > 1
@@ -107,7 +107,7 @@ def picture(run: words.Run) -> Iterator[str]:
         yield f"the gate before {gate} waits for somebody's yes"
         yield f"  answer: drydeploy continue {run.run} --group {gate}, or drydeploy stop {run.run} --group {gate}"
     if (service := run.in_service) is not None:
-        yield f"in service {service.now:,} of {service.hosts:,}, {service.required:,} required"
+        yield f"in service {service.now:,} of {service.hosts:,}, {required(service.required)}"
     if run.possible:
         yield f"possible: {', '.join(_TYPED.get(word, word) for word in run.possible)}"
 

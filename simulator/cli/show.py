@@ -34,7 +34,7 @@ def verb(
     typer.secho(beside("", f"{found.name}: {found.title}" if found.title else found.name, terminal), bold=True)
     if found.about:
         typer.echo("\n" + beside("", " ".join(found.about.split()), min(terminal or _WIDTH, _WIDTH)))
-    hosts = len(found.named_hosts())
+    noun, told = _target(found)
     several = len(found.all_groups) > 1
     deploys = ", ".join(
         f"{deploy.revision}{f' to {found.group_of(deploy).name}' * several} ({_how(found, deploy)})"
@@ -44,17 +44,30 @@ def verb(
     running = f", running {' and '.join(before)}" if before else ", new"
     typer.echo()
     rows = [
-        ("hosts", f"{hosts}{running}" + (", behind a balancer" if found.balancer else "")),
+        (noun, f"{told}{running}" + (", behind a balancer" if found.balancer and noun != "function" else "")),
         *([("groups", ", ".join(group.name for group in found.all_groups))] if several else []),
-        ("deploys", deploys),
+        ("deploys", deploys or "nothing; what its pools launch is deployed to"),
         *(("fault", fault.name or fault.do.kind) for fault in found.faults),
     ]
     if found.expect and found.expect.outcome:
         rows.append(("expects", found.expect.outcome))
     rows += [("plays", incident) for incident in incidents.played_by(path)]
     for name, text in (*rows, *(("source", source) for source in found.source)):
-        typer.echo(beside(f"  {name:<7}  ", text, terminal))
+        typer.echo(beside(f"  {name:<8}  ", text, terminal))
     typer.echo(f"\n  drydeploy run {scenario}\n  drydeploy show {scenario} --file")
+
+
+def _target(scenario: Scenario) -> tuple[str, str]:
+    """What is deployed to, and how much of it there is."""
+    from scenarios.platforms import SERVER
+    from simulator.report.words import count
+
+    hosts = len(scenario.named_hosts())
+    if scenario.compute_platform == SERVER:
+        return "hosts", f"{hosts}"
+    if scenario.compute_platform == "ECS":
+        return "service", f"{scenario.service} of {count(hosts, 'task')}"
+    return "function", scenario.service
 
 
 def _how(scenario: Scenario, deploy: Deploy) -> str:

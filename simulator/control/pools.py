@@ -261,6 +261,8 @@ class PoolsInHand:
         for pool in self._fold.pools.values():
             yield from map(str, pool.loops)
             yield from self._held(pool)
+            if pool.outgrown:
+                yield pool.outgrown
         yield from (words for _, words in self._stranded())
         for group in self._groups:
             yield from self._mixed(group)

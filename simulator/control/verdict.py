@@ -9,8 +9,10 @@ from scenarios.model import Scenario
 from simulator.control import residue
 from simulator.control.expectations import every_host_succeeded, judge
 from simulator.control.journal import Header
+from simulator.control.operator_picture import of_groups
 from simulator.control.rehearsal import Rehearsal
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
+from simulator.control.sides import fleet_of
 from simulator.control.traps import traps
 from simulator.control.worth_knowing import flags
 from simulator.rollout.events import TrafficMeasured
@@ -166,17 +168,15 @@ def result(
 
 
 def _required(scenario: Scenario, rollouts: Sequence[Rollout]) -> int | None:
-    """The least in service that the run's configurations allow; None without a balancer to be in service of."""
-    if scenario.balancer is None or not rollouts:
+    """The most that a deployment to a whole group required while it was under way, summed over the groups.
+
+    None without a balancer to be in service of.
+    """
+    if scenario.balancer is None:
         return None
-    by_group: dict[str, list[Rollout]] = {}
-    for rollout in rollouts:
-        if rollout.deployment.with_balancer and not rollout.deployment.creator.beside:
-            by_group.setdefault(rollout.deployment.group, []).append(rollout)
-    return sum(_required_of(group) for group in by_group.values()) if by_group else None
-
-
-def _required_of(rollouts: Sequence[Rollout]) -> int:
-    """Of one group's hosts."""
-    required = (r.deployment.config.minimum_healthy_hosts.required(len(r.aftermath)) for r in rollouts)
-    return min(min(required), len(rollouts[0].hosts))
+    by_group: dict[str, int] = {}
+    for each in (rollout.deployment for rollout in of_groups(rollouts) if rollout.deployment.with_balancer):
+        hosts = fleet_of(each)
+        required = min(each.config.minimum_healthy_hosts.required(hosts), hosts)
+        by_group[each.group] = max(by_group.get(each.group, 0), required)
+    return sum(by_group.values()) if by_group else None

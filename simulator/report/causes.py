@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,13 +70,37 @@ def rule(error: Error, *, told: bool) -> str:
     return error.message
 
 
-def causes(rollout: Rollout) -> tuple[Cause, ...]:
-    """The causes of a deployment's failed hosts, in the order of the hosts. Alike failures are one cause."""
+def alike(rollouts: Sequence[Rollout]) -> list[list[Rollout]]:
+    """The deployments in their order, those together that pools have had and that failed for the same reasons."""
+    groups: dict[tuple[object, ...], list[Rollout]] = {}
+    for rollout in rollouts:
+        own: tuple[object, ...] = (rollout.deployment_id,)
+        if rollout.deployment.creator.beside and rollout.error is not None:
+            failures = _failures(rollout)
+            error = rollout.error.code, rule(rollout.error, told=bool(failures))
+            own = rollout.deployment.creator, rollout.deployment.group, rollout.status, *error, *failures
+        groups.setdefault(own, []).append(rollout)
+    return list(groups.values())
+
+
+def _failures(rollout: Rollout) -> dict[tuple[str, str], list[Host]]:
+    """The failed hosts, by their event and their reason.
+
+    A sentence that names its host is alike for all hosts but for the name.
+    """
     groups: dict[tuple[str, str], list[Host]] = {}
     for host in rollout.hosts.values():
         if host.status is TargetStatus.FAILED and (record := failed_record(host)) is not None:
-            # A sentence that names its host is alike for all hosts but for the name.
             groups.setdefault((record.name, reason(record).replace(host.name, "\0")), []).append(host)
+    return groups
+
+
+def causes(*rollouts: Rollout) -> tuple[Cause, ...]:
+    """The causes of the deployments' failed hosts, in the order of the hosts. Alike failures are one cause."""
+    groups: dict[tuple[str, str], list[Host]] = {}
+    for rollout in rollouts:
+        for alike, hosts in _failures(rollout).items():
+            groups.setdefault(alike, []).extend(hosts)
     found = []
     for (event, _), hosts in groups.items():
         record = failed_record(hosts[0])

@@ -62,7 +62,7 @@ def plan_tree(title: str, deployments: Sequence[PlannedDeployment]) -> Tree:
                 (planned.revision, "magenta"),
                 f" to {planned.group}" if planned.group else "",
                 f"  {planned.strategy}, {config.name}",
-                (f"  ({config.minimum_healthy_hosts})", "dim"),
+                (f"  ({config.minimum_healthy_hosts})" if planned.strategy not in lifecycle.COURSES else "", "dim"),
                 _entrance(planned, deployments),
             )
         )

@@ -95,7 +95,7 @@ def _figures(body: ET.Element, result: RunResult) -> None:
         figures.append(("requests failed", f"{traffic.failed:,} of {traffic.total:,}"))
         figures += [(f"answered by {revision or 'nobody'}", f"{n:,}") for revision, n in traffic.by_revision]
     if result.in_service_min is not None:
-        required = "" if result.in_service_required is None else f", {result.in_service_required:,} required"
+        required = "" if result.in_service_required is None else f", {words.required(result.in_service_required)}"
         since = " once all were first in service" if result.begins_empty else ""
         figures.append((f"least in service{since}", f"{result.in_service_min:,}{required}"))
     for name, value in figures:

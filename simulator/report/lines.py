@@ -54,12 +54,14 @@ from simulator.rollout.events import (
     TrafficMeasured,
     TrafficShifted,
 )
+from simulator.rollout.host import Host
 from simulator.rollout.lifecycle import ALLOW_TRAFFIC
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import duration
 from simulator.rollout.stages import STAGE_TIMER
 from simulator.rollout.statuses import AlarmState, AnalysisOutcome, EventStatus, LifecycleErrorCode, Trigger
-from strategies.plan import Deploy, Part
+from strategies.configuration import ComputePlatform
+from strategies.plan import Deploy, Part, Terminate
 
 RESIDUE_TOLD_MAX: Final = 20
 SUBJECT_WIDTH: Final = 12
@@ -192,16 +194,9 @@ def _health(event: HealthCheckReported, rollout: Rollout | None) -> Iterator[Lin
         yield event.host, words.RUNNING, f"not yet healthy to the balancer: {answer}, which must last"
     else:
         yield event.host, words.WARNING, f"not healthy to the balancer: {answer}, wanted {event.wanted}"
-    host = rollout.hosts.get(event.host) if rollout else None
-    if host is None or host.health is not event or not event.healthy:
-        return
-    record = next((r for r in reversed(host.records[-2:]) if r.name == ALLOW_TRAFFIC), None)
-    if record is not None and record.ended_ms == event.at_ms and record.started_ms is not None:
-        yield (
-            event.host,
-            words.SUCCEEDED,
-            f"{ALLOW_TRAFFIC}, {words.took(record.ended_ms - record.started_ms)}",
-        )
+    host = rollout.hosts.get(event.host) if rollout and not rollout.course else None
+    if host is not None and host.health is event and event.healthy:
+        yield from _let_in(host, event.at_ms)
 
 
 def _spoke(event: OperatorSpoke | StopRequested, rollout: Rollout | None) -> Iterator[Line]:
@@ -215,10 +210,9 @@ def _provisioned(event: HostProvisioned, _: Rollout | None) -> Iterator[Line]:
 
 
 def _terminated(event: HostTerminated, rollout: Rollout | None) -> Iterator[Line]:
-    if rollout is not None and rollout.course:
-        what = "has lost the task set that the traffic was taken from"
-    else:
-        what = (fate(rollout, event.host) if rollout is not None else "") or "is gone"
+    stages = rollout.stages if rollout is not None and rollout.course else ()
+    task_set = next((stage.what for stage in stages if isinstance(stage, Terminate)), "")
+    what = f"has lost {task_set}" if task_set else (fate(rollout, event.host) if rollout else "") or "is gone"
     yield event.host, words.STOPPED, what
 
 
@@ -245,8 +239,19 @@ def _launch_timed_out(event: LaunchTimedOut, _: Rollout | None) -> Iterator[Line
     yield event.host, words.WARNING, "did not come up within the time of a launch"
 
 
-def _shifted(event: TrafficShifted, _: Rollout | None) -> Iterator[Line]:
-    yield event.deployment_id, words.SUCCEEDED, "the balancer sends traffic as it was asked"
+def _shifted(event: TrafficShifted, rollout: Rollout | None) -> Iterator[Line]:
+    by_alias = rollout is not None and rollout.deployment.compute_platform is ComputePlatform.LAMBDA
+    who = "alias" if by_alias else "balancer"
+    yield event.deployment_id, words.SUCCEEDED, f"the {who} sends traffic as it was asked"
+    for host in rollout.hosts.values() if rollout is not None and rollout.course else ():
+        yield from _let_in(host, event.at_ms)
+
+
+def _let_in(host: Host, now_ms: int) -> Iterator[Line]:
+    """AllowTraffic, which no host reports, where it has ended just now."""
+    record = next((record for record in reversed(host.records[-2:]) if record.name == ALLOW_TRAFFIC), None)
+    if record is not None and record.ended_ms == now_ms and record.started_ms is not None:
+        yield host.name, words.SUCCEEDED, f"{ALLOW_TRAFFIC}, {words.took(record.ended_ms - record.started_ms)}"
 
 
 def _alarm(event: AlarmChanged, _: Rollout | None) -> Iterator[Line]:

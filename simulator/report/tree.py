@@ -118,7 +118,7 @@ class LiveTree:
         last = next(reversed(of_groups(rollouts)), None)
         if last is not None and last.deployment.with_balancer:
             service = f"in service {len(self._in_service):,} of {len(standing(last)):,}"
-            parts.append(f"{service}, {required(last):,} required")
+            parts.append(f"{service}, {words.required(required(last))}")
         if self._traffic is not None:
             parts.append(f"{self._traffic.failed:,} of {self._traffic.total:,} requests failed")
         if parts:

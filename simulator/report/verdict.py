@@ -12,7 +12,7 @@ from rich.text import Text
 
 from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report import words
-from simulator.report.causes import causes, rule
+from simulator.report.causes import Cause, alike, causes, rule
 from simulator.report.hosts import counted
 from simulator.report.stages import passed, said
 from simulator.rollout.host import NEVER
@@ -138,11 +138,11 @@ def _happened(rollout: Rollout, *, several: bool) -> Line:
 
 
 def _reasons(result: RunResult) -> Iterator[Line]:
-    for rollout in result.rollouts:
-        found = causes(rollout)
+    for rollouts in alike(result.rollouts):
+        rollout, found = rollouts[0], causes(*rollouts)
         if rollout.status is DeploymentStatus.SUCCEEDED and not found:
             continue
-        ended = [*_error(rollout, told=bool(found))]
+        ended = [*_error(rollouts, found)]
         if rollout.status is DeploymentStatus.STOPPED:  # whoever stopped it is the cause, of failed hosts, too
             yield from ended
         for cause in found[:CAUSES_MAX]:
@@ -157,11 +157,14 @@ def _reasons(result: RunResult) -> Iterator[Line]:
             yield from ended
 
 
-def _error(rollout: Rollout, *, told: bool) -> Iterator[Line]:
-    if rollout.error is not None:
-        sign = words.SIGNS[rollout.status]
-        why = f"{rollout.error.code}: {rule(rollout.error, told=told)}"
-        yield 2, Text.assemble(_signed(sign), f" {rollout.deployment_id}: {why}")
+def _error(rollouts: Sequence[Rollout], told: Sequence[Cause]) -> Iterator[Line]:
+    """The error of deployments that are alike, without what was `told` already."""
+    error = rollouts[0].error
+    if error is not None:
+        message = rule(error, told=bool(told))
+        why = error.code if message in map(str, told) else f"{error.code}: {message}"
+        who = words.named([rollout.deployment_id for rollout in rollouts])
+        yield 2, Text.assemble(_signed(words.SIGNS[rollouts[0].status]), f" {who}: {why}")
 
 
 def _cost(result: RunResult) -> Iterator[Line]:

@@ -148,8 +148,13 @@ def in_service(result: RunResult) -> str | None:
     if result.in_service_min is None:
         return None
     once = " once all were first in service" if result.begins_empty else ""
-    required = f", {result.in_service_required:,} required" if result.in_service_required is not None else ""
-    return f"never fewer than {result.in_service_min:,}{once}{required}"
+    wanted = f", {required(result.in_service_required)}" if result.in_service_required is not None else ""
+    return f"never fewer than {result.in_service_min:,}{once}{wanted}"
+
+
+def required(hosts: int) -> str:
+    """How many hosts a configuration wants in service: `3 required`."""
+    return f"{hosts:,} required" if hosts else "none required"
 
 
 def nobody_yet(result: RunResult) -> str | None:

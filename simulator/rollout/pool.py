@@ -167,6 +167,10 @@ class Pool:
         """Whether a replacement pool has had its hosts."""
         self.retired = False
         """Whether a replacement has taken its place: it is scaled no more."""
+        self.replaced = 0
+        """So many of its hosts has a blue/green deployment terminated."""
+        self.outgrown = ""
+        """What it had launched beyond its copy, and took with it, in words; `""` where there was nothing."""
         for order, each in enumerate(spec.members):
             self.add(self._host(each, order))
 
@@ -184,6 +188,21 @@ class Pool:
         """How many hosts there are, and how many are wanted."""
         has = "1 host" if self.there == 1 else f"{self.there} hosts"
         return f"{self.name} has {has}, and {self.desired} {'is' if self.desired == 1 else 'are'} wanted"
+
+    def outgrow(self, copy: Pool, revision: str) -> None:
+        """It is about to be deleted with what it holds still; `copy` takes its place, with this revision."""
+        late = [host for host in self.in_order() if host.place not in LEAVES]
+        if not late:
+            return
+        self.outgrown = (
+            f"{self.name} was asked for {self.desired + self.replaced} hosts and its copy has {copy.desired}: what "
+            f"{self.name} had launched meanwhile ({', '.join(host.name for host in late)}) went with it"
+        )
+        served = [host for host in late if host.place is Place.IN_SERVICE]
+        other = sorted({was for host in served for was in host.missed.values() if was and was != revision})
+        if other:
+            who = ", ".join(host.name for host in served)
+            self.outgrown += f"; until then {who} had traffic with {', '.join(other)}, beside {revision}"
 
     def launch(self, name: str, zone: str, until_ms: int) -> PoolHost:
         """One more host, asked for."""

@@ -183,6 +183,7 @@ class Pools(PoolBook):
         if pool is not None:
             self._leaves(pool.hosts[event.host])
             pool.remove(event.host)
+            pool.replaced += 1
             pool.desired = max(pool.desired - 1, 0)
             pool.minimum = min(pool.minimum, pool.desired)
 
@@ -246,6 +247,7 @@ class Pools(PoolBook):
             copy.groups, copy.copied_by, copy.complete = original.groups, "", True
             original.retired, original.groups = True, ()
             if told is None or told.terminate_after_ms is not None:  # otherwise it is kept alive
+                original.outgrow(copy, deployment.revision)
                 self._end_all(original, f"{original.name} is deleted, with what it has launched meanwhile")
 
     def _drop_copies(self, rollback: Deployment) -> None:

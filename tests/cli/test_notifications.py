@@ -176,7 +176,8 @@ def test_a_run_is_not_taken_for_a_repetition_of_the_one_before(tmp_path: Path) -
     ("target", "words"),
     [
         (webhook("http://127.0.0.1:1", ", secret: HOOK_SECRET"), "the variable HOOK_SECRET is not set"),
-        ("{file: none/notes.jsonl}", "there is no directory"),
+        ("{file: ../none/notes.jsonl}", "notes.jsonl begins at the journal's directory, "),
+        ("{file: small.yml/notes.jsonl}", "cannot be made: "),
         ("{file: notes}", "it is a directory"),
     ],
 )
@@ -188,6 +189,15 @@ def test_what_can_never_be_delivered_is_refused_before_the_run(tmp_path: Path, t
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not journal.exists()
+
+
+def test_what_is_missing_of_a_relative_files_directory_is_made_beside_the_journal(tmp_path: Path) -> None:
+    journal = tmp_path / "journals" / "a.jsonl"
+    path = told(tmp_path, "{file: out/new/notes.jsonl}")
+    assert drydeploy("validate", str(path), state=tmp_path).returncode == 0
+    done = drydeploy("run", str(path), "-q", "--journal", str(journal), state=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "journals" / "out" / "new" / "notes.jsonl").read_text().count("\n") == 2
 
 
 def test_without_a_journal_a_relative_file_has_no_place(tmp_path: Path) -> None:

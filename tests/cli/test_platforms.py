@@ -23,6 +23,7 @@ def test_a_plan_leads_to_all_of_the_traffic_of_the_one_target(name: str, tmp_pat
     assert shifts == sorted(shifts)
     assert shifts[-1] == 100
     assert {host for stage in planned["stages"] for host in stage.get("hosts", ())} == {target}
+    assert "healthy)" not in drydeploy("plan", name, state=tmp_path).stdout
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -32,3 +33,4 @@ def test_a_run_is_told_line_by_line_and_judged(name: str, tmp_path: Path) -> Non
     noun = {"ECS": "service", "Lambda": "function"}[scenario.compute_platform]
     assert ran.returncode == 0, ran.stderr
     assert f"begins: deploy v2 to the {noun} {scenario.service}, {scenario.compute_platform.lower()}, " in ran.stdout
+    assert " 0 required" not in ran.stdout

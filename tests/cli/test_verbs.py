@@ -159,9 +159,13 @@ def test_list_and_show(tmp_path: Path) -> None:
     rows = json.loads(drydeploy("list", "-o", "json", state=tmp_path).stdout)
     assert {"name", "title", "outcome"} == set(rows[0])
     shown = drydeploy("show", "health-check-404", state=tmp_path).stdout
-    assert "plays    The new machine image is empty" in shown
+    assert "plays     The new machine image is empty" in shown
     assert "404" in shown
     assert "https://" in shown
+    of_ecs = drydeploy("show", "ecs-canary", state=tmp_path).stdout
+    assert "\n  service   web of 2 tasks, running v1, behind a balancer\n" in of_ecs
+    assert "\n  function  greeting, running v1\n" in drydeploy("show", "lambda-bad", state=tmp_path).stdout
+    assert "\n  deploys   nothing; what its pools" in drydeploy("show", "empty-pool-launch", state=tmp_path).stdout
     assert drydeploy("show", "health-check-404", "--file", state=tmp_path).stdout.startswith("name: health-check-404\n")
 
 

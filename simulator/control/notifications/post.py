@@ -209,6 +209,16 @@ def _path(file: str, journal: Path | None) -> Path:
             "journal with --journal, or write an absolute path"
         )
     directory = journal.absolute().parent
-    with suppress(OSError):  # the journal will be written there, and finds the words
-        directory.mkdir(parents=True, exist_ok=True)
+    parent = (directory / path).parent
+    found = f"there is no directory {parent}"
+    if parent.resolve().is_relative_to(directory.resolve()):  # elsewhere nothing is made
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            found = f"the directory {parent} cannot be made: {error.strerror}"
+    if not parent.is_dir():
+        raise NotificationError(
+            f"the notifications cannot be written to {directory / path}: {found}; {file} begins at the journal's "
+            f"directory, {directory}, within which directories are made: name a file there, or write an absolute path"
+        )
     return directory / path

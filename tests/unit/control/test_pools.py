@@ -286,6 +286,17 @@ def test_a_rollback_to_blue_ends_what_the_replacement_pool_has_launched() -> Non
     assert broken(result) == []
 
 
+@pytest.mark.parametrize(("event", "served"), [("ApplicationStop", "web-4, web-5"), ("BlockTraffic", "")])
+def test_what_a_pool_launches_while_its_copy_is_made_goes_with_it_and_is_told(event: str, served: str) -> None:
+    kept = {"terminate_blue": {"action": "TERMINATE", "wait_time": "20s" if served else "0s"}}
+    group = {"strategy": {"blue-green": kept}, "deployment_config": "CodeDeployDefault.AllAtOnce"}
+    result = run(pools(group=group, faults=[change({"event": event, "nth": 1, "deployment": 1}, desired=5)]))
+    until = f"; until then {served} had traffic with v1, beside v2" if served else ""
+    gone = "web was asked for 5 hosts and its copy has 3: what web had launched meanwhile (web-4, web-5) went with it"
+    assert [flag for flag in result.flags if "was asked for" in flag] == [gone + until]
+    assert not any("was asked for" in flag for flag in run(pools(group=group)).flags)
+
+
 def test_a_later_generation_of_hosts_is_the_replacement_pools_all_the_same() -> None:
     broken_once = {"when": {"event": "ApplicationStart", "deployment": 1}, "do": {"script": {"exit": 1}}}
     group = {"strategy": "blue-green", "deployment_config": "CodeDeployDefault.AllAtOnce", "auto_rollback": []}

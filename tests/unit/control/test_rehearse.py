@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from fleet.virtual.fleet import VirtualFleet
+from scenarios import library
+from scenarios.loader import load
 from scenarios.model import When
 from simulator.control import rehearse
 from simulator.control.journal import JournalError
@@ -336,6 +338,12 @@ def test_a_config_of_the_deployment_goes_before_the_groups_and_the_strategys_bef
         "HOST_COUNT 1",
         "CodeDeployDefault.AllAtOnce",
     ]
+    assert result.in_service_required == 2  # the most of any
+
+
+@pytest.mark.parametrize(("name", "required"), [("scale-out-mid-deployment", 2), ("ecs-canary", 0)])
+def test_what_follows_on_to_one_host_requires_nothing_of_the_group(name: str, required: int) -> None:
+    assert run(load(library.path_of(name))).in_service_required == required
 
 
 def test_a_late_completion_of_a_host_that_was_given_up_is_harmless() -> None:

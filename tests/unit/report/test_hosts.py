@@ -15,7 +15,7 @@ from simulator.report.lines import Lines
 from simulator.report.tree import final_tree
 from simulator.report.verdict import verdict
 from tests.support.rehearsals import run, scenario
-from tests.support.services import aws_lambda, ecs
+from tests.support.services import aws_lambda, ecs, revision
 from tests.unit.report.test_text import drawn
 
 HALF = "CodeDeployDefault.HalfAtATime"
@@ -86,8 +86,18 @@ def test_a_service_is_told_by_its_stages_and_stands_where_it_came_out(
     assert fate(result.rollouts[0], target) == ""
     assert f"✔ {target}" in drawn(final_tree("play", result))
     assert "terminated" not in drawn(final_tree("play", result))
-    assert (f"{target:<13}॥ has lost the task set that the traffic was taken from" in "\n".join(lines)) == ends
-    assert "taken:" not in "\n".join(lines)
+    told = "\n".join(lines)
+    assert (f"{target:<13}॥ has lost the original task set" in told) == ends
+    assert f"✔ the {'balancer' if ends else 'alias'} sends traffic as it was asked" in told
+    assert told.count(f"{target:<13}✔ AllowTraffic, ") == 1
+    assert "taken:" not in told
+
+
+def test_the_task_set_that_ends_on_the_way_back_is_the_replacement() -> None:
+    lines: list[str] = []
+    sick = revision("ecs-v2", answers={"/health.html": 404})
+    run(ecs(revisions={"v1": revision("ecs-v1"), "v2": sick}), observers=[Lines(lines.append)])
+    assert f"{'web':<13}॥ has lost the replacement task set" in "\n".join(lines)
 
 
 def test_whoever_succeeds_by_its_quorum_is_measured_by_the_hosts_that_were_deployed_to() -> None:

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from scenarios import library
+from scenarios.loader import load
 from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report.causes import LOG_LINES_MAX, causes
 from simulator.report.lines import Lines
@@ -24,6 +26,7 @@ from simulator.rollout.events import (
 )
 from simulator.rollout.statuses import LifecycleErrorCode
 from strategies.configuration import ALL_AT_ONCE
+from tests.support.rehearsals import run
 from tests.unit.report.plays import Fails, play, result, scenario, start_fails
 
 
@@ -198,6 +201,32 @@ def test_the_expectations_of_a_run_that_did_not_end_are_not_judged() -> None:
     assert lines[0].startswith("⚠ play (virtual fleet, seed 7): interrupted")
     assert "  – what was expected is not judged: the run did not come to its end" in lines
     assert "outcome is succeeded" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        (
+            "empty-pool-launch",
+            [
+                "✖ web-1, web-2 and web-3 failed at AllowTraffic: "
+                "GET / answered 404, wanted 200; not healthy within 3s",
+                "✖ d-HSU86RGSQ, d-FTEPS8VO4 and d-0MTCQWSE7: HEALTH_CONSTRAINTS: 1 had to succeed and 0 did",
+            ],
+        ),
+        (
+            "ecs-unhealthy",
+            [
+                "✖ web failed at Install: the replacement task set did not become steady within 12s: "
+                "GET /health.html answered 404, wanted 200",
+                "✖ d-DI3MCQ1ZF: ECS_UPDATE_ERROR",
+            ],
+        ),
+    ],
+)
+def test_a_cause_is_told_once(name: str, why: list[str]) -> None:
+    told = drawn_verdict(run(load(library.path_of(name)))).partition("\nWhy\n")[2].partition("\n\n")[0]
+    assert [line.strip() for line in told.splitlines()] == why
 
 
 def test_on_a_terminal_the_verdict_is_wrapped_but_for_what_is_copied() -> None:

@@ -45,9 +45,9 @@ def test_stages_are_told_in_the_words_of_their_platform() -> None:
     told = [str(stage) for stage in STRATEGIES["ecs"](WEB, DEFAULT_CONFIGS["ecs"], NONE)]
     assert told == [
         "bring up a replacement task set for web",
-        "before traffic is shifted, ask the function of web",
+        "before traffic is shifted, run BeforeAllowTraffic of web",
         "shift traffic: 100 % to the new version, 0 % to the other version",
-        "after all of the traffic was shifted, ask the function of web",
+        "after all of the traffic was shifted, run AfterAllowTraffic of web",
         "terminate the original task set",
     ]
     bake = Options(bake_ms=1_000, blue_green=BlueGreen(shift=(10,)))
