@@ -12,13 +12,15 @@ from simulator.rollout.events import (
     DeploymentCreated,
     HostEnded,
     HostLaunched,
+    HostLost,
     HostProvisioned,
     HostTerminated,
     LaunchTimedOut,
     PoolChanged,
     TimerFired,
 )
-from simulator.rollout.pool import LAUNCHES_FAILED_MAX, Failures, HookSpec, PoolSpec
+from simulator.rollout.pool import LAUNCHES_FAILED_MAX, Failures, HookSpec, Place, PoolHost, PoolSpec
+from simulator.rollout.pool_hooks import Hook
 from simulator.rollout.pools import Pools
 from simulator.rollout.statuses import Creator, FileExistsBehavior
 from strategies.options import BlueGreen, Options
@@ -169,3 +171,27 @@ def test_a_termination_deployment_needs_something_to_say_goodbye_to() -> None:
     (created,) = scale(pools(hook=True), 1)
     assert isinstance(created, CreateDeployment)
     assert created.deployment.strategy == "termination"
+
+
+def test_a_host_that_is_lost_is_ended_once_and_not_chosen_again() -> None:
+    fold = pools(hosts=2)
+    (ended,) = fold.handle(HostLost(1, 0, "", "web", "web-1"))
+    assert isinstance(ended, EndHost)
+    assert fold.handle(HostLost(2, 1, "", "web", "web-1")) == ()
+    assert fold.handle(HostLost(3, 1, "", "web", "web-9")) == ()
+    (other,) = scale(fold, 0)
+    assert isinstance(other, EndHost)
+    assert (ended.host, other.host) == ("web-1", "web-2")
+    assert scale(fold, 0) == ()
+
+
+def test_who_was_launched_before_the_group_had_the_pool_has_missed_nothing() -> None:
+    hook = Hook(HookSpec(deployment(1), last_success=SUCCESS))
+    host = PoolHost("web-1", "a", Place.IN_SERVICE, 1)
+    hook.joined(host)
+    assert hook.follow_on() is None
+    host.missed[GROUP] = "v0"
+    hook.joined(host)
+    follows = hook.follow_on()
+    assert follows is not None
+    assert [target.name for target in follows.targets] == ["web-1"]
