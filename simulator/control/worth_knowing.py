@@ -123,11 +123,11 @@ def _left_standing(rollouts: Sequence[Rollout]) -> Iterator[str]:
     left: dict[str, str] = {}
     for rollout in rollouts:
         if rollout.deployment.strategy in (BLUE_GREEN, BACK_TO_BLUE):
-            stays = {target.name for target in rollout.aftermath}
             told = rollout.deployment.options.blue_green or BlueGreen()
             stood_by = {*told.green, *told.let_in} - set(told.doomed)  # they may go back to where they were
+            expected = stood_by | {target.name for target in rollout.aftermath}
             for host in rollout.hosts.values():
-                if not host.unborn and host.name not in stays | stood_by:
+                if not host.unborn and host.name not in expected:
                     left.setdefault(host.name, _LEFT[host.label].format(rollout.deployment_id))
         if left:
             left = {name: how for name, how in left.items() if not _over(rollout.hosts.get(name))}

@@ -44,8 +44,11 @@ class Person:
             self._operations.ask(say, lambda answer: self._answered(say.word, answer))
 
     def _answered(self, word: Word, answer: Answer) -> None:
-        self.answers.append((word, answer))
         self._asking = False
+        if word is Word.END and isinstance(answer, Refused):  # nothing has begun yet: the next event is early enough
+            self._script.append((1, Say(Word.END, "ann")))
+        else:
+            self.answers.append((word, answer))
         self._waits = self._script[0][0] if self._script else 0
         deployments = answer.run.deployments if isinstance(answer, Done | Refused) else []
         if deployments:
