@@ -36,6 +36,8 @@ class Standings:
         self._before = {of[name]: [of[before] for before in each.after] for name, each in environments.items()}
         """By the group of an environment, those of the environments before."""
         self._under_way: dict[str, str] = {}
+        self._follow_ons: set[str] = set()
+        """Deployments that bring to a pool's new hosts what stands in their group: it goes on standing there."""
         self._ids: set[str] = set()
 
     def begin(self, deployment: Deployment) -> Iterator[Violation]:
@@ -49,6 +51,8 @@ class Standings:
         if (other := self._under_way.get(group)) is not None:
             yield ONE_DEPLOYMENT, f"{name} was created in {group} while {other} was under way"
         self._under_way[group] = name
+        if deployment.creator is Creator.AUTO_UPDATE:
+            self._follow_ons.add(name)
 
     def created(self, event: DeploymentCreated) -> Iterator[Violation]:
         """What the scenario asks for, or its environments do, has begun. (What a person undoes, stood there before.)"""
@@ -56,7 +60,8 @@ class Standings:
         if deployment.creator is not Creator.USER or not (event.cause or event.entry):
             return
         for before in self._before.get(deployment.group, ()):
-            if (other := self._under_way.get(before)) is not None:
+            other = self._under_way.get(before)
+            if other is not None and other not in self._follow_ons:
                 there = f"{other} is under way"
             elif self._stands.get(before) != deployment.revision:
                 there = f"there stands {self._stands.get(before)}"

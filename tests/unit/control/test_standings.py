@@ -99,6 +99,13 @@ def test_an_entrance_after_it_was_replaced(told: Told) -> None:
     assert told.violations() == {standings.ENTRANCE: "v2 entered test, and in dev there stands v1"}
 
 
+def test_what_stands_in_an_environment_does_so_while_a_pools_new_hosts_follow_on(told: Told) -> None:
+    told.end(told.begin("dev"))
+    told.begin("dev", creator=Creator.AUTO_UPDATE)
+    told.begin("test")
+    assert not told.violations()
+
+
 def test_what_a_person_undoes_stood_there_before(told: Told) -> None:
     told.end(told.begin("dev"))
     told.begin("test", "v1", cause="")
