@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 SEED = 7
 TIMES = re.compile(r"\b\d+(\.\d+)?(ms|s|m|h)\b")
+REQUESTS = re.compile(r"\b\d+ requests\b")
+"""How many there were while an analysis watched is a matter of the clock, too."""
 BY_THE_CLOCK = frozenset({"alarm-in-mid-flight"})
 """Where an alarm strikes in the midst of a deployment, how far the hosts have come by then is a matter of time."""
 IN_SERVICE_BY_THE_CLOCK = BY_THE_CLOCK | {"canary-no-bake"}
@@ -91,8 +93,8 @@ def told(rollout: Rollout) -> dict[str, Any]:
 
 
 def in_short(message: str) -> str:
-    """Without times and places, and without hosts: which of several that are worked on at once fails first is free."""
-    return HOSTS.sub("a host", PLACE.sub("", TIMES.sub("…", message)))
+    """Without times, counts and places, and without hosts: which of several at work at once fails first is free."""
+    return HOSTS.sub("a host", PLACE.sub("", REQUESTS.sub("… requests", TIMES.sub("…", message))))
 
 
 def told_of_host(host: Host) -> dict[str, Any]:
