@@ -13,27 +13,26 @@ class Closing:
     def __init__(self, fleet: Fleet, driver: Driver) -> None:
         self._fleet, self._driver = fleet, driver
         self._comparing = 0
-        self._begun = False
+        self._measuring = False
 
     def remember(self, other: Closing) -> None:
-        """Know what that one knows."""
-        self._comparing, self._begun = other._comparing, other._begun
+        """Know what that one knows. A measurement that was asked for comes, whoever remembers that he asked."""
+        self._comparing = other._comparing
 
     def compare(self, undone: Deployment) -> None:
         """A rollback has ended: have the disks compared with what they were before what it undid."""
         self._comparing += self._fleet.compare_disks(undone)
 
+    def compared(self) -> None:
+        """One of them is. (A replay knows of none that was under way.)"""
+        self._comparing = max(self._comparing - 1, 0)
+
     def begin(self) -> bool:
-        """The last deployment has ended. Whether the run is done already; otherwise TrafficMeasured ends it."""
-        self._begun = self._comparing > 0
-        if self._begun:
+        """Nothing is under way or to come but this. Whether the run is done already; else what ends it is to come."""
+        if self._comparing or self._measuring:
             return False
         if (measure := self._fleet.measure()) is None:
             return True
+        self._measuring = True
         self._driver.at(self._driver.now_ms(), measure)
         return False
-
-    def compared(self) -> bool:
-        """The disks were compared. Whether the run is done now."""
-        self._comparing = max(self._comparing - 1, 0)
-        return self._begun and not self._comparing and self.begin()

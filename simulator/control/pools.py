@@ -59,19 +59,19 @@ class PoolsInHand:
         self.answered = 0
         """So many commands has the event in hand been answered with."""
         self._launched: dict[str, HostLaunched] = {}
-        self._to_come = [
-            fault.do
-            for fault in scenario.faults
+        named = tuple(zip(names_of(scenario.faults), scenario.faults, strict=True))
+        self._to_come = {
+            name
+            for name, fault in named
             if fault.do.pool is not None and (fault.when is None or fault.when.at is not None)
-        ]
-        """What is to be done in any case: at a time, or at once."""
+        }
+        """The faults by which something is to be done in any case: at a time, or at once."""
         self._open = 0
         """So many changes are made, and not heard of yet."""
         self._made: dict[str, PoolChanged] = {}
         """The last of them of each pool: what it stands at, whoever knows of it."""
         self._no_replacement: list[str] = []
         """Pools of which a replacement was to be changed while there was none."""
-        named = zip(names_of(scenario.faults), scenario.faults, strict=True)
         self._terminators = {name for name, fault in named if fault.do.host == "terminate"}
         """The faults that terminate hosts behind their pools' backs."""
         self._lost: set[str] = set()
@@ -125,11 +125,16 @@ class PoolsInHand:
             self._groups.end_host(event.host)
         elif isinstance(event, HostLost):
             self._lost.discard(event.host)
-        elif isinstance(event, FaultChanged) and event.active and event.fault in self._terminators:
+        elif isinstance(event, FaultChanged) and event.active:
+            self._struck(event)
+        return self._checked(event, commands)
+
+    def _struck(self, event: FaultChanged) -> None:
+        self._to_come.discard(event.fault)
+        if event.fault in self._terminators:
             for host in event.hosts:
                 self._lost.add(host)
                 self._later(HEALTH_CHECK_MS, partial(self._find_out, host))
-        return self._checked(event, commands)
 
     def over(self, event: Event, rollout: Rollout, *, undone: bool) -> tuple[Command, ...]:
         """A deployment has ended by this event; what is to be done. `undone`: its rollback is about to be created."""
@@ -169,7 +174,6 @@ class PoolsInHand:
     def strike(self, _fault: str, effect: Effect) -> None:
         """Somebody scales a pool, or suspends or resumes processes of it."""
         if effect.pool is not None:
-            self._to_come = [each for each in self._to_come if each is not effect]
             self._change(effect.pool)
 
     def heal(self, fault: str, effect: Effect) -> None:

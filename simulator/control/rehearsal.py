@@ -235,7 +235,7 @@ class Rehearsal(Memory):
             self.done = True
         elif isinstance(event, DisksCompared):
             self.disks.append(event)
-            self.done = self._closing.compared() or self.done  # a replay knows of no comparison that is under way
+            self._closing.compared()
         return NOBODY
 
     def _create(self, event: DeploymentCreated) -> tuple[Rollout, tuple[Command, ...]]:
@@ -369,7 +369,7 @@ class Rehearsal(Memory):
 
 
 _MAY_BE_LAST = frozenset(
-    {PromotionRequested, GateTimerFired, GateAnswered, DeploymentNotCreated}
+    {PromotionRequested, GateTimerFired, GateAnswered, DeploymentNotCreated, DisksCompared}
     | {PoolChanged, HostLaunched, HostEnded, LaunchTimedOut}
 )
 """What may leave nothing under way, though no deployment ends by it."""

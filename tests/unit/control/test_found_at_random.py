@@ -177,3 +177,25 @@ def test_work_that_a_wrong_clock_delays_has_begun_and_ends_with_its_own_time() -
     assert str(disturbed.status) == "Failed"
     assert disturbed.started_ms == undisturbed.started_ms
     assert disturbed.ended_ms - disturbed.started_ms == 2_000
+
+
+def test_a_controller_that_dies_at_the_end_of_a_rollback_still_measures_the_traffic() -> None:
+    """In its replay the pool was still to be changed, and so nobody asked for the end once the disks were compared."""
+    asked = scenario(
+        fleet=None,
+        pools={"web": {"min": 1, "desired": 2, "max": 2, "image": {"boots": "1s"}}},
+        revisions={
+            "v1": str(BUNDLES / "web-v1"),
+            "v2": {"bundle": str(BUNDLES / "web-v2"), "behaves": {"needs": {"/": "/var/www/site/index.html"}}},
+        },
+        group={"pools": ["web"], "auto_rollback": ["DEPLOYMENT_FAILURE"]},
+        deploy=[{"revision": "v1"}, {"revision": "v2"}],
+        limits={"start": "3s", "event": "10s"},
+        faults=[
+            {"when": {"at": "7s"}, "do": {"pool": {"name": "web", "desired": 1}}},
+            {"when": {"status": "Succeeded"}, **AWAY},
+        ],
+    )
+    result = play(asked)
+    assert ended(result) == [("v1", "Succeeded"), ("v2", "Failed"), ("v1", "Succeeded")]
+    assert result.traffic is not None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simulator.control.replay import replay
-from simulator.control.result import Outcome
+from simulator.control.result import Outcome, RunStatus
 from simulator.rollout.events import HostEnded, HostLaunched, LaunchTimedOut
 from simulator.rollout.lifecycle import PARTS, sequence
 from simulator.rollout.pool import LAUNCHES_ALIKE_MAX
@@ -369,3 +369,13 @@ def test_what_a_pool_launches_does_not_take_a_revision_out_of_its_environment() 
         ("prod", "user", "Succeeded"),
     ]
     assert broken(result) == []
+
+
+def test_a_run_without_a_balancer_whose_pool_is_scaled_after_the_deployments_is_replayed_to_its_end(
+    tmp_path: Path,
+) -> None:
+    """A replay took what somebody does at a time for what is still to be done."""
+    shrinks = change({"at": "40s"}, desired=1)
+    result = run(pools(balancer=None, faults=[shrinks]), journal=tmp_path / "journal")
+    again = replay(tmp_path / "journal")
+    assert again.status is result.status is RunStatus.COMPLETED
