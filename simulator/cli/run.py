@@ -113,7 +113,7 @@ def verb(
         if post is not None:
             result = post.settle(result, tell, quiet=quiet or output is not RunOutput.TEXT)
     shown.finish(result, settings.journal)
-    written = _write_files(result, junit, report)
+    written = _write_files(result, settings.journal, junit, report)
     raise typer.Exit(exit_code(result) or int(not written))
 
 
@@ -217,17 +217,17 @@ def _writable(*paths: Path | None) -> None:
             raise UsageError(f"{path} cannot be written: {error.strerror}; name another file") from error
 
 
-def _write_files(result: RunResult, junit: Path | None, report: Path | None) -> bool:
+def _write_files(result: RunResult, journal: Path | None, junit: Path | None, report: Path | None) -> bool:
     """Write what was asked for. False: something could not be written after all, which is told."""
     texts: list[tuple[Path, str]] = []
     if junit is not None:
         from simulator.report.junit import junit as as_junit
 
-        texts.append((junit, as_junit(result)))
+        texts.append((junit, as_junit(result, journal)))
     if report is not None:
         from simulator.report.html import html
 
-        texts.append((report, html(result)))
+        texts.append((report, html(result, journal)))
     written = True
     for path, text in texts:
         try:

@@ -6,6 +6,7 @@ The page is built as elements and escaped by the serializer, so whatever a scrip
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Final
 
 from simulator.control.result import Finding, RunResult, RunStatus
@@ -49,8 +50,8 @@ svg .Skipped, svg .Pending, svg .Unknown { fill: var(--idle); }
 _CLASSES: Final = {words.SUCCEEDED: "good", words.FAILED: "bad", words.WARNING: "warn", words.STOPPED: "warn"}
 
 
-def html(result: RunResult) -> str:
-    """The page's text."""
+def html(result: RunResult, journal: Path | None = None) -> str:
+    """The page's text. `journal`: where it was kept."""
     sign, sentence = words.headline(result)
     root = ET.Element("html", lang="en")
     head = ET.SubElement(root, "head")
@@ -79,7 +80,9 @@ def html(result: RunResult) -> str:
         _add(body, "h2", "Worth knowing")
         _list(body, [(words.WARNING, flag) for flag in result.flags])
     _add(body, "h2", "Play it again")
-    _code(body, result.replay)
+    if result.by_hand:
+        _add(body, "p", f"{words.BY_HAND[0].upper()}{words.BY_HAND[1:]}.", "soft")
+    _code(body, words.again(result, journal)[1])
     shas = f"scenario sha256 {result.scenario_sha256} · journal sha256 {result.journal_sha256}"
     _add(body, "p", f"drydeploy {result.version} · {shas}", "soft")
     return "<!doctype html>\n" + ET.tostring(root, encoding="unicode", method="html") + "\n"

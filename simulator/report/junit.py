@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from simulator.control.exits import ExitCode, exit_code
 from simulator.control.result import Finding, RunResult, RunStatus
 from simulator.report.causes import failed_record, log_lines, reason, waited_since_ms
 from simulator.report.stages import passed, said
-from simulator.report.words import clock, headline, not_created
+from simulator.report.words import BY_HAND, again, clock, headline, not_created
 from simulator.rollout.host import NEVER, Host
 from simulator.rollout.machine import Rollout
 from simulator.rollout.promotion import Passage, Promotion
@@ -28,8 +29,8 @@ _FORBIDDEN = {
 """Characters that XML 1.0 cannot carry; scripts write them."""
 
 
-def junit(result: RunResult) -> str:
-    """The XML text."""
+def junit(result: RunResult, journal: Path | None = None) -> str:
+    """The XML text. `journal`: where it was kept."""
     root = ET.Element("testsuites", name=f"drydeploy {result.scenario.name}", time=_seconds(result.duration_ms))
     strict = not result.expectations
     for number, rollout in enumerate(result.rollouts, 1):
@@ -39,14 +40,14 @@ def junit(result: RunResult) -> str:
     for title, findings in (("expectations", result.expectations), ("invariants", result.invariants)):
         if findings:
             root.append(_findings(f"{result.scenario.name}.{title}", findings))
-    root.append(_run(result))
+    root.append(_run(result, journal))
     for name in ("tests", "failures", "skipped"):
         root.set(name, str(sum(int(suite.attrib[name]) for suite in root)))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _run(result: RunResult) -> ET.Element:
+def _run(result: RunResult, journal: Path | None) -> ET.Element:
     """What the run came to: one of its cases fails wherever the exit code is not 0, and tells why."""
     name = f"{result.scenario.name}.run"
     suite = ET.Element("testsuite", name=name)
@@ -57,7 +58,8 @@ def _run(result: RunResult) -> ET.Element:
     if code in _UNENDED:
         kind = result.outcome if result.status is RunStatus.COMPLETED else result.status
         _failure(case, kind.value, sentence, why)
-    _say(case, f"{sign} {sentence}\nrun again: {result.replay}")
+    by_hand = (BY_HAND,) if result.by_hand else ()
+    _say(case, "\n".join((f"{sign} {sentence}", *by_hand, ": ".join(again(result, journal)))))
     case = ET.SubElement(suite, "testcase", classname=name, name="it went well, or as expected", time="0.000")
     if code in (ExitCode.FAILED, ExitCode.UNSAFE):
         _failure(case, result.outcome.value, sentence, why)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -54,14 +53,10 @@ def verdict(result: RunResult, *, journal: Path | None = None, every: bool = Fal
     yield 0, Text()
     if journal is not None:
         yield 0, Text.assemble(("journal: ", "dim"), str(journal), no_wrap=True)
-    if result.by_hand and journal is not None:
-        yield 0, Text("people had a part in this run: without them it goes otherwise", style="dim")
-        yield (
-            0,
-            Text.assemble(("play it again: ", "dim"), f"drydeploy replay {shlex.quote(str(journal))}", no_wrap=True),
-        )
-        return
-    yield 0, Text.assemble(("run again: ", "dim"), result.replay, no_wrap=True)
+    if result.by_hand:
+        yield 0, Text(words.BY_HAND, style="dim")
+    how, command = words.again(result, journal)
+    yield 0, Text.assemble((f"{how}: ", "dim"), command, no_wrap=True)
 
 
 def print_verdict(console: Console, lines: Iterable[Line]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from simulator.control.result import Outcome, RunResult, RunStatus, Traffic
@@ -155,6 +157,16 @@ def in_service(result: RunResult) -> str | None:
 def required(hosts: int) -> str:
     """How many hosts a configuration wants in service: `3 required`."""
     return f"{hosts:,} required" if hosts else "none required"
+
+
+BY_HAND: Final = "people had a part in this run: without them it goes otherwise"
+
+
+def again(result: RunResult, journal: Path | None) -> tuple[str, str]:
+    """How a run is seen once more, and by which command: where people had a part, only its journal tells it."""
+    if result.by_hand and journal is not None:
+        return "play it again", f"drydeploy replay {shlex.quote(str(journal))}"
+    return "run again", result.replay
 
 
 def nobody_yet(result: RunResult) -> str | None:

@@ -26,7 +26,9 @@ def at_the_gate(run: Going) -> None:
     ],
 )
 def test_an_answer_at_the_gate(tmp_path: Path, spoken: tuple[str, ...], outcome: str) -> None:
-    with going(tmp_path, scenario=environments_scenario(tmp_path), speed=50) as run:
+    reports = tmp_path / "run.xml", tmp_path / "run.html"
+    asked = "--junit", str(reports[0]), "--report", str(reports[1])
+    with going(tmp_path, *asked, scenario=environments_scenario(tmp_path), speed=50) as run:
         at_the_gate(run)
         told = run.say("status").stdout
         assert "the gate before prod waits for somebody's yes" in told
@@ -43,6 +45,10 @@ def test_an_answer_at_the_gate(tmp_path: Path, spoken: tuple[str, ...], outcome:
         assert "people had a part in this run" in printed
         assert "play it again: drydeploy replay" in printed
         assert "run again: " not in printed
+    for written in (report.read_text(encoding="utf-8") for report in reports):
+        assert "eople had a part in this run" in written
+        assert "drydeploy replay " in written
+        assert "drydeploy run " not in written
 
 
 def test_a_gate_that_waits_beside_a_deployment_has_a_line_of_its_own(
