@@ -140,8 +140,11 @@ class PoolsInHand:
         """A deployment has ended by this event; what is to be done. `undone`: its rollback is about to be created."""
         commands = self._fold.over(event, rollout, self.answered, undone=undone)
         self.answered += len(commands)
+        for host in self._fold.copies.left_alone:
+            for group in self._groups:
+                group.leave(host)
         if not rollout.deployment.creator.beside:  # only the groups' own deployments give them other pools
-            for host in self._fold.stranded:
+            for host in (*self._fold.stranded, *self._fold.copies.taken_back):
                 self._join_groups(host)
         elif rollout.deployment.creator is Creator.AUTOSCALING:
             for host in rollout.hosts:

@@ -161,6 +161,8 @@ class Pool:
         """Every loop that was given up, those that are over included."""
         self.copied_by = ""
         """Of a replacement pool, the deployment that makes it, until that has ended."""
+        self.stands_in: tuple[str, Pool] | None = None
+        """Of a replacement pool that has taken its place: the deployment that made it, and the pool before it."""
         self.awaits = {each.name: self._host(each, order) for order, each in enumerate(awaits)}
         """Of a replacement pool, the hosts that its deployment brings up, by their names."""
         self.complete = True
@@ -170,7 +172,7 @@ class Pool:
         self.replaced = 0
         """So many of its hosts has a blue/green deployment terminated."""
         self.outgrown = ""
-        """What it had launched beyond its copy, and took with it, in words; `""` where there was nothing."""
+        """What it had launched beyond its copy, and what became of that, in words; `""` where there was nothing."""
         for order, each in enumerate(spec.members):
             self.add(self._host(each, order))
 
@@ -189,20 +191,24 @@ class Pool:
         has = "1 host" if self.there == 1 else f"{self.there} hosts"
         return f"{self.name} has {has}, and {self.desired} {'is' if self.desired == 1 else 'are'} wanted"
 
-    def outgrow(self, copy: Pool, revision: str) -> None:
-        """It is about to be deleted with what it holds still; `copy` takes its place, with this revision."""
-        late = [host for host in self.in_order() if host.place not in LEAVES]
+    def outgrow(self, copy: Pool, revision: str, late: Sequence[PoolHost], *, deletes: bool) -> None:
+        """`copy` takes its place, with this revision; `late` is what it holds beside what the copy replaces.
+
+        `deletes`: it is about to be deleted, with all that.
+        """
         if not late:
             return
+        became = "went with it" if deletes else "runs on with it, in no group"
         self.outgrown = (
             f"{self.name} was asked for {self.desired + self.replaced} hosts and its copy has {copy.desired}: what "
-            f"{self.name} had launched meanwhile ({', '.join(host.name for host in late)}) went with it"
+            f"{self.name} had launched meanwhile ({', '.join(host.name for host in late)}) {became}"
         )
         served = [host for host in late if host.place is Place.IN_SERVICE]
         other = sorted({was for host in served for was in host.missed.values() if was and was != revision})
         if other:
-            who = ", ".join(host.name for host in served)
-            self.outgrown += f"; until then {who} had traffic with {', '.join(other)}, beside {revision}"
+            has = "until then {} had" if deletes else "{} has"
+            who = has.format(", ".join(host.name for host in served))
+            self.outgrown += f"; {who} traffic with {', '.join(other)}, beside {revision}"
 
     def launch(self, name: str, zone: str, until_ms: int) -> PoolHost:
         """One more host, asked for."""

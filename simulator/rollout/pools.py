@@ -34,13 +34,20 @@ from simulator.rollout.events import (
 )
 from simulator.rollout.machine import Rollout
 from simulator.rollout.messages import duration
-from simulator.rollout.pool import LOOPS_MAX, Failures, HookSpec, Loop, Place, Pool, PoolBook, PoolHost, PoolSpec
+from simulator.rollout.pool import (
+    LOOPS_MAX,
+    Failures,
+    HookSpec,
+    Loop,
+    Place,
+    Pool,
+    PoolBook,
+    PoolHost,
+    PoolSpec,
+)
+from simulator.rollout.pool_copies import PoolCopies
 from simulator.rollout.pool_hooks import Hook
-from simulator.rollout.rollback import BACK_TO_BLUE, BLUE_GREEN
 from simulator.rollout.statuses import AlarmState, Creator, DeploymentStatus, PoolProcess, TargetStatus
-from strategies.blue_green import successors
-from strategies.options import BlueGreen
-from strategies.plan import Member
 
 
 class Pools(PoolBook):
@@ -52,6 +59,7 @@ class Pools(PoolBook):
         self._launch_ms = launch_ms
         self.stranded: dict[str, str] = {}
         """The hosts that stand in a pool and are no deployment's, and why."""
+        self.copies = PoolCopies(self)
         self._named = {pool.name: len(pool.hosts) for pool in self.pools.values()}
         """How many names the hosts of a pool and of its copies have had."""
         self._commands: list[Command] = []
@@ -72,6 +80,7 @@ class Pools(PoolBook):
     def over(self, event: Event, rollout: Rollout, first: int = 0, *, undone: bool = False) -> tuple[Command, ...]:
         """A deployment has ended by this event. `undone`: a rollback of it is about to be created."""
         self._begin(event, first)
+        self.copies.left_alone, self.copies.taken_back = [], []
         creator = rollout.deployment.creator
         if creator is Creator.AUTOSCALING:
             self._launched(event, rollout)
@@ -150,32 +159,7 @@ class Pools(PoolBook):
         if deployment.creator.beside:
             return
         self._hooks[deployment.group].active = True
-        told = deployment.options.blue_green or BlueGreen()
-        if deployment.strategy == BLUE_GREEN and not told.green:
-            targets = [target.name for target in deployment.targets]
-            new = dict(zip(targets, successors(targets, told.generation), strict=True))
-            for pool in self.of(deployment.group):
-                self._copy(pool, deployment, new)
-
-    def _copy(self, pool: Pool, deployment: Deployment, new: Mapping[str, str]) -> None:
-        """COPY_AUTO_SCALING_GROUP: a pool like this one, whose hosts the deployment brings up.
-
-        `new`: the name of the host that replaces each of the deployment's.
-        """
-        name = f"CodeDeploy_{deployment.group}_{deployment.deployment_id}"
-        if name in self.pools:
-            name = f"{name}_{pool.image}"
-        members = [Member(new[host.name], host.zone) for host in pool.in_order() if host.name in new]
-        sizes = pool.minimum, len(members), pool.maximum
-        spec = PoolSpec(name, *sizes, pool.zones, (), (), pool.suspended, pool.termination_hook)
-        self.pools[name] = copy = Pool(spec, pool.image, members)
-        copy.copied_by, copy.complete = deployment.deployment_id, not members
-
-    def _provisioned(self, event: HostProvisioned) -> None:
-        for copy in self.pools.values():
-            if copy.copied_by == event.deployment_id and event.host in copy.awaits:
-                copy.add(copy.awaits[event.host])
-                copy.complete = copy.complete or len(copy.hosts) >= copy.desired
+        self.copies.make(deployment)
 
     def _terminated(self, event: HostTerminated) -> None:
         """A blue/green deployment has ended a host itself, and its pool has that much less to have."""
@@ -222,40 +206,19 @@ class Pools(PoolBook):
                 if rollout.hosts[name].status is not TargetStatus.SKIPPED:
                     self.stranded.pop(name, None)
         brings_another = hook.over(rollout)
-        if rollout.status is DeploymentStatus.SUCCEEDED:
-            self._replace_pools(deployment)
+        if not undone:
+            for pool in self.copies.take_over(rollout):
+                self._end_all(pool, f"{pool.name} is deleted, with what it has launched meanwhile")
         if brings_another:
             for pool in self.of(deployment.group):
                 _let_out(pool, f"{deployment.deployment_id} had deployed {deployment.revision}")
-        if deployment.strategy == BACK_TO_BLUE:
-            self._drop_copies(deployment)
+        for copy in self.copies.drop(rollout):
+            self._end_all(copy, f"{copy.name} is deleted: its deployment was rolled back")
         if not undone:
-            for copy in self.pools.values():
-                if copy.copied_by == deployment.deployment_id:
-                    copy.copied_by, copy.retired = "", True  # it failed: what it has brought up is left standing
+            self.copies.leave_standing(deployment)
             self._follow(deployment.group)
             for pool in self.of(deployment.group):
                 self._converge(pool, event)
-
-    def _replace_pools(self, deployment: Deployment) -> None:
-        """A blue/green deployment has succeeded: its copies are the group's pools now."""
-        told = deployment.options.blue_green
-        for copy in tuple(self.pools.values()):
-            if copy.copied_by != deployment.deployment_id:
-                continue
-            original = self.current(copy.image)
-            copy.groups, copy.copied_by, copy.complete = original.groups, "", True
-            original.retired, original.groups = True, ()
-            if told is None or told.terminate_after_ms is not None:  # otherwise it is kept alive
-                original.outgrow(copy, deployment.revision)
-                self._end_all(original, f"{original.name} is deleted, with what it has launched meanwhile")
-
-    def _drop_copies(self, rollback: Deployment) -> None:
-        """The way back to blue ends what the deployment had brought up; its pool goes, with all that is in it."""
-        for copy in self.pools.values():
-            if copy.copied_by == rollback.rollback_of:
-                copy.retired = True
-                self._end_all(copy, f"{copy.name} is deleted: its deployment was rolled back")
 
     def _follow(self, group: str) -> None:
         """Hosts that were launched meanwhile have missed what the group has now: a follow-on deployment, or none."""
@@ -384,6 +347,6 @@ _TABLE: Final[Mapping[type[Event], Callable[..., None]]] = {
     AlarmChanged: Pools._alarm_changed,
     LaunchTimedOut: Pools._timed_out,
     DeploymentCreated: Pools._created,
-    HostProvisioned: Pools._provisioned,
+    HostProvisioned: lambda pools, event: pools.copies.provisioned(event),
     HostTerminated: Pools._terminated,
 }

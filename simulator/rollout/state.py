@@ -12,7 +12,7 @@ from simulator.rollout.deployment import HOSTS_MAX, Deployment, Target
 from simulator.rollout.events import AnalysisEnded, Event, HealthCheckReported, OperatorSpoke, StopRequested
 from simulator.rollout.health import HealthBudget
 from simulator.rollout.host import NEVER, Host
-from simulator.rollout.statuses import DeploymentStatus, EventStatus, TargetStatus
+from simulator.rollout.statuses import DeploymentStatus, EventStatus, Label, TargetStatus
 from simulator.rollout.story import STORY_EVENTS_MAX
 from strategies.plan import Stage, Terminate
 
@@ -125,8 +125,12 @@ class RolloutState:
     @property
     def aftermath(self) -> tuple[Target, ...]:
         """The group's hosts as this deployment leaves them."""
-        side = rollback.side_that_stays(self.deployment, self.hosts.values(), self.share)
-        return rollback.aftermath(self.hosts.values(), self.sick, side)
+        return rollback.aftermath(self.hosts.values(), self.sick, self.side_that_stays)
+
+    @property
+    def side_that_stays(self) -> Label:
+        """Which side of a blue/green deployment is the group as this deployment leaves it; NONE where it has none."""
+        return rollback.side_that_stays(self.deployment, self.hosts.values(), self.share)
 
     def copy(self) -> Self:
         """The same state, apart: what happens to one does not happen to the other."""

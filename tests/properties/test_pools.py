@@ -268,12 +268,20 @@ class Book:
         self.pools[name] = Counted(name, "web", set(), len(awaited), deployment.deployment_id, awaited)
 
     def current(self, name: str) -> Counted:
-        """The pool that now stands for one of the scenario: the last copy whose deployment succeeded, or itself."""
+        """The pool that now stands for one of the scenario: the last copy whose hosts were the group, or itself."""
         alike = [pool for pool in self.pools.values() if pool.stands_for == name]
-        return [pool for pool in alike if not pool.by or self._succeeded(pool.by)][-1]
+        return [pool for pool in alike if not pool.by or self._took_over(pool)][-1]
 
-    def _succeeded(self, deployment: str) -> bool:
-        return self.rollouts[deployment].status is DeploymentStatus.SUCCEEDED
+    def _took_over(self, pool: Counted) -> bool:
+        """Whether the last that was done with a copy, its deployment or the way back, left its hosts in the group."""
+        backs = [
+            rollout
+            for rollout in self.result.rollouts
+            if rollout.deployment.rollback_of == pool.by and rollout.deployment.strategy == BACK_TO_BLUE
+        ]
+        last = (self.rollouts[pool.by], *backs)[-1]
+        succeeded = last.status is DeploymentStatus.SUCCEEDED
+        return (succeeded and not backs) or any(target.name in pool.awaited for target in last.aftermath)
 
     def assert_converged(self) -> None:
         """As many hosts as were wanted last, unless the run says of this pool why not; nothing in those that went."""
@@ -302,7 +310,7 @@ class Book:
             succeeded, deployment = rollout.status is DeploymentStatus.SUCCEEDED, rollout.deployment
             told = deployment.options.blue_green or BlueGreen()
             if deployment.strategy == BACK_TO_BLUE and pool.by and deployment.rollback_of == pool.by:
-                return True
+                return not self._took_over(pool)
             replaced = deployment.strategy == BLUE_GREEN and succeeded and told.terminate_after_ms is not None
             if replaced and self._stood_before(pool, deployment.deployment_id):
                 return True
@@ -312,7 +320,7 @@ class Book:
         """Whether a pool was the one that stood when this deployment's copy was made."""
         copies = [each for each in self.pools.values() if each.stands_for == pool.stands_for]
         made = next(place for place, each in enumerate(copies) if each.by == deployment)
-        stood = [each for each in copies[:made] if not each.by or self._succeeded(each.by)]
+        stood = [each for each in copies[:made] if not each.by or self._took_over(each)]
         return stood[-1] is pool
 
     def assert_mixed_versions_are_told(self) -> None:

@@ -9,6 +9,7 @@ from simulator.control.operator import Operations
 from simulator.control.operator_words import Done, Say, Word
 from simulator.control.result import RunResult, RunStatus
 from simulator.rollout.host import Record
+from simulator.rollout.statuses import Creator
 from tests.support.person import Person
 from tests.support.random_people import AT_A_WAIT
 from tests.support.rehearsals import BUNDLES, Watcher, broken, run, scenario
@@ -199,3 +200,18 @@ def test_a_controller_that_dies_at_the_end_of_a_rollback_still_measures_the_traf
     result = play(asked)
     assert ended(result) == [("v1", "Succeeded"), ("v2", "Failed"), ("v1", "Succeeded")]
     assert result.traffic is not None
+
+
+def test_an_undo_gives_the_group_the_pool_back_that_was_kept_alive() -> None:
+    """It stood beside the group for ever, and the group's pool was empty."""
+    kept = {"blue-green": {"terminate_blue": {"action": "KEEP_ALIVE"}}}
+    asked = scenario(
+        fleet=None,
+        pools={"web": {"min": 1, "desired": 2, "max": 3, "image": {"boots": "1s"}}},
+        group={"pools": ["web"], "running": "v1", "strategy": kept},
+        faults=[{"when": {"status": "Succeeded", "deployment": 2}, "do": {"pool": {"name": "web", "desired": 3}}}],
+    )
+    result, _ = operated(asked, (AT_A_WAIT, Say(Word.UNDO, "ann")))
+    assert ended(result) == [("v2", "Succeeded"), ("v1", "Succeeded"), ("v1", "Succeeded")]
+    assert [rollout.deployment.creator for rollout in result.rollouts][-1] is Creator.AUTOSCALING
+    assert list(result.rollouts[-1].hosts) == ["web-3"]
