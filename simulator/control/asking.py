@@ -8,17 +8,20 @@ from functools import partial
 
 from fleet.base import Emit
 from scenarios.model import Scenario
+from scenarios.platforms import SERVER
 from simulator.control.alarms import Alarms
 from simulator.control.generations import Generations
 from simulator.control.groups import Groups
 from simulator.control.platforms import Service
 from simulator.control.promotions import Promotions
+from simulator.control.request import nobody
 from simulator.control.requests import THROUGH_ENVIRONMENTS, Answer, Key, Requests, Wish
 from simulator.rollout.commands import CreateDeployment
 from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import DeploymentCreated, DeploymentNotCreated, Event, PromotionRequested
 from simulator.rollout.machine import Rollout
-from simulator.rollout.rollback import deployment_id
+from simulator.rollout.rollback import BACK_TO_BLUE, deployment_id
+from simulator.rollout.statuses import Creator
 
 
 class Asking:
@@ -77,8 +80,30 @@ class Asking:
 
     def follow(self, command: CreateDeployment) -> None:
         """Create what a deployment has answered its own end with."""
-        deployment = command.deployment
-        self._emit(lambda event_id, at_ms: DeploymentCreated(event_id, at_ms, command.id, self.as_of_now(deployment)))
+        self._emit(
+            lambda event_id, at_ms: DeploymentCreated(
+                event_id, at_ms, command.id, self.as_of_now(self._to_its_hosts(command.deployment))
+            )
+        )
+
+    def _to_its_hosts(self, deployment: Deployment) -> Deployment:
+        """A rollback goes to the hosts that its group has now, as any deployment does: pools launch, and let go.
+
+        That of a follow-on goes to the follow-on's. The way back to the old hosts has its own on both sides.
+        """
+        group = self._groups[deployment.group]
+        whole = deployment.creator is Creator.ROLLBACK and deployment.strategy != BACK_TO_BLUE
+        if not whole or group.group.compute_platform != SERVER:
+            return deployment
+        standing = group.standing
+        (undone,) = (each for each in self._rollouts if each.deployment_id == deployment.rollback_of)
+        if undone.deployment.creator is Creator.AUTO_UPDATE:
+            targets = tuple(target for target in standing.targets if target.name in undone.hosts)
+            gone = f"no host of {undone.deployment_id} is there any more" if not targets else ""
+        else:
+            targets = standing.targets
+            gone = nobody(self._scenario, group.group, standing.gone) if not targets else ""
+        return replace(deployment, targets=targets, nobody=gone)
 
     def _answer(self, wish: Wish, event_id: int, at_ms: int) -> Event:
         def refused(active: str = "", *, queued: bool = False, why: str = "") -> Event:

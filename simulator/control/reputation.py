@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import shorten
 
+from simulator.rollout.host import NEVER
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import Creator, DeploymentStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
 
 _WHY_MAX = 160
 """So many characters of an error are a few words."""
@@ -21,7 +22,8 @@ def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | N
 
     The revision's last deployment to the group that says anything has the word: it is good if that Succeeded, and bad
     if it Failed, if an alarm stopped it, or if it was rolled back. One that a person only stopped says nothing, and
-    neither does one that ended before it touched a host, nor a pool's for a host that it has launched or lets go. A way
+    neither does one that ended before it touched a host, or whose failed hosts had all been terminated under it, nor a
+    pool's for a host that it has launched or lets go. A way
     back that fails says nothing either: its revision had succeeded, and it comes to hosts on which another one has been
     at work.
     """
@@ -32,7 +34,7 @@ def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | N
             continue
         if rollout.status is DeploymentStatus.SUCCEEDED:
             return None
-        if rollout.deployment.rollback_of is not None:
+        if rollout.deployment.rollback_of is not None or _lost_its_hosts(rollout):
             continue
         rolled_back = any(
             each.deployment.rollback_of == rollout.deployment_id and each.deployment.creator is Creator.ROLLBACK
@@ -41,6 +43,12 @@ def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | N
         if rollout.touched and (rollout.status is DeploymentStatus.FAILED or rollout.alarm or rolled_back):
             return _told(rollout, rolled_back)
     return None
+
+
+def _lost_its_hosts(rollout: Rollout) -> bool:
+    """Whether it failed, and no host that failed was there any more: that tells of the pool, not of the revision."""
+    failed = [host for host in rollout.hosts.values() if host.status is TargetStatus.FAILED]
+    return rollout.alarm is None and bool(failed) and all(host.ended_ms != NEVER for host in failed)
 
 
 def _told(rollout: Rollout, rolled_back: bool) -> str:

@@ -19,9 +19,12 @@ from strategies.plan import WHOLE
 
 
 def fleet_of(deployment: Deployment) -> int:
-    """Over how many hosts a deployment's minimum is counted: in blue/green the new ones alone."""
-    told = deployment.options.blue_green
-    return len(told.green) if told and told.green else len(deployment.targets)
+    """Over how many hosts a deployment's minimum is counted: in blue/green the new ones, on the way back the old."""
+    told = deployment.options.blue_green or BlueGreen()
+    if deployment.strategy == BACK_TO_BLUE:
+        green = {*told.green, *told.let_in, *told.doomed}
+        return sum(target.name not in green for target in deployment.targets)
+    return len(told.green or deployment.targets)
 
 
 class Sides:

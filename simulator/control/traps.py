@@ -92,9 +92,13 @@ def _began_anew(scenario: Scenario, faults: Sequence[FaultChanged]) -> Iterator[
         for name, fault in zip(names_of(scenario.faults), scenario.faults, strict=True)
         if fault.do.controller is not None
     }
+    keep_it_down: set[str] = set()
     for change in faults:
-        if change.fault in crashes:
-            when = duration(change.at_ms)
+        if change.fault not in crashes:
+            continue
+        was_down, when = bool(keep_it_down), duration(change.at_ms)
+        keep_it_down = keep_it_down | {change.fault} if change.active else keep_it_down - {change.fault}
+        if bool(keep_it_down) is not was_down:
             yield (
                 f"the controller died at {when}, and forgot everything"
                 if change.active

@@ -94,12 +94,13 @@ def _back_onto_bad(rollouts: Sequence[Rollout]) -> Iterator[str]:
     """Automatic rollbacks onto a revision that the run knows to be bad: it succeeded once, and has failed since."""
     for place, rollout in enumerate(rollouts):
         deployment = rollout.deployment
-        if deployment.creator is Creator.ROLLBACK:
+        if deployment.creator is Creator.ROLLBACK and rollout.hosts:
+            went = "went" if rollout.status is DeploymentStatus.SUCCEEDED else "was to go"
             why = known_bad(rollouts[:place], deployment.group, deployment.revision)
             if why is not None:
                 yield (
-                    f"{deployment.deployment_id} went back to {deployment.revision}, the last revision that succeeded, "
-                    f"as CodeDeploy does, although it is known to be bad: {why}"
+                    f"{deployment.deployment_id} {went} back to {deployment.revision}, the last revision that "
+                    f"succeeded, as CodeDeploy does, although it is known to be bad: {why}"
                 )
 
 

@@ -379,22 +379,3 @@ def test_a_run_without_a_balancer_whose_pool_is_scaled_after_the_deployments_is_
     result = run(pools(balancer=None, faults=[shrinks]), journal=tmp_path / "journal")
     again = replay(tmp_path / "journal")
     assert again.status is result.status is RunStatus.COMPLETED
-
-
-def test_a_failed_deployment_whose_new_hosts_have_the_traffic_leaves_their_pool_to_the_group() -> None:
-    """What the old pool had launched was in no group, and nobody said why."""
-    loses_one = [change({"at": "0s"}, desired=4), change({"event": "Install", "nth": 1}, desired=3)]
-    result = run(
-        pools(
-            group={"strategy": "blue-green", "deployment_config": "CodeDeployDefault.OneAtATime"},
-            faults=[*loses_one, change({"at": "2m"}, desired=5)],
-            deploy=[{"revision": "v2", "when": {"launched": "web"}}],
-        )
-    )
-    assert told(result) == [("user", "v2", "Failed")] + [("autoscaling", "v1", "Succeeded")] * 3
-    assert {target.name for target in result.rollouts[0].aftermath} == {f"web-{number}-g2" for number in (1, 2, 3)}
-    ((host,), (other,)) = (rollout.hosts for rollout in result.rollouts[2:])
-    assert {host, other} == {"web-5", "web-6"}
-    alone = "web was asked for 3 hosts and its copy has 3: what web had launched meanwhile (web-4) runs on with it"
-    assert f"{alone}, in no group; web-4 has traffic with v1, beside v2" in result.flags
-    assert broken(result) == []

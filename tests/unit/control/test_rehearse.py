@@ -376,3 +376,11 @@ def test_a_run_that_is_slowed_down_keeps_its_time_limit() -> None:
 def test_a_journal_that_cannot_grow_ends_the_run_in_words() -> None:
     with pytest.raises(JournalError, match="No space left on device"):
         run(scenario(), journal=Path("/dev/full"))
+
+
+def test_the_way_back_to_the_old_hosts_requires_its_minimum_of_them_alone() -> None:
+    """It was counted over both sides: three of four hosts were never fewer than the seven that were required."""
+    group = {"strategy": "blue-green", "auto_rollback": ["DEPLOYMENT_STOP_ON_REQUEST"]}
+    result = run(scenario(group=group, operator=[{"when": {"at": "1s"}, "do": "abort"}]))
+    assert [rollout.deployment.strategy for rollout in result.rollouts] == ["blue-green", "back-to-blue"]
+    assert (result.in_service_min, result.in_service_required) == (4, 3)

@@ -79,3 +79,10 @@ def test_a_crash_of_the_controller_and_its_return_are_told() -> None:
     assert "died at" in died
     assert "began anew at" in again
     assert told(run(scenario(faults=BROKEN)), "the controller") == []
+
+
+def test_a_controller_that_is_struck_again_while_it_is_down_died_once() -> None:
+    crashes = [{"when": {"at": at}, "do": {"controller": "crash"}, "for": "3s"} for at in ("2s", "3s")]
+    died, began = told(run(scenario(faults=crashes)), "the controller ")
+    assert died == "the controller died at 2s, and forgot everything"
+    assert began.startswith("the controller began anew at 6s: ")
