@@ -49,7 +49,7 @@ def apply_agent(faults: DockerFaults, host: str, ills: Ills) -> None:
 
 
 def restart_agent(faults: DockerFaults, host: str, ills: Ills, _: Strike) -> None:
-    """It drops what it had."""
+    """It drops what it had. On a host that is down or stands still there is nobody to restart it."""
     if ills.reachable:
         faults.machines.run(host, ["sh", "-c", _RESTART])
 

@@ -15,6 +15,7 @@ from simulator.control.invariants import HELD_OUT
 from simulator.control.result import Outcome, RunResult
 from simulator.rollout.commands import AllowTraffic, BlockTraffic, RunLifecycleEvent
 from simulator.rollout.events import (
+    FaultChanged,
     HealthCheckReported,
     LifecycleEventCompleted,
     LifecycleEventStarted,
@@ -110,6 +111,18 @@ def test_a_pause_delays_what_was_under_way_by_as_long_as_it_lasts() -> None:
 
     assert installed_ms() == ended_ms()
     assert ended_ms({"when": INSTALL_FIRST, "do": {"host": "pause"}, "for": "3s"}) == ended_ms() + 3_000
+
+
+def test_the_agent_of_a_host_that_stands_still_is_not_restarted() -> None:
+    """Nothing runs there that could do it: when the host goes on, so does what the agent had in hand."""
+    pause = {"when": INSTALL_FIRST, "do": {"host": "pause"}, "for": "3s"}
+    undisturbed, watcher = rehearse(pause)
+    paused = next(e for e, _ in watcher.seen if isinstance(e, FaultChanged))
+    when = {"at": f"{paused.at_ms + 1_000}ms"}
+    restart = {"when": when, "where": {"hosts": paused.hosts}, "do": {"agent": "restart"}}
+    result, watcher = rehearse(pause, restart)
+    assert [e.fault for e, _ in watcher.seen if isinstance(e, FaultChanged)][:2] == ["host pause", "agent restart"]
+    assert (result.outcome, result.duration_ms) == (Outcome.SUCCEEDED, undisturbed.duration_ms)
 
 
 def test_hosts_that_crash_serve_nothing_even_after_they_have_booted() -> None:
