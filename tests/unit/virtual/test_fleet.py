@@ -154,6 +154,23 @@ def test_a_slow_check_within_the_timeout_passes() -> None:
     assert result.outcome is Outcome.SUCCEEDED
 
 
+def test_two_faults_that_slow_the_check_down_add_up() -> None:
+    slow = [{"name": name, "where": {"revision": "v2"}, "do": {"health": {"slow": "250ms"}}} for name in ("a", "b")]
+    alone, _ = rehearse(slow[0])
+    result, _ = rehearse(*slow)
+    assert (alone.outcome, result.outcome) == (Outcome.SUCCEEDED, Outcome.ROLLED_BACK)
+    assert "timed out after 400ms" in first_failure(result)[2]
+
+
+def test_a_slow_check_keeps_those_waiting_who_meet_another_fault_too() -> None:
+    """Of what the users of the check's path meet, the wait does not depend on which fault is written first."""
+    faults = [{"do": {"health": {"slow": "11s"}}}, {"do": {"health": {"status": 204}}}]
+    failed = [rehearse(*order)[0].traffic for order in (faults, faults[::-1])]
+    assert failed[0] == failed[1]
+    assert failed[0] is not None
+    assert failed[0].failed > 0
+
+
 def test_users_notice_a_health_fault_only_where_they_ask_for_the_same_path() -> None:
     fault = {"do": {"health": {"status": 503}}, "for": "900ms"}
     elsewhere = {"health_check": {"path": "/health", "interval": "500ms", "timeout": "400ms", "rise": 2, "fall": 2}}
