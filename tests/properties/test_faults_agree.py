@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet.docker.faults import DockerFaults
@@ -25,6 +25,7 @@ EFFECTS: list[dict[str, Any]] = [
     *[{"network": {"cut": "balancer"}}, {"clock": {"offset": "10m"}}, {"health": {"status": 404}}] * 2,
     {"file": {"path": IN_THE_WAY}},
 ]
+CRASH, PAUSE, FILE = (EFFECTS.index(effect) for effect in ({"host": "crash"}, {"host": "pause"}, EFFECTS[-1]))
 STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, len(EFFECTS) - 1)), max_size=12)
 
 
@@ -103,6 +104,8 @@ def on_virtual(fleet: VirtualFleet) -> tuple[Any, ...]:
 
 
 @given(STEPS)
+@example([(True, PAUSE), (True, FILE), (False, PAUSE), (False, FILE)])
+@example([(True, FILE), (True, CRASH), (False, FILE), (False, CRASH)])
 def test_both_fleets_are_left_alike(steps: list[tuple[bool, int]]) -> None:
     asked = scenario(fleet={"hosts": 1, "running": "v1"}, faults=[{"do": effect} for effect in EFFECTS])
     effects: list[tuple[str, Effect]] = list(
