@@ -260,11 +260,11 @@ class DockerServices(DockerFleet):
             self._installing = command, at_ms
             return _started(command, id, at_ms)
 
-        self._emit(began)
         coming = self._planned(self._asked[command.deployment_id].name)
+        self._steady.watch(coming.tasks)  # first, or a task of the set before could end this Install
+        self._emit(began)
         self._sides.bring(command.deployment_id, coming)
         await self._bring_up(coming)
-        self._steady.watch(coming.tasks)
         await self._two.shift(coming.tasks, 0)
         await self._register(coming, command.id)
 
