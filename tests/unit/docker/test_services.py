@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Set
 from itertools import count
 from typing import Any, cast
 
 import pytest
 
-from fleet.base import MakeEvent
+from fleet.base import FleetError, MakeEvent
+from fleet.docker import services as module
 from fleet.docker.services import DockerServices, _TaskSet
 from fleet.platforms.revision import read_revisions
 from fleet.platforms.sides import Sides
 from fleet.platforms.steady import Steady
 from simulator.api.host_commands import HostCommandEndpoint
 from simulator.rollout import lifecycle
-from simulator.rollout.commands import RunLifecycleEvent
+from simulator.rollout.commands import RunLifecycleEvent, ShiftTraffic
 from simulator.rollout.events import Event, HealthCheckReported, LifecycleEventCompleted, LifecycleEventStarted
 from tests.support.services import ecs
 
@@ -35,10 +37,19 @@ class Network:
 class Balancer:
     """A balancer that takes in whoever is registered; what it sees of them is told by the test."""
 
+    in_service: Set[str] = frozenset()
+
     async def add(self, *_: object) -> None:
         pass
 
     shift = register = add
+
+
+class Containers:
+    """What a container says."""
+
+    def log(self, _name: str) -> str:
+        return "no room\n"
 
 
 class Services(DockerServices):
@@ -86,3 +97,19 @@ def test_a_task_of_the_set_before_does_not_end_the_install_of_the_next(services:
         assert len(told) == 1
         services._seen(task, True, "200", install.id)
     assert [type(event) for event in told[1:]] == [HealthCheckReported, LifecycleEventCompleted]
+
+
+def test_a_version_that_is_not_in_service_is_told_of_as_that(
+    services: Services, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its container is not there: nothing of what was to run before the rehearsal."""
+    monkeypatch.setattr(module, "STEADY_S", 0)
+    services._checked = False
+    services._containers = cast(Any, Containers())
+    services._sides.bring(DEPLOYMENT, services._planned("v2"))
+    shift = ShiftTraffic("1.0", DEPLOYMENT, "", (services._scenario.service,), 50)
+
+    words = "the traffic cannot go to v2: version-2 is not in service within 0 s; it says: no room"
+    with pytest.raises(FleetError, match=f"^{words}$"):
+        asyncio.run(services._shift(shift))
+    assert told == []
