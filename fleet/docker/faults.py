@@ -70,6 +70,8 @@ class Ills:
     paused: set[str] = field(default_factory=set)
     reopened: list[NetworkFault] = field(default_factory=list)
     """What cut it off, is over, and was not taken away yet."""
+    files: list[list[str]] = field(default_factory=list)
+    """What writes strangers' files on its disk or takes them away, in order, and was not run yet."""
     tended: dict[Tend, None] = field(default_factory=dict)
     """What of it has had a fault: done again when it comes back, because there it may have missed a change."""
     tampered: bool = False
@@ -274,16 +276,6 @@ class DockerFaults:
     def _allow(self, host: str, _: Ills, strike: Strike) -> None:
         self._bundles.allow(host, strike.name)
 
-    def _file(self, host: str, ills: Ills, strike: Strike) -> None:
-        file = strike.effect.file
-        if file is not None and ills.reachable:
-            self._machines.run(host, ["sh", "-c", _WRITE, file.path, file.content])
-
-    def _no_file(self, host: str, ills: Ills, strike: Strike) -> None:
-        file = strike.effect.file
-        if file is not None and ills.reachable:
-            self._machines.run(host, ["sh", "-c", _UNWRITE, file.path, file.content])
-
 
 _Act = Callable[[DockerFaults, str, Ills, Strike], None]
 
@@ -317,15 +309,12 @@ _KINDS: Final[dict[str, _Kind]] = {
     "network latency": _Kind(outages.latency, outages.latency_again),
     "disk": _Kind(outages.disk, outages.disk_again),
     "clock": _Kind(outages.clock, outages.clock_again),
-    "file": _Kind(DockerFaults._file, DockerFaults._no_file),
+    "file": _Kind(outages.file, outages.file_again),
 }
 """By `Effect.case`."""
 
 
 _TAMPER: Final = ("python3", "-m", "hostside.tamper")
-_WRITE: Final = 'mkdir -p "$(dirname "$0")" && printf %s "$1" >"$0"'
-_UNWRITE: Final = '[ "$(cat "$0" 2>/dev/null; echo .)" != "$1." ] || rm -f "$0"'
-"""Removes a stranger's file, unless a deployment has put something else there meanwhile."""
 
 
 def _starts(bundle: Bundle) -> str:

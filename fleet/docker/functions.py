@@ -7,17 +7,22 @@ PutLifecycleEventHookExecutionStatus with the id that it was given.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fleet.base import FleetError
+from fleet.docker.hostside.function_runner import PING, invocations
 from fleet.docker.tasks import TaskPlan, Tasks, function_command, handler_files
 from scenarios.model import Scenario
 from simulator.rollout.commands import RunLifecycleEvent
+
+if TYPE_CHECKING:
+    import aiohttp
 
 CALL_S: Final = 10
 """A function that is called is reached within this time."""
@@ -72,23 +77,31 @@ class Functions:
         return execution, {"DeploymentId": command.deployment_id, "LifecycleEventHookExecutionId": identity}
 
     async def call(self, name: str, event: Mapping[str, str]) -> None:
-        """Call a function, and let it come to its end. Raises FleetError where its container does not listen."""
+        """Call a function, once, and let it come to its end. Raises FleetError where its container does not listen.
+
+        One whose process ends in the midst answers nobody. That is no report, and may come after one: so it is not
+        called again.
+        """
         import aiohttp
 
-        url = f"http://127.0.0.1:{self._ports[name]}/2015-03-31/functions/{name}/invocations"
-        end_s = asyncio.get_running_loop().time() + LISTENS_S
+        runtime = f"http://127.0.0.1:{self._ports[name]}"
+        connector = aiohttp.TCPConnector(force_close=True)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CALL_S)
-        async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
-            while True:
-                try:
-                    async with session.post(url, data=json.dumps(event)) as response:
-                        await response.read()
-                    return
-                except aiohttp.ClientError as error:
-                    if asyncio.get_running_loop().time() > end_s:
-                        said = await asyncio.to_thread(self._containers.log, _container(name))
-                        raise FleetError(f"the function {name} cannot be called: {error}; it says: {said}") from error
-                await asyncio.sleep(LOOK_S)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
+            await self._listening(session, runtime, name)
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.post(f"{runtime}{invocations(name)}", data=json.dumps(event)) as response:
+                    await response.read()
+
+    async def _listening(self, session: aiohttp.ClientSession, runtime: str, name: str) -> None:
+        end_s = asyncio.get_running_loop().time() + LISTENS_S
+        while problem := await _ping(session, runtime):
+            if asyncio.get_running_loop().time() > end_s:
+                said = await asyncio.to_thread(self._containers.log, _container(name))
+                raise FleetError(
+                    f"the function {name} cannot be called: {problem}; it says: {said.strip() or 'nothing'}"
+                )
+            await asyncio.sleep(LOOK_S)
 
     def reported(self, deployment: str, identity: str, succeeded: bool) -> str | None:
         """A function reports. The answer is an exception of the API's, or None where the report counts."""
@@ -104,3 +117,14 @@ class Functions:
 
 def _container(name: str) -> str:
     return f"function-{name.lower()}"
+
+
+async def _ping(session: aiohttp.ClientSession, runtime: str) -> str:
+    """Why the runtime of a function is not there; nothing where it is."""
+    import aiohttp
+
+    try:
+        async with session.get(f"{runtime}{PING}", timeout=aiohttp.ClientTimeout(total=CALL_S)) as response:
+            return "" if response.status == 200 else f"its runtime answers {response.status}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return str(error) or type(error).__name__

@@ -25,6 +25,9 @@ _SET_CLOCK: Final = f'echo "$0" >{CLOCK}.new && mv {CLOCK}.new {CLOCK}'
 _DISK: Final = ("python3", "-m", "hostside.disk_fault")
 _STOP: Final = f'touch {STOPPED}; kill -TERM "$(cat {PID})" 2>/dev/null; true'
 _START: Final = f"rm -f {STOPPED}"
+_WRITE: Final = 'mkdir -p "$(dirname "$0")" && printf %s "$1" >"$0"'
+_UNWRITE: Final = '[ "$(cat "$0" 2>/dev/null; echo .)" != "$1." ] || rm -f "$0"'
+"""Removes a stranger's file, unless a deployment has put something else there meanwhile."""
 _RESTART: Final = f'kill -KILL "$(cat {PID})" 2>/dev/null; true'
 
 
@@ -49,7 +52,7 @@ def apply_agent(faults: DockerFaults, host: str, ills: Ills) -> None:
 
 
 def restart_agent(faults: DockerFaults, host: str, ills: Ills, _: Strike) -> None:
-    """It drops what it had."""
+    """It drops what it had. On a host that is down or stands still there is nobody to restart it."""
     if ills.reachable:
         faults.machines.run(host, ["sh", "-c", _RESTART])
 
@@ -157,6 +160,29 @@ def disk_again(faults: DockerFaults, host: str, ills: Ills, strike: Strike) -> N
 def apply_disk(faults: DockerFaults, host: str, ills: Ills) -> None:
     """Have a host's disk be full, or not."""
     faults.machines.run(host, [*_DISK, "fill" if ills.full else "free", ROOT_DIR])
+
+
+def file(faults: DockerFaults, host: str, ills: Ills, strike: Strike) -> None:
+    """A stranger's file stands there."""
+    _file(faults, host, ills, strike, _WRITE)
+
+
+def file_again(faults: DockerFaults, host: str, ills: Ills, strike: Strike) -> None:
+    """It is taken away."""
+    _file(faults, host, ills, strike, _UNWRITE)
+
+
+def _file(faults: DockerFaults, host: str, ills: Ills, strike: Strike, script: str) -> None:
+    assert strike.effect.file is not None
+    ills.files.append(["sh", "-c", script, strike.effect.file.path, strike.effect.file.content])
+    faults.tend(host, ills, apply_files)
+
+
+def apply_files(faults: DockerFaults, host: str, ills: Ills) -> None:
+    """Do what is outstanding on a host's disk. It is done once: what stands there afterwards may be a deployment's."""
+    for command in ills.files:
+        faults.machines.run(host, command)
+    ills.files.clear()
 
 
 def clock(faults: DockerFaults, host: str, ills: Ills, strike: Strike) -> None:

@@ -60,7 +60,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 STEADY_S: Final = 60
-"""What has the traffic before the run is in service within this time, or the fleet does not start."""
+"""What has the traffic before the run, and a version that is to have it, is in service within this time, or the run
+ends."""
 LOOK_S: Final = 0.05
 _WHOLE: Final = 100
 _ALIVE: Final = HealthCheck.model_validate(
@@ -119,7 +120,8 @@ class DockerServices(DockerFleet):
         await self._bring_up(first)
         for task in first.tasks:
             await self._balancer.register(task)
-        await self._until_in_service(first, STEADY_S)
+        if late := await self._late(first):
+            raise cannot_run(running, late)
 
     def _lay_services_ground(self) -> tuple[DockerClient, str, Network]:
         self._client = client = connect()
@@ -180,16 +182,15 @@ class DockerServices(DockerFleet):
             await self._two.add(name, address)
             await self._two.register(name, cause)
 
-    async def _until_in_service(self, side: _TaskSet, limit_s: float) -> None:
-        """Wait until the balancer sends requests there. Raises FleetError where it does not in time."""
-        end_s = asyncio.get_running_loop().time() + limit_s
-        while not side.tasks.keys() <= self._two.in_service:
+    async def _late(self, side: _TaskSet) -> str:
+        """Wait until the balancer sends requests there. Why it does not, where that takes too long; else nothing."""
+        end_s = asyncio.get_running_loop().time() + STEADY_S
+        while late := sorted(side.tasks.keys() - self._two.in_service):
             if asyncio.get_running_loop().time() > end_s:
-                late = sorted(side.tasks.keys() - self._two.in_service)
                 said = await self._in_thread(partial(self._containers.log, late[0]))
-                reason = f"{late[0]} is not in service within {limit_s:g} s; it says: {said.strip() or 'nothing'}"
-                raise cannot_run(side.revision, reason)
+                return f"{late[0]} is not in service within {STEADY_S} s; it says: {said.strip() or 'nothing'}"
             await asyncio.sleep(LOOK_S)
+        return ""
 
     # -- what the core asks for -----------------------------------------------------------------------------------
 
@@ -234,8 +235,8 @@ class DockerServices(DockerFleet):
     @override
     async def _shift(self, command: ShiftTraffic) -> None:
         coming = self._sides.coming(command.deployment_id)
-        if not self._checked:
-            await self._until_in_service(coming, self._scenario.limits.event / 1000)
+        if not self._checked and (late := await self._late(coming)):
+            raise FleetError(f"the traffic cannot go to {coming.revision}: {late}")
         await self._two.shift(coming.tasks, command.percent)
         if command.percent == _WHOLE:
             self._sides.settle(command.deployment_id)
@@ -260,11 +261,11 @@ class DockerServices(DockerFleet):
             self._installing = command, at_ms
             return _started(command, id, at_ms)
 
-        self._emit(began)
         coming = self._planned(self._asked[command.deployment_id].name)
+        self._steady.watch(coming.tasks)  # first, or a task of the set before could end this Install
+        self._emit(began)
         self._sides.bring(command.deployment_id, coming)
         await self._bring_up(coming)
-        self._steady.watch(coming.tasks)
         await self._two.shift(coming.tasks, 0)
         await self._register(coming, command.id)
 

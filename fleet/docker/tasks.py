@@ -101,8 +101,8 @@ def task_command(command: Sequence[str]) -> list[str]:
 
 
 def function_command(handler: str, port: int) -> list[str]:
-    """What the container of a function runs."""
-    return ["python3", "-m", RUNNER, f"{PLACE}/{handler}", str(port)]
+    """What the container of a function runs. Where a handler ends the process another begins, as on Lambda."""
+    return ["sh", "-c", f'while :; do python3 -m {RUNNER} "$@"; sleep 0.1; done', "sh", f"{PLACE}/{handler}", str(port)]
 
 
 def bundle_files(bundle: Path) -> bytes:

@@ -18,29 +18,21 @@ def answer_of(host: VirtualHost, balancer: Balancer) -> Answer:
     far_ms, lost = _network(host) if host.network else (0, 0)
     if host.serves is None:
         return SILENT._replace(lost=lost)
+    striking = [fault for fault, strikes in host.health_faults.values() if strikes]
+    same = check.path == user_path
+    check_ms = far_ms + sum(fault.slow or 0 for fault in striking)
+    users_ms = check_ms if same else far_ms
+    late = check_ms > check.timeout
+    serves, answers_ms = host.serves.name, max(host.serves.behaves.latency + far_ms, users_ms)
     if host.ills is not None and host.ills.answers:
-        status, answers_ms = next(iter(host.ills.answers.values())), host.serves.behaves.latency + far_ms
-        if far_ms > check.timeout:
-            return Answer(timed_out(check.timeout), False, host.serves.name, False, answers_ms, lost)
-        return Answer(str(status), status == check.status, host.serves.name, False, answers_ms, lost)
-    serves, answers_ms = host.serves.name, host.serves.behaves.latency + far_ms
-    has = host.disk.has
-    status, well = host.serves.answers(check.path, has), host.serves.answers(user_path, has) < 400
-    well = well and far_ms <= _USER_TIMEOUT_MS
-    late = far_ms > check.timeout
-    for fault, strikes in host.health_faults.values():
-        if not strikes:
-            continue
-        if fault.slow is not None:
-            slow_ms = fault.slow + far_ms
-            if check.path == user_path:
-                answers_ms = max(answers_ms, slow_ms)
-                well = well and slow_ms <= _USER_TIMEOUT_MS
-            late = late or slow_ms > check.timeout
-        else:
-            status = fault.status or (fault.flapping.status if fault.flapping else status)
-            if check.path == user_path:
-                well = status < 400
+        status, well = next(iter(host.ills.answers.values())), False
+    else:
+        has = host.disk.has
+        status = host.serves.answers(check.path, has)
+        for fault in striking:
+            status = (fault.flapping.status if fault.flapping else fault.status) or status
+        well = (status if same else host.serves.answers(user_path, has)) < 400
+    well = well and users_ms <= _USER_TIMEOUT_MS
     if late:
         return Answer(timed_out(check.timeout), False, serves, well, answers_ms, lost)
     return Answer(str(status), status == check.status, serves, well, answers_ms, lost)

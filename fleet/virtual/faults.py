@@ -73,7 +73,9 @@ def _is_over(_ward: Ward, host: VirtualHost, strike: Strike) -> None:
 
 
 def _restart_agent(ward: Ward, host: VirtualHost, strike: Strike) -> None:
-    """It gives up what it has in hand."""
+    """It gives up what it has in hand. On a host that is down or stands still there is nobody to restart it."""
+    if not host.alive or host.paused:
+        return
     _lasts(ward, host, strike)
     host.drop()
 

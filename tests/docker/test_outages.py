@@ -184,6 +184,27 @@ def test_what_is_healed_while_a_host_stands_still_is_gone_when_it_goes_on(engine
     assert "DROP" not in asyncio.run(play())
 
 
+def test_a_strangers_file_that_comes_in_a_pause_is_written_afterwards_and_once(
+    engine: DockerClient, tmp_path: Path
+) -> None:
+    path = "/srv/app/server.py"
+
+    async def play() -> list[str]:
+        async with up(scenario(tmp_path)) as rig:
+            found = []
+            for pause in range(2):
+                fault = rig.strike(host="pause")
+                if not pause:
+                    rig.strike(file={"path": path, "content": "a stranger's"})
+                rig.fleet.heal("fault", fault, ["h1"])
+                await struck(rig)
+                found.append(await on(rig, "cat", path))
+                await on(rig, "sh", "-c", f"printf deployed >{path}")
+            return found
+
+    assert asyncio.run(play()) == ["a stranger's", "deployed"]
+
+
 def test_a_disk_that_two_faults_have_filled_is_full_until_both_are_healed(engine: DockerClient, tmp_path: Path) -> None:
     async def play() -> list[str]:
         async with up(scenario(tmp_path, faults=DISK)) as rig:

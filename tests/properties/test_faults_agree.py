@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet.docker.faults import DockerFaults
@@ -18,11 +18,14 @@ from scenarios.fault_names import names_of
 from scenarios.model import Effect
 from tests.support.rehearsals import scenario
 
+IN_THE_WAY = "/srv/app/notes.txt"
 EFFECTS: list[dict[str, Any]] = [
     *[{"agent": "stop"}, {"host": "crash"}, {"host": "pause"}, {"disk": "full"}] * 2,
     *[{"bundle": "missing"}, {"bundle": "corrupt"}] * 2,
     *[{"network": {"cut": "balancer"}}, {"clock": {"offset": "10m"}}, {"health": {"status": 404}}] * 2,
+    {"file": {"path": IN_THE_WAY}},
 ]
+CRASH, PAUSE, FILE = (EFFECTS.index(effect) for effect in ({"host": "crash"}, {"host": "pause"}, EFFECTS[-1]))
 STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, len(EFFECTS) - 1)), max_size=12)
 
 
@@ -31,7 +34,7 @@ class Container:
 
     def __init__(self) -> None:
         self.state = "running"
-        self.agent_stopped = self.full = self.cut = self.sick = False
+        self.agent_stopped = self.full = self.cut = self.sick = self.in_the_way = False
         self.clock_s = 0.0
 
     def run(self, _host: str, command: list[str]) -> str:
@@ -39,6 +42,8 @@ class Container:
         match command:
             case ["sh", "-c", script] if STOPPED in script:
                 self.agent_stopped = script.startswith("touch")
+            case ["sh", "-c", script, path, _] if path == IN_THE_WAY:
+                self.in_the_way = script.startswith("mkdir")
             case ["sh", "-c", _, offset]:
                 self.clock_s = float(offset)
             case [_, "-m", "hostside.disk_fault", word, _]:
@@ -79,7 +84,8 @@ class Bucket:
 
 def on_docker(container: Container, faults: DockerFaults) -> tuple[Any, ...]:
     ills = faults._ills["h1"]
-    found = (container.agent_stopped, container.full, container.cut, container.sick, container.clock_s)
+    there = (container.agent_stopped, container.full, container.cut, container.sick, container.in_the_way)
+    found = (*there, container.clock_s)
     return (container.state, ills.bundle, *(found if container.state == "running" else ()))
 
 
@@ -91,12 +97,15 @@ def on_virtual(fleet: VirtualFleet) -> tuple[Any, ...]:
         host.suffers("disk"),
         host.cut_off("balancer"),
         bool(host.health_faults),
+        host.disk.has(IN_THE_WAY),
         sum(host.clock.values()) / 1000,
     )
     return (state, host.bundle_fault, *(found if state == "running" else ()))
 
 
 @given(STEPS)
+@example([(True, PAUSE), (True, FILE), (False, PAUSE), (False, FILE)])
+@example([(True, FILE), (True, CRASH), (False, FILE), (False, CRASH)])
 def test_both_fleets_are_left_alike(steps: list[tuple[bool, int]]) -> None:
     asked = scenario(fleet={"hosts": 1, "running": "v1"}, faults=[{"do": effect} for effect in EFFECTS])
     effects: list[tuple[str, Effect]] = list(
@@ -120,4 +129,5 @@ def test_both_fleets_are_left_alike(steps: list[tuple[bool, int]]) -> None:
     for number in sorted(lasting):
         docker.heal("h1", *effects[number])
         virtual.heal(*effects[number], ["h1"])
-    assert on_docker(container, docker) == on_virtual(virtual) == ("running", None, False, False, False, False, 0)
+    well = ("running", None, *[False] * 5, 0)
+    assert on_docker(container, docker) == on_virtual(virtual) == well

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import sys
+import threading
 import traceback
 import types
 from collections.abc import Callable
@@ -31,17 +32,39 @@ CODEDEPLOY = "AWS_ENDPOINT_URL_CODEDEPLOY"
 Handler = Callable[[Any, object], Any]
 
 
+def invocations(name: str) -> str:
+    """Where a function of this name is called."""
+    return f"/2015-03-31/functions/{name}/invocations"
+
+
 def load(path: str) -> Handler:
-    """The handler in a file. Raises SystemExit where there is none."""
+    """The handler in a file. Raises ImportError where there is none, and whatever the file itself raises."""
     spec = importlib.util.spec_from_file_location("function", path)
     if spec is None or spec.loader is None:
-        raise SystemExit(f"{path} is no Python file")
+        raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     handler = getattr(module, "handler", None)
     if not callable(handler):
-        raise SystemExit(f"{path} has no handler(event, context)")
+        raise ImportError(f"{path} has no handler(event, context)")
     return handler  # type: ignore[no-any-return]
+
+
+def at_first_call(path: str) -> Handler:
+    """The handler in a file, loaded when it is first called. Where that fails the call does, and the next tries again.
+
+    Source: AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle", init phase.
+    """
+    loaded: list[Handler] = []
+    alone = threading.Lock()
+
+    def handler(event: Any, context: object) -> Any:
+        with alone:
+            if not loaded:
+                loaded.append(load(path))
+        return loaded[0](event, context)
+
+    return handler
 
 
 def lead_sdk() -> None:
@@ -89,7 +112,7 @@ class Runtime(http.server.BaseHTTPRequestHandler):
             return
         try:
             found = json.dumps(type(self).handler(event, context())).encode()
-        except Exception as error:  # noqa: BLE001 - whatever a function raises is told, and ends nothing else
+        except BaseException as error:  # noqa: BLE001 - whatever a function raises is told, and ends nothing else
             traceback.print_exc()
             told = {"errorMessage": str(error), "errorType": type(error).__name__}
             self._send(200, json.dumps(told).encode(), {"X-Amz-Function-Error": "Unhandled"})
@@ -108,7 +131,7 @@ class Runtime(http.server.BaseHTTPRequestHandler):
             found = type(self).handler(event, context())
             status = int(found["statusCode"]) if isinstance(found, dict) and "statusCode" in found else 200
             text = found.get("body", "") if isinstance(found, dict) and "statusCode" in found else json.dumps(found)
-        except Exception:  # noqa: BLE001 - as above
+        except BaseException:  # noqa: BLE001 - as above
             traceback.print_exc()
             self._send(502, b'{"Message":"Internal Server Error"}')
         else:
@@ -137,7 +160,7 @@ def main(path: str, port: int) -> None:
     """Serve for ever."""
     lead_sdk()
     sys.path.insert(0, os.path.dirname(path))  # noqa: PTH120 - sys.path takes text
-    runtime = type("Runtime", (Runtime,), {"handler": staticmethod(load(path))})
+    runtime = type("Runtime", (Runtime,), {"handler": staticmethod(at_first_call(path))})
     http.server.ThreadingHTTPServer(("", port), runtime).serve_forever()
 
 

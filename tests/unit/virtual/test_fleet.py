@@ -15,6 +15,7 @@ from simulator.control.invariants import HELD_OUT
 from simulator.control.result import Outcome, RunResult
 from simulator.rollout.commands import AllowTraffic, BlockTraffic, RunLifecycleEvent
 from simulator.rollout.events import (
+    FaultChanged,
     HealthCheckReported,
     LifecycleEventCompleted,
     LifecycleEventStarted,
@@ -112,6 +113,18 @@ def test_a_pause_delays_what_was_under_way_by_as_long_as_it_lasts() -> None:
     assert ended_ms({"when": INSTALL_FIRST, "do": {"host": "pause"}, "for": "3s"}) == ended_ms() + 3_000
 
 
+def test_the_agent_of_a_host_that_stands_still_is_not_restarted() -> None:
+    """Nothing runs there that could do it: when the host goes on, so does what the agent had in hand."""
+    pause = {"when": INSTALL_FIRST, "do": {"host": "pause"}, "for": "3s"}
+    undisturbed, watcher = rehearse(pause)
+    paused = next(e for e, _ in watcher.seen if isinstance(e, FaultChanged))
+    when = {"at": f"{paused.at_ms + 1_000}ms"}
+    restart = {"when": when, "where": {"hosts": paused.hosts}, "do": {"agent": "restart"}}
+    result, watcher = rehearse(pause, restart)
+    assert [e.fault for e, _ in watcher.seen if isinstance(e, FaultChanged)][:2] == ["host pause", "agent restart"]
+    assert (result.outcome, result.duration_ms) == (Outcome.SUCCEEDED, undisturbed.duration_ms)
+
+
 def test_hosts_that_crash_serve_nothing_even_after_they_have_booted() -> None:
     result, watcher = rehearse({"when": {"at": "100ms"}, "do": {"host": "crash"}, "for": "1s"}, group={})
     seen = {e.host: e.seen for e, _ in reversed(watcher.seen) if isinstance(e, HealthCheckReported)}
@@ -139,6 +152,23 @@ def test_what_the_health_check_sees(health: dict[str, Any], seen: str) -> None:
 def test_a_slow_check_within_the_timeout_passes() -> None:
     result, _ = rehearse({"where": {"revision": "v2"}, "do": {"health": {"slow": "350ms"}}})
     assert result.outcome is Outcome.SUCCEEDED
+
+
+def test_two_faults_that_slow_the_check_down_add_up() -> None:
+    slow = [{"name": name, "where": {"revision": "v2"}, "do": {"health": {"slow": "250ms"}}} for name in ("a", "b")]
+    alone, _ = rehearse(slow[0])
+    result, _ = rehearse(*slow)
+    assert (alone.outcome, result.outcome) == (Outcome.SUCCEEDED, Outcome.ROLLED_BACK)
+    assert "timed out after 400ms" in first_failure(result)[2]
+
+
+def test_a_slow_check_keeps_those_waiting_who_meet_another_fault_too() -> None:
+    """Of what the users of the check's path meet, the wait does not depend on which fault is written first."""
+    faults = [{"do": {"health": {"slow": "11s"}}}, {"do": {"health": {"status": 204}}}]
+    failed = [rehearse(*order)[0].traffic for order in (faults, faults[::-1])]
+    assert failed[0] == failed[1]
+    assert failed[0] is not None
+    assert failed[0].failed > 0
 
 
 def test_users_notice_a_health_fault_only_where_they_ask_for_the_same_path() -> None:
