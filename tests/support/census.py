@@ -84,7 +84,8 @@ class Census:
 
     def __init__(self, expected: Iterable[str]) -> None:
         self.runs = 0
-        self._counts = Counter(dict.fromkeys(expected, 0))
+        self._expected = frozenset(expected)
+        self._counts = Counter(dict.fromkeys(self._expected, 0))
 
     def count(
         self, asked: Scenario, result: RunResult, seen: Iterable[tuple[Event, Sequence[Command]]], *more: str
@@ -99,8 +100,8 @@ class Census:
         return "\n".join((f"in {self.runs} runs, of 1000:", *rows))
 
     def missing(self, of_runs: int) -> list[str]:
-        """What did not happen in one of so many runs."""
-        return [what for what, count in sorted(self._counts.items()) if count * of_runs < self.runs]
+        """What is expected and did not happen in one of so many runs. (What else there was may be rarer.)"""
+        return [what for what in sorted(self._expected) if self._counts[what] * of_runs < self.runs]
 
 
 def _of_events(seen: Iterable[tuple[Event, Sequence[Command]]]) -> Iterator[str]:
