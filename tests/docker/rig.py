@@ -38,6 +38,14 @@ from simulator.rollout.statuses import EventStatus, FileExistsBehavior
 from strategies.configuration import ALL_AT_ONCE
 
 WAIT_S = 30
+TIMED_OUT = "timed out after 2s"
+"""What is said of a host that does not answer the checks of `BALANCER`."""
+BALANCER: dict[str, Any] = {
+    # Patient with an answer: on a busy machine a host that is well may take its time.
+    "health_check": {"path": "/health", "interval": "200ms", "timeout": "2s", "rise": 2, "fall": 2},
+    "draining": "2s",
+    "traffic": {"rate": 50},
+}
 USERS = 3
 """So many ask at once: Python's own server keeps no more than five waiting."""
 T = TypeVar("T")
@@ -83,11 +91,7 @@ def scenario(directory: Path, *, hosts: int = 1, faults: tuple[dict[str, Any], .
         {
             "name": "test",
             "fleet": {"hosts": hosts},
-            "balancer": {
-                "health_check": {"path": "/health", "interval": "200ms", "timeout": "400ms", "rise": 2, "fall": 2},
-                "draining": "2s",
-                "traffic": {"rate": 50},
-            },
+            "balancer": BALANCER,
             "revisions": {word: {"bundle": bundle(directory, word)} for word in ("v1", "v2")},
             "deploy": [{"revision": "v2"}],
             "faults": faults,
@@ -241,6 +245,22 @@ class Rig:
         fault = Effect.model_validate(effect)
         self.fleet.inject("fault", fault, [at], event=event)
         return fault
+
+
+async def on(rig: Rig, *command: str) -> str:
+    """Run a program at the host h1; what it printed."""
+    return await asyncio.to_thread(rig.fleet._hosts.run, "h1", list(command))
+
+
+async def struck(rig: Rig) -> None:
+    """Wait until everything that was asked for at the host h1 is done."""
+    done = asyncio.Event()
+
+    async def over() -> None:
+        done.set()
+
+    rig.fleet._lane("h1", over)
+    await asyncio.wait_for(done.wait(), WAIT_S)
 
 
 @asynccontextmanager

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from simulator.rollout import lifecycle
 from simulator.rollout.events import HealthCheckReported
-from tests.docker.rig import SERVER, Rig, scenario, up
+from tests.docker.rig import BALANCER, SERVER, WAIT_S, Rig, scenario, up
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 NOT_FOUND = SERVER.replace("send_response(200)", "send_response(404)")
 SLOW = SERVER.replace(
-    "self.send_response(200)", "import time; time.sleep(0 if self.path == '/health' else 1); self.send_response(200)"
+    "self.send_response(200)", "import time; time.sleep(0 if self.path == '/health' else 5); self.send_response(200)"
 )
 
 
@@ -66,7 +66,7 @@ def test_a_host_that_was_registered_again_is_initial_again(engine: DockerClient,
 
 
 def test_requests_under_way_may_end_while_a_host_is_drained(engine: DockerClient, tmp_path: Path) -> None:
-    play_with = scenario(tmp_path)
+    play_with = scenario(tmp_path, balancer={**BALANCER, "draining": "30s"})
     (tmp_path / "v1" / "server.py").write_text(SLOW.format(word="v1"))
 
     async def play() -> None:
@@ -82,8 +82,9 @@ def test_requests_under_way_may_end_while_a_host_is_drained(engine: DockerClient
 
             asked = asyncio.create_task(ask())
             states = rig.fleet._the_balancer()._ask_states
-            while not (await states())["h1"].sessions:
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(WAIT_S):
+                while not (await states())["h1"].sessions:
+                    await asyncio.sleep(0.01)
             ended = await rig.do(rig.begin(), "h1", lifecycle.BLOCK_TRAFFIC)
             assert await asked == 200
             assert ended.at_ms - ended.started_ms >= 500

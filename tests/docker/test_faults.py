@@ -11,7 +11,7 @@ import pytest
 from simulator.rollout import lifecycle
 from simulator.rollout.events import LifecycleEventCompleted
 from simulator.rollout.statuses import EventStatus, LifecycleErrorCode
-from tests.docker.rig import Rig, scenario, up
+from tests.docker.rig import TIMED_OUT, Rig, scenario, up
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -46,7 +46,7 @@ def test_a_slow_health_check_times_out(engine: DockerClient, tmp_path: Path) -> 
         async with up(scenario(tmp_path, faults=HEALTH)) as rig:
             await rig.in_service()
             rig.strike(health={"slow": "5s"})
-            await rig.sees(False, "timed out after 400ms")
+            await rig.sees(False, TIMED_OUT)
 
     asyncio.run(play())
 
@@ -193,7 +193,7 @@ def test_a_paused_host_times_out_and_goes_on(engine: DockerClient, tmp_path: Pat
         async with up(scenario(tmp_path)) as rig:
             await rig.in_service()
             fault = rig.strike(host="pause")
-            await rig.sees(False, "timed out after 400ms")
+            await rig.sees(False, TIMED_OUT)
             rig.fleet.heal("fault", fault, ["h1"])
             await rig.sees(True, "200")
 

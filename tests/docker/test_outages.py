@@ -15,7 +15,7 @@ from scenarios.model import Effect
 from simulator.rollout import lifecycle
 from simulator.rollout.events import AgentRefused, LifecycleEventCompleted
 from simulator.rollout.statuses import EventStatus, LifecycleErrorCode
-from tests.docker.rig import Rig, scenario, up
+from tests.docker.rig import TIMED_OUT, Rig, on, scenario, struck, up
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -24,10 +24,6 @@ NETWORK = ({"do": {"network": {"cut": "both"}}},)
 """A scenario that has a fault of the network gives its hosts the capability for one."""
 DISK = ({"do": {"disk": "full"}},)
 CLOCK = ({"do": {"clock": {"offset": "2h"}}},)
-
-
-async def on(rig: Rig, *command: str) -> str:
-    return await asyncio.to_thread(rig.fleet._hosts.run, "h1", list(command))
 
 
 async def answer(rig: Rig) -> tuple[int, float]:
@@ -39,23 +35,12 @@ async def answer(rig: Rig) -> tuple[int, float]:
         return response.status, time.monotonic() - began_s
 
 
-async def struck(rig: Rig) -> None:
-    """Wait until everything that was asked for at the host is done."""
-    done = asyncio.Event()
-
-    async def over() -> None:
-        done.set()
-
-    rig.fleet._lane("h1", over)
-    await asyncio.wait_for(done.wait(), 20)
-
-
 def test_a_host_cut_off_from_the_balancer_times_out_and_its_agent_goes_on(engine: DockerClient, tmp_path: Path) -> None:
     async def play() -> EventStatus:
         async with up(scenario(tmp_path, faults=NETWORK)) as rig:
             await rig.in_service()
             fault = rig.strike(network={"cut": "balancer"})
-            await rig.sees(False, "timed out after 400ms")
+            await rig.sees(False, TIMED_OUT)
             ended = await rig.do(rig.begin(), "h1", lifecycle.DOWNLOAD_BUNDLE)
             rig.fleet.heal("fault", fault, ["h1"])
             await rig.sees(True, "200")
@@ -86,7 +71,9 @@ def test_a_host_cut_off_from_the_service_is_not_heard_and_its_users_are_served(
 
 def test_what_was_done_while_the_host_was_cut_off_is_told_afterwards(engine: DockerClient, tmp_path: Path) -> None:
     play_with = scenario(tmp_path, faults=NETWORK)
-    (tmp_path / "v1" / "stop.sh").write_text("#!/bin/sh\nsleep 1\ntouch /tmp/stopped\n")
+    (tmp_path / "v1" / "stop.sh").write_text(
+        "#!/bin/sh\nuntil [ -e /tmp/go ]; do sleep 0.1; done\ntouch /tmp/stopped\n"
+    )
 
     async def play() -> LifecycleEventCompleted:
         async with up(play_with) as rig:
@@ -96,7 +83,8 @@ def test_what_was_done_while_the_host_was_cut_off_is_told_afterwards(engine: Doc
             command = rig.send(deployment, "h1", lifecycle.APPLICATION_STOP)
             await rig.until(lambda: any(getattr(e, "cause", "") == command for e in rig.events))
             fault = rig.strike(network={"cut": "both"})
-            await on(rig, "sh", "-c", "until [ -e /tmp/stopped ]; do sleep 0.1; done; sleep 1")
+            await struck(rig)
+            await on(rig, "sh", "-c", "touch /tmp/go; until [ -e /tmp/stopped ]; do sleep 0.1; done; sleep 1")
             assert rig.completion(command) is None
             rig.fleet.heal("fault", fault, ["h1"])
             return await rig.until(lambda: rig.completion(command))
@@ -113,8 +101,8 @@ def test_latency_keeps_users_and_checks_waiting(engine: DockerClient, tmp_path: 
             status, took_s = await answer(rig)
             assert status == 200
             rig.fleet.heal("fault", fault, ["h1"])
-            slow = rig.strike(network={"latency": "2s"})
-            await rig.sees(False, "timed out after 400ms")
+            slow = rig.strike(network={"latency": "5s"})
+            await rig.sees(False, TIMED_OUT)
             rig.fleet.heal("fault", slow, ["h1"])
             await rig.sees(True, "200")
             return took_s
@@ -152,7 +140,7 @@ def test_heavy_loss_fails_the_health_check(engine: DockerClient, tmp_path: Path)
         async with up(scenario(tmp_path, faults=NETWORK)) as rig:
             await rig.in_service()
             fault = rig.strike(network={"loss": 95})
-            await rig.sees(False, "timed out after 400ms")
+            await rig.sees(False, TIMED_OUT)
             rig.fleet.heal("fault", fault, ["h1"])
             await rig.sees(True, "200")
 
@@ -292,7 +280,7 @@ def test_a_terminated_host_is_gone_and_the_balancer_finds_out(engine: DockerClie
         async with up(scenario(tmp_path)) as rig:
             await rig.in_service()
             fault = rig.strike(host="terminate")
-            await rig.sees(False, "timed out after 400ms")
+            await rig.sees(False, TIMED_OUT)
             rig.strike(host="crash")
             rig.fleet.heal("fault", fault, ["h1"])
             command = rig.send(rig.begin(), "h1", lifecycle.DOWNLOAD_BUNDLE)

@@ -18,7 +18,7 @@ from simulator.rollout.machine import Rollout
 from tests.support.rollouts import validate
 
 BUNDLES = Path(scenarios.__file__).parent / "bundles"
-BALANCER = {
+BALANCER: dict[str, Any] = {
     "health_check": {"path": "/", "interval": "500ms", "timeout": "400ms", "rise": 2, "fall": 2},
     "draining": "1s",
 }

@@ -155,7 +155,7 @@ def behaving(**behaves: Any) -> dict[str, Any]:
     return {**revisions, "v2": {**revisions["v2"], "behaves": behaves}}
 
 
-CHECKED_ELSEWHERE = {**BALANCER, "health_check": {**BALANCER["health_check"], "path": "/health"}}  # type: ignore[dict-item]
+CHECKED_ELSEWHERE = {**BALANCER, "health_check": {**BALANCER["health_check"], "path": "/health"}}
 
 
 @pytest.mark.parametrize(
