@@ -45,6 +45,7 @@ class HealthBudget:
         "_order",
         "_phase_a",
         "failed",
+        "forgiven",
         "healthy",
         "hosts",
         "in_flight",
@@ -63,6 +64,7 @@ class HealthBudget:
         *,
         own_minimum: int = 0,
         must_succeed: int | None = None,
+        forgiven: bool = False,
         others: Standing | None = None,
     ) -> None:
         self._order = list(unhealthy)
@@ -74,6 +76,8 @@ class HealthBudget:
         self.minimum = minimum
         self.own_minimum = own_minimum
         self.must_succeed = must_succeed
+        self.forgiven = forgiven
+        """Whether a failure fails nothing."""
         self.others = others or Standing()
         self.healthy = self.hosts - self._phase_a
         """Hosts of the stage that are healthy and not taken out."""
@@ -119,7 +123,7 @@ class HealthBudget:
     @property
     def hopeless(self) -> bool:
         """Whether so many have failed that the rest cannot make up for it."""
-        if self.must_succeed == 0:
+        if self.forgiven:
             return False
         return self.failed + self.others.failed > self.fleet - self.needed or self.failed > self.hosts - self.own_needed
 
@@ -185,5 +189,6 @@ class HealthBudget:
             self._phase_a,
             self.own_minimum,
             self.own_needed,
+            self.forgiven,
             *self.others,
         )

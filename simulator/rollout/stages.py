@@ -84,6 +84,7 @@ class StageWalk(FleetWalk):
             stage.required,
             own_minimum=stage.own_required,
             must_succeed=stage.must_succeed,
+            forgiven=stage.forgiven,
             others=self._standing(stage, hosts),
         )
         self._fill(event)

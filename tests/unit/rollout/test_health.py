@@ -71,6 +71,21 @@ def test_even_without_a_minimum_one_must_succeed() -> None:
     assert budget.success
 
 
+def test_where_none_of_the_stage_has_to_succeed_one_of_the_fleet_still_has_to() -> None:
+    budget = HealthBudget([], ["h1"], 0, must_succeed=0)
+    budget.take()
+    budget.give_back(succeeded=False)
+    assert not budget.success
+
+
+def test_a_failure_that_is_forgiven_fails_nothing() -> None:
+    budget = HealthBudget([], ["h1"], 0, must_succeed=1, forgiven=True)
+    assert budget.key() != HealthBudget([], ["h1"], 0, must_succeed=1).key()
+    budget.take()
+    budget.give_back(succeeded=False)
+    assert budget.success
+
+
 def test_a_copy_goes_its_own_way() -> None:
     budget = HealthBudget(["u1"], names("h", 4), 2)
     budget.take()
