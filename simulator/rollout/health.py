@@ -5,7 +5,8 @@ CodeDeploy's algorithm (user guide, "Instance health" and "Minimum number of hea
 1. The minimum is fixed at the start. If it is no less than the fleet, nothing is deployed at all (`Deploy.unfit`).
 2. Hosts that are not healthy come first: deploying to them costs no health.
 3. Then healthy ones, as long as taking one more out leaves at least the minimum healthy.
-4. Where healthy hosts wait, none is under way and none may be taken out, the deployment stops.
+4. Where healthy hosts wait, none is under way and none may be taken out, the deployment stops; whichever stage is
+   theirs.
 5. It has succeeded if as many hosts as the minimum, and at least one, have been deployed to with success.
 
 What the documentation leaves open, and what is chosen here (docs/decisions/0003):
@@ -162,9 +163,17 @@ class HealthBudget:
         return self.in_flight == 0
 
     @property
+    def stranded(self) -> bool:
+        """Whether healthy hosts wait for later stages, and none of them could ever be taken out."""
+        others = self.others
+        wait = others.succeeded + others.failed < others.hosts
+        all_healthy = others.healthy + others.failed == others.hosts
+        return wait and all_healthy and self.fleet_healthy <= self.minimum
+
+    @property
     def success(self) -> bool:
         """Whether the stage, once ended, has succeeded."""
-        return self.waiting == 0 and not self.hopeless
+        return self.waiting == 0 and not self.hopeless and not self.stranded
 
     def rest(self) -> list[str]:
         """The hosts that were never taken."""

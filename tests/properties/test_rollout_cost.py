@@ -65,4 +65,4 @@ def test_a_stage_costs_the_same_however_many_hosts_are_beside_its_own() -> None:
     told = {"strategy": "linear", "options": Options(share=Share(hosts=1))}
     small, large = (calls_per_event(hosts, "AllAtOnce", 400, **told) for hosts in (100, 3_000))
     assert small == large
-    assert max(small) < 120
+    assert max(small) < 150  # one stage's end and the beginning of the next are one event

@@ -132,3 +132,19 @@ def test_all_hosts_in_one_zone_are_the_fleet_and_one_must_succeed() -> None:
 def test_a_share_of_a_zone_of_one_host_is_that_host(percent: int, status: DeploymentStatus) -> None:
     own = MinimumHealthyHosts(MinimumHealthyHostsType.FLEET_PERCENT, percent)
     assert play(zonal(3, minimum_per_zone=own), {"h2"}).finish.status is status
+
+
+def test_a_zone_after_which_nobody_may_be_taken_out_is_not_waited_for() -> None:
+    """Healthy ones wait, none is under way and none may be taken: the deployment stops there, and not after a bake."""
+    hand = play(zonal(3, "OneAtATime", bake_ms=MINUTE_MS), {"h1"})
+    assert hand.finish.status is DeploymentStatus.FAILED
+    assert not [name for name in hand.timers if name.startswith("stage:")]
+    assert "2 healthy are left and 2 must stay so" in hand.finish.error.message
+
+
+def test_unhealthy_hosts_of_a_later_zone_cost_nothing_and_are_waited_for() -> None:
+    hosts = targets(3, healthy=lambda n: n != 3, zones=["a", "b", "c"])
+    hand = Hand(deployment(hosts, "HOST_COUNT 1", strategy="zonal", options=Options(bake_ms=MINUTE_MS)))
+    hand.create()
+    hand.fail("h1")
+    assert hand.rollout.status is DeploymentStatus.BAKING
