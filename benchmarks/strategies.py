@@ -23,6 +23,7 @@ REPETITIONS = 3
 STRATEGIES: dict[str, Any] = {
     "rolling": "rolling",
     "canary": {"canary": {"percent": 10, "bake": "10s"}},
+    "linear": {"linear": {"hosts": 1, "every": "0s"}},
     "blue-green": {"blue-green": {"traffic": {"canary": {"percent": 10, "every": "10s"}}}},
 }
 POOLS = {"scale-out": (0, 1), "scale-in": (1, 0)}
@@ -31,7 +32,7 @@ POOLS = {"scale-out": (0, 1), "scale-in": (1, 0)}
 
 def run() -> None:
     """Print the table, and the exponents."""
-    title("Strategies behind a balancer: half of the hosts at once, journal on, each run in a process of its own")
+    title("Strategies behind a balancer: half of the hosts at once, linear one; journal on, each run in its process")
     rows, grows = [], []
     for name in (*STRATEGIES, *POOLS):
         medians: dict[int, float] = {}
@@ -56,7 +57,8 @@ def _measure(hosts: int, name: str) -> dict[str, float]:
 
 def _deployed(hosts: int, name: str) -> Scenario:
     group = {"deployment_config": {"type": "FLEET_PERCENT", "value": 50}, "strategy": STRATEGIES[name]}
-    return scenario(hosts, hosts // 2, deploy=["v2"], group=group, balancer={})
+    limits = {"deployment": "720h"}  # one host after the other, as linear has it, takes its time
+    return scenario(hosts, hosts // 2, deploy=["v2"], group=group, balancer={}, limits=limits)
 
 
 def _scaled(hosts: int, before: int, after: int) -> Scenario:

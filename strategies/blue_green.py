@@ -101,7 +101,7 @@ def back_to_blue(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_
         stages.append(Deploy("let in", told.held_out, NO_MINIMUM, told.held_out, part=Part.ALLOW, must_succeed=needed))
     if told.let_in:
         ends = set(told.let_in) <= set(told.doomed)  # a host that is gone cannot be taken out, and need not be
-        needed = 0 if ends else len(told.let_in)
-        stages.append(Deploy("take out", told.let_in, NO_MINIMUM, told.let_in, part=Part.BLOCK, must_succeed=needed))
+        out, needed = told.let_in, len(told.let_in)
+        stages.append(Deploy("take out", out, NO_MINIMUM, out, part=Part.BLOCK, must_succeed=needed, forgiven=ends))
     stages.append(Terminate("terminate", told.doomed))
     return Plan.chain(*stages)

@@ -77,8 +77,9 @@ class Deploy:
     """Take these hosts through a part of their lifecycle, never with fewer healthy than the minimum.
 
     `among` are the hosts over which the minimum is counted. `own_minimum` holds among the stage's hosts alone, as a
-    zone has one. `must_succeed` is how many of them have to; None: as many as `own_minimum`, and one at least. Where
-    nobody has to (0), a failure fails nothing.
+    zone has one. `must_succeed` is how many of them have to; None: as many as `own_minimum`, and one at least. Whatever
+    it is, of all hosts as many as the minimum have to, and one at least; unless it is `forgiven`: then a failure fails
+    nothing.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Deploy:
     own_minimum: MinimumHealthyHosts = NO_MINIMUM
     part: Part = Part.WHOLE
     must_succeed: int | None = None
+    forgiven: bool = False
 
     @property
     def fleet(self) -> int:

@@ -2,6 +2,9 @@
 
 Source: botocore's service model, `ZonalConfig`: the minimum per zone is 0 percent unless it is given, the wait after
 the first zone is that after the others unless it is given, and that is nothing unless it is given.
+
+So without a minimum of its own a zone may fail altogether, as long as the fleet's minimum holds: that at least one
+host succeeds is asked of the deployment. Of a zone of one host, a share is that host (docs/decisions/0003).
 """
 
 from __future__ import annotations
@@ -20,11 +23,13 @@ def zonal(members: Sequence[Member], config: DeploymentConfig = ONE_AT_A_TIME, o
         homeless = next(member.name for member in members if not member.zone)
         raise ValueError(f"zone by zone needs a zone for every host; {homeless} has none")
     everybody = tuple(member.name for member in members)
+    minimum = options.minimum_per_zone or NO_MINIMUM
     stages: list[Stage] = []
     for number, zone in enumerate(zones, start=1):
         names = tuple(member.name for member in members if member.zone == zone)
-        minimum = options.minimum_per_zone or NO_MINIMUM
-        stages.append(Deploy(f"{number:02} {zone}", names, config.minimum_healthy_hosts, everybody, minimum))
+        needed = max(minimum.required(len(names)), min(minimum.value, 1))
+        name = f"{number:02} {zone}"
+        stages.append(Deploy(name, names, config.minimum_healthy_hosts, everybody, minimum, must_succeed=needed))
         bake_ms = options.first_bake_ms if number == 1 and options.first_bake_ms is not None else options.bake_ms
         if bake_ms and number < len(zones):
             stages.append(Bake(f"{number:02} {zone} bakes", bake_ms))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from simulator.rollout.deployment import Target
 from simulator.rollout.events import HealthCheckReported
@@ -48,8 +48,21 @@ class FleetWalk(HostWalk):
             return host.target.healthy
         return host.status is TargetStatus.SUCCEEDED and host.name not in self.sick
 
+    def _among(self, stage: Deploy) -> Collection[str]:
+        """The hosts over which a stage's minimum is counted; where these are all, nobody goes through them."""
+        return self.hosts if stage.fleet == len(self.hosts) else frozenset(stage.among)
+
     def _standing(self, stage: Deploy, own: Sequence[Host]) -> Standing:
-        """How the hosts beside the stage's own stand, of those over which its minimum is counted."""
+        """How the hosts beside the stage's own stand, of those over which its minimum is counted.
+
+        `own` are still to come. In place, where there may be as many stages as hosts, the counters tell. One side of a
+        blue/green deployment is gone through: it has a few stages, however large it is.
+        """
+        rest = stage.fleet - len(own)
+        if rest and stage.fleet == len(self.hosts):
+            succeeded = self.counts[TargetStatus.SUCCEEDED]
+            healthy = self.healthy_to_come - sum(self._in_health(host) for host in own) + succeeded - len(self.sick)
+            return Standing(rest, healthy, succeeded, self.counts[TargetStatus.FAILED])
         mine = {host.name for host in own}
         others = [self.hosts[name] for name in stage.among if name not in mine]
         return Standing(
@@ -62,7 +75,8 @@ class FleetWalk(HostWalk):
     def _sick_among_these(self) -> list[HealthCheckReported]:
         """What was last seen of hosts that this stage counts on, and that have turned unhealthy."""
         stage = self.stages[self.stage]
-        return [seen for name, seen in self.sick.items() if isinstance(stage, Deploy) and name in set(stage.among)]
+        among = self._among(stage) if isinstance(stage, Deploy) else ()
+        return [seen for name, seen in self.sick.items() if name in among]
 
     def _look_at_the_new(self, stage: Deploy | Terminate) -> None:
         """Note that old hosts leave and no new one is well: CodeDeploy does not look, so nothing follows from it."""

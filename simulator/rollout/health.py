@@ -5,7 +5,8 @@ CodeDeploy's algorithm (user guide, "Instance health" and "Minimum number of hea
 1. The minimum is fixed at the start. If it is no less than the fleet, nothing is deployed at all (`Deploy.unfit`).
 2. Hosts that are not healthy come first: deploying to them costs no health.
 3. Then healthy ones, as long as taking one more out leaves at least the minimum healthy.
-4. Where healthy hosts wait, none is under way and none may be taken out, the deployment stops.
+4. Where healthy hosts wait, none is under way and none may be taken out, the deployment stops; whichever stage is
+   theirs.
 5. It has succeeded if as many hosts as the minimum, and at least one, have been deployed to with success.
 
 What the documentation leaves open, and what is chosen here (docs/decisions/0003):
@@ -45,6 +46,7 @@ class HealthBudget:
         "_order",
         "_phase_a",
         "failed",
+        "forgiven",
         "healthy",
         "hosts",
         "in_flight",
@@ -63,6 +65,7 @@ class HealthBudget:
         *,
         own_minimum: int = 0,
         must_succeed: int | None = None,
+        forgiven: bool = False,
         others: Standing | None = None,
     ) -> None:
         self._order = list(unhealthy)
@@ -74,6 +77,8 @@ class HealthBudget:
         self.minimum = minimum
         self.own_minimum = own_minimum
         self.must_succeed = must_succeed
+        self.forgiven = forgiven
+        """Whether a failure fails nothing."""
         self.others = others or Standing()
         self.healthy = self.hosts - self._phase_a
         """Hosts of the stage that are healthy and not taken out."""
@@ -119,7 +124,7 @@ class HealthBudget:
     @property
     def hopeless(self) -> bool:
         """Whether so many have failed that the rest cannot make up for it."""
-        if self.must_succeed == 0:
+        if self.forgiven:
             return False
         return self.failed + self.others.failed > self.fleet - self.needed or self.failed > self.hosts - self.own_needed
 
@@ -158,9 +163,17 @@ class HealthBudget:
         return self.in_flight == 0
 
     @property
+    def stranded(self) -> bool:
+        """Whether healthy hosts wait for later stages, and none of them could ever be taken out."""
+        others = self.others
+        wait = others.succeeded + others.failed < others.hosts
+        all_healthy = others.healthy + others.failed == others.hosts
+        return wait and all_healthy and self.fleet_healthy <= self.minimum
+
+    @property
     def success(self) -> bool:
         """Whether the stage, once ended, has succeeded."""
-        return self.waiting == 0 and not self.hopeless
+        return self.waiting == 0 and not self.hopeless and not self.stranded
 
     def rest(self) -> list[str]:
         """The hosts that were never taken."""
@@ -185,5 +198,6 @@ class HealthBudget:
             self._phase_a,
             self.own_minimum,
             self.own_needed,
+            self.forgiven,
             *self.others,
         )

@@ -74,7 +74,8 @@ class StageWalk(FleetWalk):
         self.through = _THROUGH.get(stage.part, TargetStatus.SUCCEEDED)
         if stage.part is Part.BLOCK:
             self._look_at_the_new(stage)
-        self.failures = [failure for failure in self.failures if failure.host in stage.among]
+        among = self._among(stage)
+        self.failures = [failure for failure in self.failures if failure.host in among]
         hosts = [host for name in stage.hosts if (host := self.hosts[name]).status in _TO_COME]
         unhealthy = [host.name for host in hosts if not self._in_health(host)]
         healthy = sorted((host for host in hosts if self._in_health(host)), key=lambda host: self._rank(host.target))
@@ -84,6 +85,7 @@ class StageWalk(FleetWalk):
             stage.required,
             own_minimum=stage.own_required,
             must_succeed=stage.must_succeed,
+            forgiven=stage.forgiven,
             others=self._standing(stage, hosts),
         )
         self._fill(event)

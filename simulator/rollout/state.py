@@ -38,6 +38,8 @@ class RolloutState:
         self.hosts: dict[str, Host] = {target.name: Host(target) for target in deployment.targets}
         self.counts: dict[TargetStatus, int] = dict.fromkeys(TargetStatus, 0)
         self.counts[TargetStatus.PENDING] = len(self.hosts)
+        self.healthy_to_come = sum(target.healthy for target in deployment.targets)
+        """Hosts that were healthy before, and are still Pending."""
         self.started_ms = NEVER
         self.ended_ms = NEVER
         self.sequence = lifecycle.sequence(with_balancer=deployment.with_balancer)

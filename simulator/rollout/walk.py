@@ -152,6 +152,8 @@ class HostWalk(RolloutState):
         return RolloutError(f"{host.name} reports {name} and is at {host.event or 'nothing'}", self._recent, host)
 
     def _move(self, host: Host, status: TargetStatus) -> None:
+        if host.status is TargetStatus.PENDING and host.target.healthy:
+            self.healthy_to_come -= 1
         self.counts[host.status] -= 1
         self.counts[status] += 1
         host.status = status

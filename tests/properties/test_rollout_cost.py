@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,13 @@ from simulator.rollout.commands import StartTimer
 from simulator.rollout.events import LifecycleEventCompleted
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import EventStatus
+from strategies.options import Options, Share
 from tests.support.rollouts import WORK, Hand, deployment
 
 
-def calls_per_event(hosts: int, minimum: str, events: int) -> list[int]:
+def calls_per_event(hosts: int, minimum: str, events: int, **told: Any) -> list[int]:
     """How many Python functions are entered for each of the first events of a deployment, after its creation."""
-    rollout = Rollout(deployment(hosts, minimum))
+    rollout = Rollout(deployment(hosts, minimum, **told))
     hand = Hand(deployment(2))
     hand.rollout = rollout
     hand.create()
@@ -56,3 +58,11 @@ def test_an_event_costs_the_same_however_large_the_fleet(minimum: str) -> None:
     small, large = calls_per_event(100, minimum, 400), calls_per_event(10_000, larger, 400)
     assert small == large
     assert max(small) < 120
+
+
+def test_a_stage_costs_the_same_however_many_hosts_are_beside_its_own() -> None:
+    """As many stages as hosts: what each begins with may not be counted over the fleet."""
+    told = {"strategy": "linear", "options": Options(share=Share(hosts=1))}
+    small, large = (calls_per_event(hosts, "AllAtOnce", 400, **told) for hosts in (100, 3_000))
+    assert small == large
+    assert max(small) < 150  # one stage's end and the beginning of the next are one event

@@ -301,6 +301,8 @@ def validate(rollout: Rollout) -> None:
     hosts = list(rollout.hosts.values())
     counted = Counter(host.status for host in hosts)
     assert {status: count for status, count in rollout.counts.items() if count} == dict(counted)
+    pending = [host for host in hosts if host.status is TargetStatus.PENDING]
+    assert rollout.healthy_to_come == sum(host.target.healthy for host in pending)
     assert rollout.ended == rollout.status.terminal == (rollout.ended_ms != NEVER)
     if rollout.course:
         validate_target(rollout)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.rollout.health import HealthBudget
+import pytest
+
+from simulator.rollout.health import HealthBudget, Standing
 
 
 def names(prefix: str, count: int) -> list[str]:
@@ -68,6 +70,40 @@ def test_even_without_a_minimum_one_must_succeed() -> None:
     budget.give_back(succeeded=False)
     budget.give_back(succeeded=True)
     assert budget.ended
+    assert budget.success
+
+
+def test_where_none_of_the_stage_has_to_succeed_one_of_the_fleet_still_has_to() -> None:
+    budget = HealthBudget([], ["h1"], 0, must_succeed=0)
+    budget.take()
+    budget.give_back(succeeded=False)
+    assert not budget.success
+
+
+@pytest.mark.parametrize(
+    ("minimum", "others", "stranded"),
+    [
+        (2, Standing(hosts=2, healthy=2), True),
+        (1, Standing(hosts=2, healthy=2), False),  # one more may be taken out
+        (2, Standing(hosts=3, healthy=2), False),  # one of those that wait is not healthy, and costs nothing
+        (1, Standing(hosts=1, healthy=1, succeeded=1), False),  # nobody waits
+    ],
+)
+def test_stranded_once_none_of_the_healthy_that_wait_may_be_taken_out(
+    minimum: int, others: Standing, stranded: bool
+) -> None:
+    budget = HealthBudget([], ["h1"], minimum, must_succeed=0, others=others)
+    budget.take()
+    budget.give_back(succeeded=False)
+    assert not budget.hopeless
+    assert (budget.stranded, budget.success) == (stranded, not stranded)
+
+
+def test_a_failure_that_is_forgiven_fails_nothing() -> None:
+    budget = HealthBudget([], ["h1"], 0, must_succeed=1, forgiven=True)
+    assert budget.key() != HealthBudget([], ["h1"], 0, must_succeed=1).key()
+    budget.take()
+    budget.give_back(succeeded=False)
     assert budget.success
 
 
