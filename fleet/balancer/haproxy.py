@@ -111,18 +111,19 @@ class HaproxyBalancer:
             await self._poll()
             await asyncio.sleep(WATCH_MS / 1000)
 
-    async def register(self, host: str, cause: str = "") -> str | None:
+    async def register(self, host: str, cause: str = "", group: str = "") -> str | None:
         """Take a host in: it is checked from now on, and gets requests once it is healthy.
 
-        `cause` is told with what is seen of it. Answers what HAProxy says where it refuses; None where it does not.
+        `cause` is told with what is seen of it, and `group` is whose it is: of several that wait for a host each hears
+        that it is healthy. Answers what HAProxy says where it refuses; None where it does not.
         """
         member = self._members[host]
         async with self._lock:
             if self.refuses:
                 return (await self._runtime.ask(f"operator; set server {BACKEND}/{host} state drain")).strip()
-            member.cause = cause
+            member.cause = member.waiting[group] = cause
             if member.registered:
-                # Already registered: what is seen of it is told again.
+                # It stays as it is, and what is seen of it is told again.
                 member.reported = None
                 return None
             await self._take_in(host)
@@ -294,7 +295,8 @@ class HaproxyBalancer:
         ready = member.membership is Membership.INITIAL and state.up
         if now != member.reported:
             member.reported = now
-            self._told(host, *now, member.cause)
+            for cause in member.hearers(healthy=state.up):
+                self._told(host, *now, cause)
         if was != member.up and not ready:
             self._changed()
         return ready

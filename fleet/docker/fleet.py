@@ -268,7 +268,9 @@ class DockerFleet(Fleet):
 
     async def _allow(self, command: AllowTraffic) -> None:
         self._roster.join(command.host)
-        said = await self._the_balancer().register(command.host, command.id)
+        specification, _ = self._deployments[command.deployment_id]
+        group = specification["DeploymentGroupId"]
+        said = await self._the_balancer().register(command.host, command.id, group)
         if said is not None:
             self._reports.not_registered(command, said)
 
