@@ -115,10 +115,13 @@ class HaproxyBalancer:
         """Take a host in: it is checked from now on, and gets requests once it is healthy.
 
         `cause` is told with what is seen of it, and `group` is whose it is: of several that wait for a host each hears
-        that it is healthy. Answers what HAProxy says where it refuses; None where it does not.
+        that it is healthy. Answers what HAProxy says where it refuses; None where it does not. With a host that has
+        gone nothing is done.
         """
         member = self._members[host]
         async with self._lock:
+            if member.membership is Membership.GONE:
+                return None
             if self.refuses:
                 return (await self._runtime.ask(f"operator; set server {BACKEND}/{host} state drain")).strip()
             member.cause = member.waiting[group] = cause

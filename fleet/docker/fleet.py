@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 T = TypeVar("T")
+_ArrivesOrLeaves = ProvisionHost | TerminateHost | LaunchHost | EndHost
 
 
 class DockerFleet(Fleet):
@@ -252,8 +253,10 @@ class DockerFleet(Fleet):
             self._silent.add(command.host)
         if isinstance(command, ShiftTraffic):
             self._all_lanes().beside(partial(self._shift, command))
-        elif (carrier := _CARRIERS.get(type(command))) is not None:
-            self._lane(command.host, partial(carrier, self, command))  # type: ignore[attr-defined]
+        elif isinstance(command, _ArrivesOrLeaves):
+            self._lane(command.host, partial(self._arrivals.perform, command))
+        elif isinstance(command, RunLifecycleEvent | BlockTraffic | AllowTraffic):
+            self._lane(command.host, partial(self._at_host, command))
 
     def _lane(self, host: str, job: Callable[[], Any]) -> None:
         self._all_lanes().put(host, job)
@@ -266,6 +269,10 @@ class DockerFleet(Fleet):
         assert self._balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"
         return self._balancer
 
+    async def _at_host(self, command: RunLifecycleEvent | BlockTraffic | AllowTraffic) -> None:
+        if command.host in self._roster:  # otherwise it was ended meanwhile: nobody is there to hear of it
+            await _CARRIERS[type(command)](self, command)
+
     async def _allow(self, command: AllowTraffic) -> None:
         self._roster.join(command.host)
         specification, _ = self._deployments[command.deployment_id]
@@ -273,9 +280,6 @@ class DockerFleet(Fleet):
         said = await self._the_balancer().register(command.host, command.id, group)
         if said is not None:
             self._reports.not_registered(command, said)
-
-    async def _arrive_or_leave(self, command: Command) -> None:
-        await self._arrivals.perform(command)
 
     async def _offer(self, command: RunLifecycleEvent) -> None:
         specification, bundle = self._deployments[command.deployment_id]
@@ -386,6 +390,5 @@ _CARRIERS: dict[type[Command], Callable[[DockerFleet, Any], Awaitable[None]]] = 
     RunLifecycleEvent: DockerFleet._offer,
     BlockTraffic: DockerFleet._block,
     AllowTraffic: DockerFleet._allow,
-    **dict.fromkeys((ProvisionHost, TerminateHost, LaunchHost, EndHost), DockerFleet._arrive_or_leave),
 }
-"""What is done at a host, by the command."""
+"""What is done at a host that is there, by the command."""

@@ -135,3 +135,14 @@ def test_a_host_that_is_healthy_stays_in_service_where_another_group_registers_i
             assert healthy(told) == ["1.0", "2.0"]
 
     asyncio.run(play())
+
+
+def test_a_host_that_has_gone_is_registered_no_more(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with balancing(tmp_path) as (balancer, _, told):
+            await balancer.remove("h1")
+            assert await balancer.register("h1", "1.0", "one") is None
+            await balancer._poll()
+            assert told == []
+
+    asyncio.run(play())
