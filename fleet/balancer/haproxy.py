@@ -30,6 +30,7 @@ from fleet.balancer.haproxy_runtime import LOST_S, Runtime
 from fleet.balancer.members import Member, Membership
 from fleet.balancer.weights import ALONE, Shift, weights
 from fleet.base import FleetError
+from fleet.threads import in_thread
 from scenarios.model import Balancer
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class HaproxyBalancer:
     async def restart(self) -> None:
         """HAProxy goes and comes back, and is told who was registered, and the shares; it knows of nobody's health."""
         async with self._lock:
-            await asyncio.to_thread(self._container.restart)
+            await in_thread(self._container.restart)
             for host, member in self._members.items():
                 if host not in self._hosts and member.membership is not Membership.GONE:
                     await self._add(host, self._later[host])

@@ -197,7 +197,7 @@ def test_nothing_is_left_when_a_run_ends_while_a_host_is_being_provisioned(
             deployment = rig.begin("v2", "blue-green")
             for number in range(3):
                 rig.ask_for(deployment, f"g{number}")
-            await rig.until(lambda: len(rig.fleet._work) > 0)
+            await rig.until(lambda: "g0" in rig.fleet._roster)
             return rig.fleet.run.id
 
     run = asyncio.run(play())
