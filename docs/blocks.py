@@ -134,6 +134,8 @@ _LIMITS = (
     "fleet.agent.loop:COMMANDS_MAX",
     "fleet.docker.refusals:HOSTS_MAX",
     "fleet.docker.fleet:UP_S",
+    "fleet.balancer.haproxy_runtime:ANSWER_S",
+    "fleet.balancer.haproxy_runtime:LOST_S",
     "fleet.docker.hosts:PIDS_MAX",
     "fleet.docker.traffic:PATIENCE_S",
 )

@@ -14,8 +14,6 @@ The runtime API and the users' port are published on 127.0.0.1 only.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,9 +26,11 @@ from fleet.balancer.haproxy_config import (
     server_arguments,
 )
 from fleet.balancer.haproxy_container import HaproxyContainer
+from fleet.balancer.haproxy_runtime import LOST_S, Runtime
 from fleet.balancer.members import Member, Membership
 from fleet.balancer.weights import ALONE, Shift, weights
 from fleet.base import FleetError
+from fleet.threads import in_thread
 from scenarios.model import Balancer
 
 if TYPE_CHECKING:
@@ -38,14 +38,7 @@ if TYPE_CHECKING:
 
 WATCH_MS: Final = 100
 """How often HAProxy is asked what it sees."""
-UP_S: Final = 30
-"""HAProxy listens within this time, or does not start."""
-ANSWER_S: Final = 5
-COMMANDS_MAX: Final = 50
-"""So many commands at once are shorter than the line that HAProxy reads (16 KiB)."""
 STALE_MARGIN_MS: Final = 200
-
-_logger = logging.getLogger(__name__)
 
 
 class HaproxyBalancer:
@@ -71,6 +64,7 @@ class HaproxyBalancer:
         """The addresses of hosts that came while it ran: its file does not know them."""
         self._shift: Shift | None = None
         self._container = HaproxyContainer()
+        self._runtime = Runtime(lambda: self._container.control_port)
         self.refuses = False
         """Whether whoever registers hosts has lost the right to; HAProxy itself refuses then."""
         self.draining_ms: int | None = None
@@ -109,42 +103,31 @@ class HaproxyBalancer:
         )
 
     async def connect(self) -> None:
-        """Wait until HAProxy answers. Raises FleetError after `UP_S` seconds."""
-        end_s = asyncio.get_running_loop().time() + UP_S
-        while True:
-            try:
-                await self._poll()
-                return
-            except (OSError, ValueError, TimeoutError) as error:
-                if asyncio.get_running_loop().time() > end_s:
-                    raise FleetError(f"the balancer does not answer after {UP_S} s: {error}") from error
-            await asyncio.sleep(WATCH_MS / 1000)
+        """Wait until HAProxy answers. Raises FleetError where it does not."""
+        await self._poll()
 
     async def watch(self) -> None:
         """Report what HAProxy sees, until cancelled. Raises FleetError where it is lost."""
-        loop = asyncio.get_running_loop()
-        answered_s = loop.time()
         while True:
-            try:
-                await self._poll()
-                answered_s = loop.time()
-            except (OSError, ValueError, TimeoutError) as error:
-                if loop.time() - answered_s > ANSWER_S:
-                    raise FleetError(f"the balancer was lost: {error}") from error
+            await self._poll()
             await asyncio.sleep(WATCH_MS / 1000)
 
-    async def register(self, host: str, cause: str = "") -> str | None:
+    async def register(self, host: str, cause: str = "", group: str = "") -> str | None:
         """Take a host in: it is checked from now on, and gets requests once it is healthy.
 
-        `cause` is told with what is seen of it. Answers what HAProxy says where it refuses; None where it does not.
+        `cause` is told with what is seen of it, and `group` is whose it is: of several that wait for a host each hears
+        that it is healthy. Answers what HAProxy says where it refuses; None where it does not. With a host that has
+        gone nothing is done.
         """
         member = self._members[host]
         async with self._lock:
+            if member.membership is Membership.GONE:
+                return None
             if self.refuses:
-                return (await self._command(f"operator; set server {BACKEND}/{host} state drain")).strip()
-            member.cause = cause
+                return (await self._runtime.ask(f"operator; set server {BACKEND}/{host} state drain")).strip()
+            member.cause = member.waiting[group] = cause
             if member.registered:
-                # Already registered: what is seen of it is told again.
+                # It stays as it is, and what is seen of it is told again.
                 member.reported = None
                 return None
             await self._take_in(host)
@@ -155,7 +138,7 @@ class HaproxyBalancer:
         member, server = self._members[host], f"{BACKEND}/{host}"
         # One that was added later is not checked before this; for the others it changes nothing.
         checks = f"enable health {server}"
-        await self._say(f"{checks}; set server {server} state drain; set server {server} health down")
+        await self._runtime.say(f"{checks}; set server {server} state drain; set server {server} health down")
         # Only now: of a server in maintenance HAProxy does not tell the last check.
         member.before = (await self._ask_states())[host].check
         member.membership = Membership.INITIAL
@@ -166,12 +149,7 @@ class HaproxyBalancer:
     async def restart(self) -> None:
         """HAProxy goes and comes back, and is told who was registered, and the shares; it knows of nobody's health."""
         async with self._lock:
-            await asyncio.to_thread(self._container.restart)
-            end_s = asyncio.get_running_loop().time() + UP_S
-            while not await self._answers():
-                if asyncio.get_running_loop().time() > end_s:
-                    raise FleetError(f"the balancer does not answer {UP_S} s after it was restarted")
-                await asyncio.sleep(WATCH_MS / 1000)
+            await in_thread(self._container.restart)
             for host, member in self._members.items():
                 if host not in self._hosts and member.membership is not Membership.GONE:
                     await self._add(host, self._later[host])
@@ -183,13 +161,6 @@ class HaproxyBalancer:
             await self._weigh(self.in_service)
         self._changed()
 
-    async def _answers(self) -> bool:
-        try:
-            await self._ask_states()
-        except (OSError, ValueError, TimeoutError):
-            return False
-        return True
-
     async def deregister(self, host: str) -> None:
         """Take a host out: no new request, then wait for those under way, at most the draining time."""
         member = self._members[host]
@@ -197,7 +168,7 @@ class HaproxyBalancer:
         async with self._lock:
             if member.membership in (Membership.OUT, Membership.GONE):
                 return
-            await self._say(f"set server {server} state drain")
+            await self._runtime.say(f"set server {server} state drain")
             await self._leaves(host, Membership.DRAINING)
         self._changed()
         loop, slow_ms = asyncio.get_running_loop(), self.draining_ms
@@ -211,7 +182,7 @@ class HaproxyBalancer:
         async with self._lock:
             if member.membership is not Membership.DRAINING:
                 return
-            await self._say(f"set server {server} state maint; shutdown sessions server {server}")
+            await self._runtime.say(f"set server {server} state maint; shutdown sessions server {server}")
             member.membership = Membership.OUT
 
     # -- hosts that come and go ---------------------------------------------------------------------------------
@@ -224,9 +195,7 @@ class HaproxyBalancer:
             self._members[host] = Member(out_since_s=asyncio.get_running_loop().time())
 
     async def _add(self, host: str, address: str) -> None:
-        answer = await self._command(f"add server {BACKEND}/{host} {server_arguments(self._spec, address)}")
-        if "New server registered" not in answer:
-            raise FleetError(f"the balancer does not take {host} in: {answer.strip() or 'no answer'}")
+        await self._runtime.add(f"{BACKEND}/{host}", server_arguments(self._spec, address))
 
     async def remove(self, host: str) -> None:
         """A host goes for good, with the requests that it still had. One that is not there is as good."""
@@ -235,10 +204,10 @@ class HaproxyBalancer:
             return
         server = f"{BACKEND}/{host}"
         async with self._lock:
-            await self._say(f"set server {server} state maint; shutdown sessions server {server}")
+            await self._runtime.say(f"set server {server} state maint; shutdown sessions server {server}")
             await self._leaves(host, Membership.GONE)
         self._changed()
-        end_s = asyncio.get_running_loop().time() + ANSWER_S
+        end_s = asyncio.get_running_loop().time() + LOST_S
         # HAProxy refuses as long as one of the sessions has not seen that it was shut down. One that was restarted
         # meanwhile has never heard of a host that came later.
         while not (answer := await self._delete(server)).startswith(("Server deleted", "No such server")):
@@ -248,7 +217,7 @@ class HaproxyBalancer:
 
     async def _delete(self, server: str) -> str:
         async with self._lock:
-            return (await self._command(f"del server {server}")).strip()
+            return (await self._runtime.ask(f"del server {server}")).strip()
 
     async def _leaves(self, host: str, membership: Membership) -> None:
         member = self._members[host]
@@ -288,7 +257,9 @@ class HaproxyBalancer:
         for host, weight in new.items():
             if weight:  # requests may reach it as soon as HAProxy has heard, and that is before we have its answer
                 self._members[host].weightless_since_s = None
-        await self._say_all([*(f"set server {BACKEND}/{host} weight {weight}" for host, weight in new.items()), *then])
+        await self._runtime.say_all(
+            [*(f"set server {BACKEND}/{host} weight {weight}" for host, weight in new.items()), *then]
+        )
         now_s = asyncio.get_running_loop().time()
         for host, weight in new.items():
             self._members[host].weight = weight
@@ -328,7 +299,8 @@ class HaproxyBalancer:
         ready = member.membership is Membership.INITIAL and state.up
         if now != member.reported:
             member.reported = now
-            self._told(host, *now, member.cause)
+            for cause in member.hearers(healthy=state.up):
+                self._told(host, *now, cause)
         if was != member.up and not ready:
             self._changed()
         return ready
@@ -349,26 +321,4 @@ class HaproxyBalancer:
 
     async def _ask_states(self) -> dict[str, ServerState]:
         nobody = all(member.membership is Membership.GONE for member in self._members.values())
-        return parse_stat(await self._command(f"show stat {BACKEND} 4 -1"), empty=nobody)
-
-    async def _say_all(self, commands: list[str]) -> None:
-        for begin in range(0, len(commands), COMMANDS_MAX):
-            await self._say("; ".join(commands[begin : begin + COMMANDS_MAX]))
-
-    async def _say(self, command: str) -> None:
-        """Give a command that answers nothing when it is obeyed."""
-        answer = (await self._command(command)).strip()
-        if answer:
-            raise FleetError(f"the balancer refuses `{command}`: {answer}")
-
-    async def _command(self, command: str) -> str:
-        async with asyncio.timeout(ANSWER_S):
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._container.control_port)
-            try:
-                writer.write(command.encode() + b"\n")
-                await writer.drain()
-                return (await reader.read()).decode("utf-8", "replace")
-            finally:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+        return parse_stat(await self._runtime.ask(f"show stat {BACKEND} 4 -1"), empty=nobody)

@@ -12,7 +12,6 @@ from typing_extensions import override
 
 from fleet.balancer.haproxy import HaproxyBalancer
 from fleet.balancer.haproxy_config import HOST_HEADER
-from fleet.base import FleetError
 
 TEST_PORT: Final = 8081
 TEST_BACKEND: Final = "test"
@@ -41,11 +40,9 @@ class TwoListeners(HaproxyBalancer):
         """Lead test traffic to these tasks, address by name, and to them alone."""
         async with self._lock:
             for name in self._tested:
-                await self._say(f"set server {TEST_BACKEND}/{name} state maint")
-                await self._command(f"del server {TEST_BACKEND}/{name}")
+                await self._runtime.say(f"set server {TEST_BACKEND}/{name} state maint")
+                await self._runtime.ask(f"del server {TEST_BACKEND}/{name}")
             for name, address in tasks.items():
-                answer = await self._command(f"add server {TEST_BACKEND}/{name} {address}:{self._spec.port}")
-                if "New server registered" not in answer:
-                    raise FleetError(f"the test listener does not take {name} in: {answer.strip() or 'no answer'}")
-                await self._say(f"set server {TEST_BACKEND}/{name} state ready")
+                await self._runtime.add(f"{TEST_BACKEND}/{name}", f"{address}:{self._spec.port}")
+                await self._runtime.say(f"set server {TEST_BACKEND}/{name} state ready")
             self._tested = tuple(tasks)

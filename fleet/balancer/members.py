@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from fleet.balancer.weights import ALONE
@@ -31,6 +31,8 @@ class Member:
     reported: tuple[bool, str] | None = None
     up: bool = False
     cause: str = ""
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Who has registered it, by group, and has not heard yet that it is healthy."""
     out_since_s: float | None = None
     """Since when it may get no new request, by the event loop's clock; None while it may."""
     weight: int = ALONE
@@ -41,3 +43,10 @@ class Member:
     def registered(self) -> bool:
         """Whether it is checked, and has requests or will."""
         return self.membership in (Membership.INITIAL, Membership.IN_SERVICE)
+
+    def hearers(self, *, healthy: bool) -> tuple[str, ...]:
+        """The causes under which its health is told: that it is healthy, to each group that waits for it."""
+        if not healthy or not self.waiting:
+            return (self.cause,)
+        waiting, self.waiting = tuple(self.waiting.values()), {}
+        return waiting

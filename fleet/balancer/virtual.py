@@ -8,6 +8,7 @@ answers, the moment at which the balancer will change its mind is known, and onl
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 from fleet.balancer.fluid import Fluid, Kind, Share, tries
@@ -68,6 +69,7 @@ class _Server:
         "row",
         "streak_ms",
         "told",
+        "waiting",
     )
 
     def __init__(self, name: str) -> None:
@@ -85,6 +87,8 @@ class _Server:
         self.generation = 0
         self.cause = ""
         self.told: tuple[bool, str] | None = None
+        self.waiting: dict[str, str] = {}
+        """Who has registered it, by group, and has not heard yet that it is healthy."""
 
 
 class VirtualBalancer:
@@ -145,23 +149,40 @@ class VirtualBalancer:
         """Hosts in service."""
         return self._fluid.in_service
 
-    def register(self, name: str, now_ms: int, cause: str) -> None:
-        """Take a host in. It gets no request until it has passed `rise` checks."""
+    def register(self, name: str, now_ms: int, cause: str, group: str = "") -> None:
+        """Take a host in. It gets no request until it has passed `rise` checks.
+
+        `cause` is told with what is seen of it, and `group` is whose it is: of several that wait for a host each hears
+        that it is healthy. One that is registered already stays as it is, and what is seen of it is told again.
+        """
         server = self._servers[name]
-        self._leave(server, now_ms)
-        server.registered, server.healthy, server.origin_ms, server.streak_ms = True, False, now_ms, now_ms
-        server.held, server.row = False, 0
-        server.cause, server.told = cause, None
+        server.cause = server.waiting[group] = cause
+        if not server.registered:
+            self._take_in(server, now_ms)
+            return
+        self._hold(server, now_ms, held=False)
+        if server.healthy:
+            self._schedule(now_ms, partial(self._tell_another, server))
+        else:
+            server.told = None
+            self._reconsider(server, now_ms)
+
+    def _take_in(self, server: _Server, now_ms: int) -> None:
+        """Have a host checked, from nothing."""
+        server.registered, server.origin_ms, server.streak_ms = True, now_ms, now_ms
+        server.held, server.row, server.told = False, 0, None
         self._reconsider(server, now_ms)
 
     def hold(self, name: str, now_ms: int) -> None:
         """From now on a host is to get no request: one that reaches it all the same is a stray."""
-        server = self._servers[name]
+        self._hold(self._servers[name], now_ms, held=True)
+
+    def _hold(self, server: _Server, now_ms: int, *, held: bool) -> None:
         in_service = server.registered and server.healthy
         if in_service:
             self._fluid.settle(now_ms)
             self._count(server, -1)
-        server.held = True
+        server.held = held
         if in_service:
             self._count(server, +1)
 
@@ -212,7 +233,7 @@ class VirtualBalancer:
             self._away -= 1
             for server in self._servers.values():
                 if server.registered and not self._away:
-                    self.register(server.name, back_ms, server.cause)
+                    self._take_in(server, back_ms)
 
         self._schedule(now_ms + lasts_ms, back)
 
@@ -291,19 +312,23 @@ class VirtualBalancer:
                 self._count(server, +1 if healthy else -1)
                 self._note_minimum()
             server.told = (healthy, seen)
-            check = self._config.health_check
-            return HealthCheckReported(
-                event_id,
-                now_ms,
-                server.cause,
-                server.name,
-                healthy,
-                check.path,
-                str(check.status),
-                seen,
-            )
+            return self._report(server, event_id, now_ms)
 
         self._schedule(at_ms, tell)
+
+    def _tell_another(self, server: _Server, event_id: int, now_ms: int) -> Event | None:
+        """Another group that waits for a host hears that it is healthy."""
+        return self._report(server, event_id, now_ms) if server.healthy and server.waiting else None
+
+    def _report(self, server: _Server, event_id: int, now_ms: int) -> Event:
+        """What was seen last of a server. That it is healthy is told to each group that waits, one after the other."""
+        assert server.told is not None, "it has been checked"
+        (healthy, seen), cause, check = server.told, server.cause, self._config.health_check
+        if healthy and server.waiting:
+            cause = server.waiting.pop(next(iter(server.waiting)))
+            if server.waiting:
+                self._schedule(now_ms, partial(self._tell_another, server))
+        return HealthCheckReported(event_id, now_ms, cause, server.name, healthy, check.path, str(check.status), seen)
 
     # -- where packets are lost, each check is played ------------------------------------------------------------
 

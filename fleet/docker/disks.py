@@ -12,6 +12,7 @@ from fleet.base import Emit, FleetError
 from fleet.docker.faults import Machines
 from fleet.docker.lanes import Lanes
 from fleet.residue import Listing, differences, directories, gather
+from fleet.threads import in_thread
 from fleet.virtual.accounts import Accounts
 from fleet.virtual.revision import read_revision
 from scenarios.model import Scenario
@@ -65,7 +66,7 @@ class DiskBook:
 
     async def _list(self, host: str, into: dict[str, Listing | None], done: asyncio.Event | None = None) -> None:
         try:
-            into[host] = await asyncio.to_thread(self._listing, host)
+            into[host] = await in_thread(partial(self._listing, host))
         except (FleetError, KeyError):
             into[host] = None  # it crashed, stands still or is gone: nobody can look
         finally:

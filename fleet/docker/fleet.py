@@ -15,9 +15,10 @@ faults included; `watch` raises what went wrong in the background.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fleet.balancer.haproxy import HaproxyBalancer
 from fleet.base import Emit, Fleet, FleetError, MakeEvent
@@ -41,6 +42,7 @@ from fleet.docker.service_faults import ServiceFaults
 from fleet.docker.specification import specification as specification_of
 from fleet.docker.traffic import Traffic
 from fleet.figures import Figures
+from fleet.threads import in_thread
 from scenarios.model import Effect, Scenario
 from simulator.rollout.commands import (
     AllowTraffic,
@@ -59,7 +61,7 @@ from simulator.rollout.events import TrafficShifted
 if TYPE_CHECKING:
     from docker import DockerClient
 
-T = TypeVar("T")
+_ArrivesOrLeaves = ProvisionHost | TerminateHost | LaunchHost | EndHost
 
 
 class DockerFleet(Fleet):
@@ -74,7 +76,6 @@ class DockerFleet(Fleet):
         self.run = Run.new()
         self._commands = commands
         self._client: DockerClient | None = None
-        self._work: set[asyncio.Future[Any]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._done: set[tuple[str, str]] = set()
         self._deployments: dict[str, tuple[dict[str, Any], Bundle]] = {}
@@ -197,21 +198,15 @@ class DockerFleet(Fleet):
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._lanes is not None:
             await self._lanes.close()
-        # A thread cannot be cancelled: what it still makes must be there before it can be removed.
-        await asyncio.gather(*self._work, return_exceptions=True)
         client, self._client = self._client, None
-        if client is not None:
-            try:
-                await asyncio.to_thread(remove_run, client, self.run.id)
-            finally:
-                client.close()
-        await self._commands.close()
+        try:
+            if client is not None:
+                with contextlib.closing(client):
+                    await self._in_thread(partial(remove_run, client, self.run.id))
+        finally:
+            await self._commands.close()
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(None, work)
-        self._work.add(future)
-        future.add_done_callback(self._work.discard)
-        return await asyncio.shield(future)
+    _in_thread = staticmethod(in_thread)
 
     def _background(self, work: Any) -> asyncio.Task[None]:
         async def guarded() -> None:
@@ -252,8 +247,10 @@ class DockerFleet(Fleet):
             self._silent.add(command.host)
         if isinstance(command, ShiftTraffic):
             self._all_lanes().beside(partial(self._shift, command))
-        elif (carrier := _CARRIERS.get(type(command))) is not None:
-            self._lane(command.host, partial(carrier, self, command))  # type: ignore[attr-defined]
+        elif isinstance(command, _ArrivesOrLeaves):
+            self._lane(command.host, partial(self._arrivals.perform, command))
+        elif isinstance(command, RunLifecycleEvent | BlockTraffic | AllowTraffic):
+            self._lane(command.host, partial(self._at_host, command))
 
     def _lane(self, host: str, job: Callable[[], Any]) -> None:
         self._all_lanes().put(host, job)
@@ -266,19 +263,22 @@ class DockerFleet(Fleet):
         assert self._balancer is not None, "traffic is blocked and allowed only where the scenario has a balancer"
         return self._balancer
 
+    async def _at_host(self, command: RunLifecycleEvent | BlockTraffic | AllowTraffic) -> None:
+        if command.host in self._roster:  # otherwise it was ended meanwhile: nobody is there to hear of it
+            await _CARRIERS[type(command)](self, command)
+
     async def _allow(self, command: AllowTraffic) -> None:
         self._roster.join(command.host)
-        said = await self._the_balancer().register(command.host, command.id)
+        specification, _ = self._deployments[command.deployment_id]
+        group = specification["DeploymentGroupId"]
+        said = await self._the_balancer().register(command.host, command.id, group)
         if said is not None:
             self._reports.not_registered(command, said)
-
-    async def _arrive_or_leave(self, command: Command) -> None:
-        await self._arrivals.perform(command)
 
     async def _offer(self, command: RunLifecycleEvent) -> None:
         specification, bundle = self._deployments[command.deployment_id]
         if self._faults.needs_preparation(command.host, command.name, bundle):
-            await asyncio.to_thread(self._faults.prepare, command.host, command.name, specification, bundle)
+            await self._in_thread(partial(self._faults.prepare, command.host, command.name, specification, bundle))
         self._commands.offer(HostCommand(command.id, command.deployment_id, command.host, command.name))
 
     async def _block(self, command: BlockTraffic) -> None:
@@ -302,14 +302,14 @@ class DockerFleet(Fleet):
         if effect.at_no_host:
             self._service_faults.inject(name, effect)
         for host in hosts:
-            self._lane(host, partial(asyncio.to_thread, self._faults.inject, host, name, effect, event))
+            self._lane(host, partial(self._in_thread, partial(self._faults.inject, host, name, effect, event)))
 
     def heal(self, name: str, effect: Effect, hosts: Sequence[str]) -> None:
         """Undo `inject`."""
         if effect.at_no_host:
             self._service_faults.heal(name, effect)
         for host in hosts:
-            self._lane(host, partial(asyncio.to_thread, self._faults.heal, host, name, effect))
+            self._lane(host, partial(self._in_thread, partial(self._faults.heal, host, name, effect)))
 
     def at_request(self, number: int, call: Callable[[], None]) -> None:
         """Call this as users make so many requests since `open`."""
@@ -346,7 +346,7 @@ class DockerFleet(Fleet):
         if host in self._silent:
             return
         if self._faults.needs_restoring(host, command.name, bundle):
-            self._lane(host, partial(asyncio.to_thread, self._faults.restore, host, command.name, bundle))
+            self._lane(host, partial(self._in_thread, partial(self._faults.restore, host, command.name, bundle)))
         self._reports.completed(command, completion)
 
     def refused(self, command: HostCommand, ahead_ms: int) -> None:
@@ -384,6 +384,5 @@ _CARRIERS: dict[type[Command], Callable[[DockerFleet, Any], Awaitable[None]]] = 
     RunLifecycleEvent: DockerFleet._offer,
     BlockTraffic: DockerFleet._block,
     AllowTraffic: DockerFleet._allow,
-    **dict.fromkeys((ProvisionHost, TerminateHost, LaunchHost, EndHost), DockerFleet._arrive_or_leave),
 }
-"""What is done at a host, by the command."""
+"""What is done at a host that is there, by the command."""

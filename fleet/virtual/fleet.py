@@ -187,7 +187,8 @@ class VirtualFleet(Fleet):
 
     def _allow(self, command: AllowTraffic) -> None:
         if not self.service.refuses:
-            self._the_balancer().register(command.host, self.now_ms, command.id)
+            group = self._workshops[command.deployment_id].group
+            self._the_balancer().register(command.host, self.now_ms, command.id, group)
             return
         self.schedule(self.now_ms, partial(host_events.not_registered, command))
 

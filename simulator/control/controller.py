@@ -134,7 +134,10 @@ class _Run:
         return made
 
     def _listen(self, task: asyncio.Task[object], time_limit_ms: int | None) -> None:
-        """Ctrl-C, SIGTERM and the time limit break the run off, once; a run that only stays they end well."""
+        """Ctrl-C, a closed terminal and the like break the run off, once, as the time limit does.
+
+        A run that only stays they end well.
+        """
         loop = asyncio.get_running_loop()
 
         def leave(why: RunStatus) -> None:
@@ -147,7 +150,8 @@ class _Run:
                 self._left = why
                 task.cancel()
 
-        for sign in (signal.SIGINT, signal.SIGTERM):
+        below_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        for sign in (signal.SIGINT, signal.SIGTERM, *(() if below_nohup else (signal.SIGHUP,))):
             loop.add_signal_handler(sign, leave, RunStatus.INTERRUPTED)
         if time_limit_ms is not None:
             loop.call_later(time_limit_ms / 1000, leave, RunStatus.ABORTED)
@@ -224,7 +228,8 @@ def docker(
 ) -> RunResult:
     """Rehearse a scenario on containers, in real time. `commands` is the endpoint to which the agents speak.
 
-    Ctrl-C (and SIGTERM) removes the containers and gives a result whose status is `interrupted`; the journal stays.
+    Ctrl-C (and SIGTERM, and a closed terminal's SIGHUP) removes the containers and gives a result whose status is
+    `interrupted`; the journal stays.
     Raises FleetError where the engine, the image or the scenario does not allow it; then nothing is left behind.
     """
     require(scenario)

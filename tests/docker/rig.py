@@ -131,12 +131,12 @@ class Rig:
                 await asyncio.wait_for(self._more.wait(), min(left_s, 0.1))
         return found
 
-    def begin(self, revision: str = "v1", strategy: str = "in-place", **more: Any) -> str:
+    def begin(self, revision: str = "v1", strategy: str = "in-place", group: str = "group", **more: Any) -> str:
         """Begin a deployment to every host; its id."""
         self._deployments += 1
         id = f"d-TEST{self._deployments:05}"
         targets = tuple(Target(host) for host in self.hosts)
-        self.fleet.begin(Deployment(id, "web", "group", revision, strategy, ALL_AT_ONCE, targets, True, **more))
+        self.fleet.begin(Deployment(id, "web", group, revision, strategy, ALL_AT_ONCE, targets, True, **more))
         return id
 
     def send(self, deployment: str, host: str, name: str) -> str:

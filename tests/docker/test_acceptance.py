@@ -170,7 +170,7 @@ def test_a_run_is_killed_and_the_next_one_removes_what_it_left(engine: DockerCli
         assert left(engine, run_id) == []
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_nothing_but_its_journal(
     engine: DockerClient, tmp_path: Path, by: signal.Signals
 ) -> None:

@@ -65,6 +65,24 @@ def test_a_host_that_was_registered_again_is_initial_again(engine: DockerClient,
     asyncio.run(play())
 
 
+def test_two_groups_that_register_one_host_both_hear_that_it_is_healthy(engine: DockerClient, tmp_path: Path) -> None:
+    async def play() -> None:
+        async with up(scenario(tmp_path)) as rig:
+            one = await rig.install()
+            two, three = rig.begin(group="two"), rig.begin(group="three")
+            waiting = {rig.send(deployment, "h1", lifecycle.ALLOW_TRAFFIC) for deployment in (one, two)}
+            await rig.until(lambda: rig.fleet._the_balancer().in_service)
+            waiting.add(rig.send(three, "h1", lifecycle.ALLOW_TRAFFIC))
+
+            def told() -> set[str]:
+                return {e.cause for e in rig.events if isinstance(e, HealthCheckReported) and e.healthy}
+
+            await rig.until(lambda: told() == waiting)
+            assert rig.fleet._the_balancer().in_service
+
+    asyncio.run(play())
+
+
 def test_requests_under_way_may_end_while_a_host_is_drained(engine: DockerClient, tmp_path: Path) -> None:
     play_with = scenario(tmp_path, balancer={**BALANCER, "draining": "30s"})
     (tmp_path / "v1" / "server.py").write_text(SLOW.format(word="v1"))

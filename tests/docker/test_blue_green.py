@@ -197,7 +197,7 @@ def test_nothing_is_left_when_a_run_ends_while_a_host_is_being_provisioned(
             deployment = rig.begin("v2", "blue-green")
             for number in range(3):
                 rig.ask_for(deployment, f"g{number}")
-            await rig.until(lambda: len(rig.fleet._work) > 0)
+            await rig.until(lambda: "g0" in rig.fleet._roster)
             return rig.fleet.run.id
 
     run = asyncio.run(play())
@@ -249,3 +249,33 @@ def test_in_the_rollback_of_a_blue_green_deployment_other_scripts_run(engine: Do
             return await asyncio.to_thread(rig.fleet._hosts.run, "h1", ["cat", "/tmp/notes"])
 
     assert asyncio.run(play()) == "v1\nv1\n"
+
+
+def test_what_another_deployment_asks_of_a_host_that_is_being_ended_comes_to_nothing(
+    engine: DockerClient, tmp_path: Path
+) -> None:
+    """It waits in the lane behind the end, which breaks no run, and nobody is there to answer."""
+
+    async def play() -> None:
+        async with up(scenario(tmp_path, hosts=2)) as rig:
+            blue_green, other = rig.begin("v2", "blue-green"), rig.begin("v2", group="other")
+            gone = asyncio.create_task(rig.terminate(blue_green, "h1"))
+            await asyncio.sleep(0)
+            asked = [
+                rig.send(other, "h1", name)
+                for name in (lifecycle.BLOCK_TRAFFIC, lifecycle.INSTALL, lifecycle.ALLOW_TRAFFIC)
+            ]
+            done = asyncio.Event()
+
+            async def after_all() -> None:
+                done.set()
+
+            rig.fleet._lane("h1", after_all)
+            await gone
+            await asyncio.wait_for(done.wait(), WAIT_S)
+            await rig.in_service("h2")
+            assert not rig.fleet._broken.done()
+            assert not [event for event in rig.events if event.cause in asked]
+            assert rig.fleet._roster.everybody == 1
+
+    asyncio.run(play())

@@ -73,6 +73,12 @@ def naive(config: Balancer, hosts: dict[str, Answer], running: bool, moves: list
             if what == "answers":
                 assert isinstance(answer, Answer)
                 server.answer = answer
+            elif what == "register" and server.registered:
+                if server.healthy:
+                    assert server.told is not None
+                    book.reports.append((now_ms, name, *server.told))
+                else:
+                    server.told = None
             else:
                 server.registered, server.healthy = what == "register", False
                 server.origin_ms, server.passed, server.failed, server.told = now_ms, 0, 0, None
@@ -205,6 +211,8 @@ moves = st.lists(
 @example(2, 3, 20, True, [(16, "answers", "h1", NOT_FOUND), (26, "answers", "h1", BROKEN)])
 @example(1, 1, 20, True, [(16, "shift", "h1", 0), (26, "deregister", "h1", SILENT), (31, "register", "h1", SILENT)])
 @example(1, 1, 20, True, [(16, "shift", "h1 h2 h3", 0)])
+@example(2, 2, 20, True, [(11, "register", "h1", SILENT), (26, "answers", "h1", NOT_FOUND)])
+@example(3, 2, 20, False, [(11, "register", "h1", SILENT), (31, "register", "h1", SILENT)])
 @example(3, 2, 20, False, [(11, "register", "h1", SILENT), (26, "answers", "h1", GOOD_NEW)])
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 1000), st.booleans(), moves)
 def test_it_is_as_the_naive_one(rise: int, fall: int, rate: int, running: bool, moves: list[Move]) -> None:

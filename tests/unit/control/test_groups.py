@@ -11,7 +11,16 @@ import pytest
 
 from simulator.control.replay import replay
 from simulator.control.result import Outcome, RunResult, RunStatus
-from simulator.rollout.events import AgentBusy, AlarmChanged, DeploymentNotCreated, Event, FaultChanged
+from simulator.rollout.events import (
+    AgentBusy,
+    AlarmChanged,
+    DeploymentNotCreated,
+    Event,
+    FaultChanged,
+    HealthCheckReported,
+)
+from simulator.rollout.host import Record
+from simulator.rollout.machine import Rollout
 from tests.support.rehearsals import BUNDLES, Watcher, run, scenario
 
 WORKER = {
@@ -55,6 +64,45 @@ def test_two_groups_are_deployed_to_side_by_side() -> None:
     assert statuses(result) == [("web", "v2", "Succeeded"), ("worker", "w1", "Succeeded")]
     assert web.started_ms <= worker.started_ms < web.ended_ms
     assert all(finding.held for finding in result.invariants)
+
+
+def one_application_in_two_groups(rise: int, interval: str) -> tuple[RunResult, Watcher]:
+    """Both have the same host behind the same balancer."""
+    watcher = Watcher()
+    result = run(
+        shared(
+            fleet={"hosts": 1},
+            balancer={"health_check": {"interval": interval, "timeout": "500ms", "rise": rise, "fall": 3}},
+            groups=[{"name": "web", "running": "v1"}, {"name": "shop"}],
+            deploy=[
+                {"revision": "v2", "group": "web"},
+                {"revision": "v2", "group": "shop", "when": {"at": "1s"}, "file_exists_behavior": "OVERWRITE"},
+            ],
+        ),
+        observers=(watcher,),
+    )
+    assert statuses(result) == [("web", "v2", "Succeeded"), ("shop", "v2", "Succeeded")]
+    return result, watcher
+
+
+def allowed(rollout: Rollout) -> Record:
+    return next(record for record in rollout.hosts["h1"].records if record.name == "AllowTraffic")
+
+
+def test_two_groups_that_wait_for_one_host_both_go_on_when_it_is_healthy() -> None:
+    result, watcher = one_application_in_two_groups(3, "2s")
+    web, shop = (allowed(rollout) for rollout in result.rollouts)
+    assert web.started_ms is not None and shop.started_ms is not None
+    assert web.started_ms < shop.started_ms < web.ended_ms == shop.ended_ms == web.started_ms + 6000
+    reports = (event for event, _ in watcher.seen if isinstance(event, HealthCheckReported) and event.healthy)
+    causes = {event.id: event.cause for event in reports}
+    assert len(causes) == len(set(causes.values())) == 2
+
+
+def test_a_host_that_is_healthy_stays_in_service_where_a_second_group_allows_its_traffic() -> None:
+    result, _ = one_application_in_two_groups(1, "500ms")
+    web, shop = (allowed(rollout) for rollout in result.rollouts)
+    assert shop.started_ms is not None and web.ended_ms < shop.started_ms == shop.ended_ms
 
 
 def test_a_hosts_agent_has_one_command_at_a_time_whichever_group_it_is_of() -> None:
