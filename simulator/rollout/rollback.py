@@ -163,6 +163,7 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
         description=f"back from {deployment.deployment_id} to {success.revision}, deployed by {success.deployment_id}",
         rollback_of=deployment.deployment_id,
         active_alarms=(),
+        unasked_alarms=(),
         alarms=(),
     )
 
