@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from scenarios.checks_strategy import Planned
+from scenarios.checks_strategy import Planned, config_of
 from scenarios.facts import Facts
+from scenarios.strategies import inherits_config
 from scenarios.tree import Place, Report, Tree
+from scenarios.words import HOSTS_MAX
+from strategies.configuration import ALL_AT_ONCE
 from strategies.plan import Deploy
 
 _INVALID = "HEALTH_CONSTRAINTS_INVALID"
@@ -17,6 +20,7 @@ def check_plans(facts: Facts, planned: tuple[Planned, ...] | None, report: Repor
     """
     _replacements(facts, report)
     _nothing_to_copy(facts, warn)
+    _minimum_left_behind(facts, warn)
     expected = [
         each for each in facts.tree.each("expect", "deployments") if (e := each.get("error")) and e.text == _INVALID
     ]
@@ -61,6 +65,19 @@ def _nothing_to_copy(facts: Facts, warn: Report) -> None:
                     "for each old one"
                 )
                 warn(written.place, message, "give the group a pool, or use DISCOVER_EXISTING")
+
+
+def _minimum_left_behind(facts: Facts, warn: Report) -> None:
+    """A group's minimum that does not hold for a deployment, because the strategy of its own has none."""
+    for deploy in facts.tree.each("deploy"):
+        own = deploy.get("strategy")
+        if own is None or inherits_config(own.word) or deploy.get("deployment_config") is not None:
+            continue
+        written = [node for group in facts.groups_of(deploy) if group and (node := group.get("deployment_config"))]
+        configs = [config for node in written if (config := config_of(node)) is not None]
+        if lost := [each.name for each in configs if each.minimum_healthy_hosts.required(HOSTS_MAX) > 0]:
+            message = f"{own.word} deploys to every host at once, so the group's {lost[0]} does not hold here"
+            warn(own.place, message, f"take rolling, or write deployment_config: {ALL_AT_ONCE.name} to say so")
 
 
 def _targets(strategy: Tree) -> list[Tree]:

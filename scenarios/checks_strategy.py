@@ -26,6 +26,7 @@ from scenarios.strategies import (
     Step,
     StrategyName,
     StrategyOptions,
+    inherits_config,
     key_of,
 )
 from scenarios.told import minimum, told, told_of_traffic
@@ -162,7 +163,7 @@ def _plan(facts: Facts, deploy: Tree, group: Tree | None, written: Tree | None, 
     if name not in _WRITTEN or options is None or not facts.hosts:
         return None
     config_node = _config_node(deploy, group)
-    config = _config(config_node) if config_node is not None else DEFAULT_CONFIGS[name]
+    config = config_of(config_node) if config_node is not None else DEFAULT_CONFIGS[name]
     if config is None:
         return None
     if name == "blue-green" and (refused := _no_blue_green(facts, group)) is not None:
@@ -232,17 +233,16 @@ def _told(written: Tree | None) -> tuple[str, Options | None]:
 
 
 def _config_node(deploy: Tree, group: Tree | None) -> Tree | None:
-    """The configuration that holds for a deployment: its own, or the group's if the strategy is the group's, too."""
-    if (own := deploy.get("deployment_config")) is not None:
+    """The configuration that holds for a deployment: its own, or the group's."""
+    if (own := deploy.get("deployment_config")) is not None or group is None:
         return own
     strategy = deploy.get("strategy")
-    if group is None:
-        return None
-    inherits = strategy is None or _told(strategy)[0] == _told(group.get("strategy"))[0]
+    inherits = inherits_config(strategy.word if strategy is not None else None)
     return group.get("deployment_config") if inherits else None
 
 
-def _config(node: Tree) -> DeploymentConfig | None:
+def config_of(node: Tree) -> DeploymentConfig | None:
+    """What is written as a configuration for hosts; None where that is not to be read."""
     if node.word is not None:
         return named(node.word)
     try:

@@ -197,8 +197,12 @@ class Deploy(Model):
         "refuse",
         description="What becomes of it where a deployment of the group is under way: a group has one at a time.",
     )
-    strategy: Strategy | None = None
-    deployment_config: DeploymentConfig | None = None
+    strategy: Strategy | None = Field(None, description="Left out: the group's.")
+    deployment_config: DeploymentConfig | None = Field(
+        None,
+        description="Left out: the group's, also with a strategy of its own; only `in-place` has no minimum, whatever "
+        "the group's is.",
+    )
     file_exists_behavior: FileExistsBehavior = Field(
         "DISALLOW", description="What Install does where a file that it did not put there already stands."
     )

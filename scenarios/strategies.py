@@ -206,3 +206,10 @@ Strategy = Annotated[
 def strategy_name(strategy: StrategyName | StrategyOptions) -> str:
     """A strategy's name, whichever way it was written."""
     return strategy if isinstance(strategy, str) else strategy.name
+
+
+def inherits_config(own: str | None) -> bool:
+    """Whether a deployment that names no configuration has its group's, as in CodeDeploy (CreateDeployment,
+    deploymentConfigName). `own`: the strategy of its own, None where it has the group's. In place there is no minimum.
+    """
+    return own != "in-place"

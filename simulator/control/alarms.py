@@ -128,11 +128,12 @@ class Alarms:
         for period_ms, names in by_period.items():
             self._wait(period_ms, names, self._figures()[0])
 
-    def active(self, deployment: Deployment) -> tuple[str, ...]:
-        """Those of a deployment's alarms that stop it before it begins."""
+    def active(self, deployment: Deployment) -> dict[str, AlarmState]:
+        """Those of a deployment's alarms that stop it before it begins, and what each says."""
         ignored = deployment.ignore_poll_alarm_failure
         stops = {AlarmState.ALARM} if ignored else {AlarmState.ALARM, AlarmState.UNKNOWN}
-        return tuple(name for name in deployment.alarms if self._watches[name].state in stops)
+        said = {name: self._watches[name].state for name in deployment.alarms}
+        return {name: state for name, state in said.items() if state in stops}
 
     def strike(self, fault: str, effect: Effect) -> None:
         """A fault has an alarm say something."""

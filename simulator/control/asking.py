@@ -21,7 +21,7 @@ from simulator.rollout.deployment import Deployment
 from simulator.rollout.events import DeploymentCreated, DeploymentNotCreated, Event, PromotionRequested
 from simulator.rollout.machine import Rollout
 from simulator.rollout.rollback import BACK_TO_BLUE, deployment_id
-from simulator.rollout.statuses import Creator
+from simulator.rollout.statuses import AlarmState, Creator
 
 
 class Asking:
@@ -131,4 +131,6 @@ class Asking:
 
     def as_of_now(self, deployment: Deployment) -> Deployment:
         """As it is created now: its new hosts have names that nobody had, and these alarms are active."""
-        return replace(self._generations.fresh(deployment), active_alarms=self._alarms.active(deployment))
+        active = self._alarms.active(deployment)
+        unasked = tuple(name for name, state in active.items() if state is AlarmState.UNKNOWN)
+        return replace(self._generations.fresh(deployment), active_alarms=tuple(active), unasked_alarms=unasked)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from scenarios.model import Expect
 from simulator.control.result import Outcome, RunResult, RunStatus
 
 
@@ -28,14 +27,11 @@ class ExitCode(IntEnum):
 
 def exit_code(result: RunResult) -> ExitCode:
     """The code of a run, worst news first."""
-    expect = result.scenario.expect or Expect()
     if result.status is RunStatus.INTERRUPTED:
         return ExitCode.INTERRUPTED
     if result.status is RunStatus.ABORTED:
         return ExitCode.TIME_LIMIT
-    if any(not finding.held for finding in result.invariants):
-        return ExitCode.UNSAFE
-    if result.outcome is Outcome.ROLLBACK_FAILED and expect.outcome != Outcome.ROLLBACK_FAILED.value:
+    if any(not finding.held for finding in result.invariants) or result.rollback_failed_unexpectedly:
         return ExitCode.UNSAFE
     if result.unexpectedly_inconclusive:
         return ExitCode.INCONCLUSIVE

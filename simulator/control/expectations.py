@@ -118,8 +118,9 @@ def _revisions(expect: Expect, ended: Mapping[str, tuple[str, ...]]) -> Iterator
         expected = f"{wanted} {_host(wanted)} {ends} on {revision}"
         yield Finding(expected, counts[revision] == wanted, f"hosts end on {_counts(counts)}")
     for host, revision in expect.hosts.items():
-        there = ended.get(host, ("nothing: there is no such host",))
-        yield Finding(f"{host} ends on {revision}", revision in there, f"it ends on {' and '.join(there)}")
+        there = ended.get(host, ())
+        why = f"it ends on {' and '.join(there)}" if there else "it is in no group at the end"
+        yield Finding(f"{host} ends on {revision}", revision in there, why)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -56,7 +56,7 @@ def undo(rollouts: Sequence[Rollout], standing: Standing, running: str | None, w
     ImpossibleError where there is nothing to go back to.
     """
     _idle(rollouts)
-    last = next((each for each in reversed(rollouts) if each.touched), None)
+    last = next((each for each in reversed(rollouts) if each.touched or _went_back(each)), None)
     if last is None:
         raise ImpossibleError("no deployment has touched a host: there is nothing to undo")
     group = last.deployment.group
@@ -87,6 +87,11 @@ def undo(rollouts: Sequence[Rollout], standing: Standing, running: str | None, w
         back = replace(plainly, revision=success.revision, file_exists_behavior=success.file_exists_behavior, alarms=())
     description = f"back from {last.deployment_id} to {success.revision}, deployed by {success.deployment_id}"
     return replace(back, creator=Creator.USER, rollback_of=last.deployment_id, description=description)
+
+
+def _went_back(rollout: Rollout) -> bool:
+    """Whether it is a way back that went well: it may have been done by ending new hosts, with no host touched."""
+    return rollout.deployment.rollback_of is not None and rollout.status is DeploymentStatus.SUCCEEDED
 
 
 def _undone(rollouts: Sequence[Rollout]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from scenarios.model import Deploy, Group, MinimumHealthyHosts, Scenario
 from scenarios.platforms import SERVER, STRATEGIES
-from scenarios.strategies import StrategyOptions, strategy_name
+from scenarios.strategies import StrategyOptions, inherits_config, strategy_name
 from scenarios.told import minimum, told, told_of_traffic
 from simulator.rollout.deployment import BLUE_GREEN_MS, ECS_MS, LAMBDA_MS, Checks, Deployment, Limits, Success, Target
 from simulator.rollout.rollback import BLUE_GREEN
@@ -69,8 +69,8 @@ def deployment_config(scenario: Scenario, deploy: Deploy) -> DeploymentConfig:
     group = scenario.group_of(deploy)
     if group.compute_platform != SERVER:
         return _traffic(scenario, deploy)[1]
-    inherits = deploy.strategy is None or strategy_name(deploy.strategy) == strategy_name(group.strategy)
-    written = deploy.deployment_config or (group.deployment_config if inherits else None)
+    own = strategy_name(deploy.strategy) if deploy.strategy is not None else None
+    written = deploy.deployment_config or (group.deployment_config if inherits_config(own) else None)
     if written is None:
         return DEFAULT_CONFIGS[strategy_of(scenario, deploy)[0]]
     if isinstance(written, MinimumHealthyHosts):

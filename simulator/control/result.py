@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain, repeat
 from typing import Protocol
 
 from scenarios.model import Expect, Scenario
@@ -13,7 +14,7 @@ from simulator.rollout.commands import Command, Notify
 from simulator.rollout.events import DeploymentNotCreated, Event, FaultChanged
 from simulator.rollout.machine import Rollout
 from simulator.rollout.promotion import Promotion
-from simulator.rollout.statuses import Creator
+from simulator.rollout.statuses import Creator, DeploymentStatus
 
 
 class RunStatus(StrEnum):
@@ -138,6 +139,22 @@ class RunResult:
             or any(event.deployment is not None and event.deployment > 1 for event in expect.events)
         )
         return self.rolled_back and not spoken_of
+
+    @property
+    def rollback_failed_unexpectedly(self) -> bool:
+        """Whether any rollback ended otherwise than well, whatever came after it, and the scenario does not say so: by
+        its outcome, or by that status at the rollback's place among the deployments.
+        """
+        expect = self.scenario.expect or Expect()
+        if expect.outcome == Outcome.ROLLBACK_FAILED.value:
+            return False
+        told = chain((deployment.status for deployment in expect.deployments or ()), repeat(None))
+        return any(
+            rollout.deployment.creator is Creator.ROLLBACK
+            and rollout.ended
+            and rollout.status not in (DeploymentStatus.SUCCEEDED, expected)
+            for rollout, expected in zip(self.rollouts, told, strict=False)
+        )
 
 
 class Observer(Protocol):

@@ -8,7 +8,7 @@ here: neither CodeDeploy nor the core looks at them again before the old ones le
 from __future__ import annotations
 
 from simulator.rollout.commands import AllowTraffic, BlockTraffic, Command, ShiftTraffic, TerminateHost
-from simulator.rollout.deployment import Deployment
+from simulator.rollout.deployment import Deployment, Target
 from simulator.rollout.events import Event, HealthCheckReported, TrafficMeasured, TrafficShifted
 from simulator.rollout.lifecycle import COURSES
 from simulator.rollout.machine import Rollout
@@ -37,6 +37,7 @@ class Sides:
         """Whether there are two sides at all."""
         told = deployment.options.blue_green or BlueGreen()
         self._awaited = frozenset(told.held_out) if deployment.strategy == BACK_TO_BLUE else frozenset()
+        self._discovered = frozenset(told.green)
         self._minimum = deployment.config.minimum_healthy_hosts
         self._needed = max(self._minimum.required(fleet_of(deployment)), 1)
         self._being_let_in: set[str] = set()
@@ -64,8 +65,8 @@ class Sides:
         green = rollout.hosts[command.host].label is Label.GREEN
         what = f"{command.host} was {'taken out' if isinstance(command, BlockTraffic) else 'ended'}"
         if green:
-            if isinstance(command, TerminateHost) and rollout.hosts[command.host].target.revision is not None:
-                return f"{what} on the way back, and was in the group before"
+            if isinstance(command, TerminateHost) and self._stood_before(rollout.hosts[command.host].target):
+                return f"{what} on the way back, and stood there before"
             missing = self._awaited - self._in
             if missing and len(self._awaited) - len(missing) < self._wanted_back(rollout):
                 return f"{what} before {', '.join(sorted(missing))} had traffic again"
@@ -75,6 +76,10 @@ class Sides:
         if self._share not in (None, WHOLE):
             return f"{what} while the new hosts had {self._share} % of the traffic"
         return None
+
+    def _stood_before(self, target: Target) -> bool:
+        """Whether a host is not one that was provisioned: no deployment has succeeded there before the one undone."""
+        return target.healthy or target.name in self._discovered
 
     def _wanted_back(self, rollout: Rollout) -> int:
         """How many of the old hosts that were out of traffic must have it again before a new one may leave."""

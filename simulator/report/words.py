@@ -228,6 +228,8 @@ def headline(result: RunResult) -> tuple[str, str]:
     )
     if any(not finding.held for finding in result.invariants):
         return FAILED, f"{words}; a safety rule was violated"
+    if result.rollback_failed_unexpectedly and result.outcome is not Outcome.ROLLBACK_FAILED:
+        return FAILED, f"{words}; a rollback before that failed"
     if not result.expectations or (result.unexpectedly_inconclusive and result.as_expected):
         return sign, words
     if result.as_expected:

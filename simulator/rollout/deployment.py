@@ -94,7 +94,9 @@ class Deployment:
     alarms: tuple[str, ...] = ()
     """The alarms that stop this deployment."""
     active_alarms: tuple[str, ...] = ()
-    """Those of them that are active when it is created."""
+    """Those of them that count as active when it is created."""
+    unasked_alarms: tuple[str, ...] = ()
+    """Those of the active ones that could not be asked."""
     ignore_poll_alarm_failure: bool = False
     """Whether to go on where an alarm cannot be asked."""
     checks: Checks | None = None

@@ -124,7 +124,7 @@ class Rollout(StageWalk):
                 event,
                 DeploymentStatus.STOPPED,
                 ErrorCode.ALARM_ACTIVE,
-                f"active before the deployment began: {self.alarm}. No host was touched",
+                messages.alarms_before(deployment),
             )
             return
         self._begin(event)

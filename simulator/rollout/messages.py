@@ -73,6 +73,16 @@ def no_instances(deployment: Deployment) -> str:
     return f"{deployment.nobody or 'the group has no hosts'}: nothing to deploy to"
 
 
+def alarms_before(deployment: Deployment) -> str:
+    """Why a deployment is stopped before it begins: its alarms, those that could not be asked apart."""
+    unasked = deployment.unasked_alarms
+    told = {
+        "active before the deployment began": [name for name in deployment.active_alarms if name not in unasked],
+        "could not be asked before the deployment began, which counts as active": unasked,
+    }
+    return "; ".join(f"{words}: {', '.join(names)}" for words, names in told.items() if names) + ". No host was touched"
+
+
 def timed_out(host: Host, deployment: Deployment, now_ms: int) -> str:
     """Why a lifecycle event ran into its limit."""
     limits = deployment.limits

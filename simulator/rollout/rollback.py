@@ -142,7 +142,7 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
     two_sided = strategy in (BLUE_GREEN, BACK_TO_BLUE)
     if two_sided and not any(host.gone for host in hosts.values() if host.label is Label.BLUE):
         strategy, options = BACK_TO_BLUE, _back(options, hosts.values())
-        targets = tuple(host.target for host in hosts.values() if not host.gone and host.ended_ms == NEVER)
+        targets = tuple(_found_again(host) for host in hosts.values() if not host.gone and host.ended_ms == NEVER)
     else:
         targets = aftermath(hosts.values(), sick, Label.GREEN if two_sided else Label.NONE)
         if strategy in lifecycle.BACK and not any(host.gone for host in hosts.values()):
@@ -163,8 +163,14 @@ def rollback(deployment: Deployment, hosts: Mapping[str, Host], sick: Container[
         description=f"back from {deployment.deployment_id} to {success.revision}, deployed by {success.deployment_id}",
         rollback_of=deployment.deployment_id,
         active_alarms=(),
+        unasked_alarms=(),
         alarms=(),
     )
+
+
+def _found_again(host: Host) -> Target:
+    """A host as the way back to blue finds it: no deployment to it counts, but what is installed is installed."""
+    return _target(host.name, host.target.zone, host.target.healthy, host.revision)
 
 
 def without_waits(strategy: str, options: Options) -> tuple[str, Options]:

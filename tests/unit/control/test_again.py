@@ -86,6 +86,20 @@ def test_an_undo_brings_v1_back_to_the_whole_group(strategy: str, ending: str) -
         assert (back.deployment.strategy == BACK_TO_BLUE) == stood
 
 
+@pytest.mark.parametrize("rolls_back", [("DEPLOYMENT_FAILURE",), ()], ids=["automatic", "a person's"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_has_been_undone_is_not_undone_once_more(strategy: str, rolls_back: tuple[str, ...]) -> None:
+    """Nor where no host was touched on the way back, because none of the new ones had any traffic yet."""
+    said = ("undo",) if rolls_back else ("undo", "undo")
+    result, answers = stay(asked(strategy, rolls_back, **ENDINGS["failed"]), *said)
+    assert [(each.status, each.deployment.revision) for each in result.rollouts] == [
+        (DeploymentStatus.FAILED, "v2"),
+        (DeploymentStatus.SUCCEEDED, "v1"),
+    ]
+    assert isinstance(answers[-1], words.Refused)
+    assert answers[-1].why == "the last deployment was of v1; there is no other revision to go back to"
+
+
 @pytest.mark.parametrize("strategy", ["blue-green", "discover", "blue-green by shares"])
 @pytest.mark.parametrize("event", ["BeforeAllowTraffic", "AfterAllowTraffic", "BeforeBlockTraffic"])
 def test_a_way_back_that_was_stopped_is_gone_on_with(strategy: str, event: str) -> None:

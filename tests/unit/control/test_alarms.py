@@ -130,6 +130,21 @@ def test_an_alarm_that_cannot_be_asked(ignored: bool, outcome: Outcome) -> None:
         assert broken(result) == []
 
 
+def test_what_could_not_be_asked_before_it_began_is_not_said_to_be_active() -> None:
+    alarms = {"pager": {"scripted": True}, "errors": {"scripted": True}}
+    group = {**GROUP, "alarms": ["pager", "errors"]}
+    strikes = [fault("UNKNOWN"), {"name": "errors", "do": {"alarm": {"name": "errors", "state": "ALARM"}}}]
+    unasked = "could not be asked before the deployment began, which counts as active: pager"
+    for faults, words in (
+        (strikes[:1], unasked),
+        (strikes[1:], "active before the deployment began: errors"),
+        (strikes, f"active before the deployment began: errors; {unasked}"),
+    ):
+        (stopped,) = run(scenario(alarms=alarms, group=group, faults=faults)).rollouts
+        assert stopped.error is not None
+        assert (stopped.error.code, stopped.error.message) == ("ALARM_ACTIVE", f"{words}. No host was touched")
+
+
 def test_a_fault_that_ends_gives_the_alarm_back() -> None:
     watcher = Watcher()
     struck = fault("ALARM", when={"at": "1s"}, **{"for": "2s"})

@@ -184,7 +184,7 @@ def test_blue_is_ended_while_it_has_the_traffic() -> None:
 def way_back(minimum: str = "AllAtOnce") -> Watched:
     """Blue h1 and h2 are out of traffic, green g1 is in it."""
     told = BlueGreen(held_out=("h1", "h2"), let_in=("g1",), doomed=("g1",))
-    hosts = [*targets(2), Target("g1")]
+    hosts = [*targets(2), Target("g1", revision="v2")]
     hand = Watched(deployment(hosts, minimum, strategy="back-to-blue", options=Options(blue_green=told), balancer=True))
     hand.create()
     return hand
@@ -201,15 +201,24 @@ def test_on_the_way_back_green_stands_until_blue_is_let_in(minimum: str, enough:
     assert found.get(invariants.BLUE) == (None if enough else "g1 was taken out before h2 had traffic again")
 
 
-def test_on_the_way_back_nobody_of_the_group_is_ended() -> None:
-    told = BlueGreen(let_in=(), doomed=("h1",))
-    hand = Hand(deployment(1, "AllAtOnce", strategy="back-to-blue", options=Options(blue_green=told), balancer=True))
+@pytest.mark.parametrize(
+    ("hosts", "told"),
+    [
+        (targets(1), BlueGreen(let_in=(), doomed=("h1",))),
+        ([Target("h1", revision="v2")], BlueGreen(green=("h1",), doomed=("h1",))),
+    ],
+    ids=["of the group", "stood by"],
+)
+def test_on_the_way_back_nobody_is_ended_who_was_there_before(hosts: list[Target], told: BlueGreen) -> None:
+    hand = Hand(
+        deployment(hosts, "AllAtOnce", strategy="back-to-blue", options=Options(blue_green=told), balancer=True)
+    )
     hand.create()
     watch = Invariants()
     watch.begin(hand.rollout.deployment)
     watch.check(hand.events[-1], hand.commands, hand.rollout)
     found = {finding.name: finding.why for finding in watch.findings() if not finding.held}
-    assert only(found, invariants.BLUE) == "h1 was ended on the way back, and was in the group before"
+    assert only(found, invariants.BLUE) == "h1 was ended on the way back, and stood there before"
 
 
 def test_the_way_back_itself_breaks_nothing() -> None:

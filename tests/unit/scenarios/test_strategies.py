@@ -264,9 +264,9 @@ def test_without_a_balancer_a_bake_watches_nothing_and_blue_green_moves_nothing(
 def test_each_deployment_has_its_own_strategy_and_inherits_what_fits(tmp_path: Path) -> None:
     found = told_of(GOOD + "    strategy: {canary: {hosts: 9, bake: 2m}}\n", tmp_path)
     assert [(severity, place) for severity, place, *_ in found] == [("error", "9, bake: 2m}}")]
-    # A configuration of the group's own strategy is not that of another one.
+    # In place keeps nobody, whatever the group's minimum is: tests/unit/scenarios/test_own_strategy.py.
     one = text("rolling\n  deployment_config: OneAtATime")
-    assert problems(one + "    strategy: in-place\n", tmp_path) == ()
+    assert [each[0] for each in told_of(one + "    strategy: in-place\n", tmp_path)] == ["warning"]
     found = told_of(one + "    strategy: in-place\n    deployment_config: HalfAtATime\n", tmp_path)
     assert [(severity, place) for severity, place, *_ in found] == [("error", "HalfAtATime")]
     # What two deployments have in common is told once.

@@ -211,6 +211,30 @@ def test_a_host_that_exists_already_is_neither_made_nor_ended() -> None:
     assert group_of(result.rollouts[-1]) == {("h1", "v1"), ("h2", "v1")}
 
 
+def test_hosts_that_stood_by_keep_what_was_installed_after_the_way_back() -> None:
+    told = {"green_fleet_provisioning": "DISCOVER_EXISTING", "target_instances": ["g1", "g2"]}
+    fleet = {"hosts": [{"name": name} for name in ("h1", "h2", "g1", "g2")], "running": "v1"}
+    result, _ = rehearse(
+        {**told, "terminate_blue": {"wait_time": "1h"}},
+        fleet=fleet,
+        operator=[{"when": {"at": "60s"}, "do": "abort"}],
+        expect={"hosts": {"h1": "v1", "g1": "v2"}},
+    )
+    assert result.outcome is Outcome.ROLLED_BACK
+    back = result.rollouts[-1]
+    assert back.deployment.strategy == "back-to-blue"
+    assert {name: host.revision for name, host in back.hosts.items()} == {
+        "h1": "v1",
+        "h2": "v1",
+        "g1": "v2",
+        "g2": "v2",
+    }
+    assert [(each.name, each.held, each.why) for each in result.expectations] == [
+        ("h1 ends on v1", True, "it ends on v1"),
+        ("g1 ends on v2", False, "it is in no group at the end"),
+    ]
+
+
 def test_a_health_check_that_flaps_ends_with_its_host() -> None:
     flaps = {"where": {"hosts": ["h1"]}, "do": {"health": {"flapping": {"up": "200ms", "down": "200ms"}}}}
     rolling = {"revision": "v1", "strategy": "rolling"}
