@@ -115,6 +115,10 @@ class Invariants:
         self.late = LateEnds()
         self._names: set[str] = set()
         """Every host that the run's deployments have had."""
+        self._provisioned: set[str] = set()
+        """Those that they have brought up."""
+        self._begun: set[str] = set()
+        """Every deployment of the run."""
 
     @property
     def violated(self) -> bool:
@@ -127,6 +131,7 @@ class Invariants:
             self._books.pop(name, None)
         self._closed.clear()
         self._books[deployment.deployment_id] = _Book(deployment)
+        self._begun.add(deployment.deployment_id)
         self._names.update(target.name for target in deployment.targets)
         for violation in self._standings.begin(deployment):
             self._violate(*violation)
@@ -205,6 +210,9 @@ class Invariants:
                     FRESH, f"{command.host} was provisioned by {command.id}, and there is a host of that name"
                 )
             self._names.add(command.host)
+            self._provisioned.add(command.host)
+        elif isinstance(command, TerminateHost) and self._ends_an_old_host(command, rollout.deployment):
+            self._violate(BLUE, f"{command.host} was ended on the way back, and no deployment had brought it up")
         if book.turns is not None and (why := book.turns.early(command, event.at_ms)) is not None:
             self._violate(CANARY, why)
         if book.one_sided:
@@ -214,6 +222,11 @@ class Invariants:
                 self._violate(WEIGHTS, why)
         elif isinstance(command, HostCommand | TerminateHost) and (why := sides.standing(command, rollout)) is not None:
             self._violate(BLUE, why)
+
+    def _ends_an_old_host(self, command: TerminateHost, deployment: Deployment) -> bool:
+        """Whether a way back of this run's ends a host that none of the run's deployments has brought up."""
+        back = deployment.strategy == BACK_TO_BLUE and deployment.rollback_of in self._begun
+        return back and command.host not in self._provisioned
 
     def _heard_of(self, host: str, event: Event, rollout: Rollout, book: _Book | None) -> None:
         if book is None or (state := rollout.hosts.get(host)) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -219,6 +220,25 @@ def test_on_the_way_back_nobody_is_ended_who_was_there_before(hosts: list[Target
     watch.check(hand.events[-1], hand.commands, hand.rollout)
     found = {finding.name: finding.why for finding in watch.findings() if not finding.held}
     assert only(found, invariants.BLUE) == "h1 was ended on the way back, and stood there before"
+
+
+def test_on_the_way_back_nobody_is_ended_whom_no_deployment_had_brought_up() -> None:
+    """An old host that was out of order before: only its name tells that it is none of the new ones."""
+    old, told = [Target("h1", healthy=False, revision="v1")], BlueGreen(doomed=("h1",))
+    undone = Hand(deployment(old, "AllAtOnce", strategy="blue-green", options=Options(blue_green=BlueGreen())))
+    back = replace(
+        deployment(old, "AllAtOnce", strategy="back-to-blue", options=Options(blue_green=told)),
+        deployment_id="d-2",
+        rollback_of=undone.rollout.deployment_id,
+    )
+    hand = Hand(back)
+    hand.create()
+    watch = Invariants()
+    watch.begin(undone.rollout.deployment)
+    watch.begin(back)
+    watch.check(hand.events[-1], hand.commands, hand.rollout)
+    found = {finding.name: finding.why for finding in watch.findings() if not finding.held}
+    assert found[invariants.BLUE] == "h1 was ended on the way back, and no deployment had brought it up"
 
 
 def test_the_way_back_itself_breaks_nothing() -> None:
