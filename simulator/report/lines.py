@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from simulator.report import words
+from simulator.report.causes import failed_record, failure
 from simulator.report.hosts import fate
 from simulator.report.stages import heard, passed, refusal
 from simulator.rollout.commands import (
@@ -104,7 +105,7 @@ class Lines:
                 yield from stages
                 stages = []
             yield from taken
-            yield from self._decision(command)
+            yield from self._decision(command, rollout)
         yield from stages
 
     def _begun(self, rollout: Rollout, now_ms: int) -> Iterator[Line]:
@@ -118,8 +119,8 @@ class Lines:
                 if told >= 0 or stage.began_ms == now_ms:  # whoever comes late is told of what begins now
                     yield rollout.deployment_id, stage.sign, f"{stage.heading}: {stage.stage}"
 
-    def _decision(self, command: Command) -> Iterator[Line]:
-        if line := _decision(command):
+    def _decision(self, command: Command, rollout: Rollout | None) -> Iterator[Line]:
+        if line := _decision(command, rollout):
             yield line
         elif self._every and not isinstance(command, Notify):
             host = getattr(command, "host", None) or command.deployment_id
@@ -316,7 +317,6 @@ _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
     Trigger.DEPLOYMENT_START: (words.RUNNING, "begins: "),
     Trigger.INSTANCE_READY: (words.STOPPED, "Ready: "),
     Trigger.INSTANCE_SUCCESS: (words.SUCCEEDED, "Succeeded: "),
-    Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),
 }
 """The notifications that are told as decisions; the others double a Finish or a CreateDeployment."""
 
@@ -350,8 +350,11 @@ def _is_of_stage(command: Command) -> bool:
             return isinstance(command, Finish | ProvisionHost | ShiftTraffic | TerminateHost)
 
 
-def _decision(command: Command) -> Line | None:
+def _decision(command: Command, rollout: Rollout | None) -> Line | None:
     match command:
+        case Notify(trigger=Trigger.INSTANCE_FAILURE, host=str(host)) if rollout is not None:
+            record = failed_record(rollout.hosts[host])
+            return None if record is None else (host, words.FAILED, failure(record).replace("f", "F", 1))
         case Notify() if command.trigger in _TOLD:
             sign, verb = _TOLD[command.trigger]
             return command.host or command.deployment_id, sign, verb + command.why
