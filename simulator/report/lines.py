@@ -52,6 +52,7 @@ from simulator.rollout.events import (
     PromotionRequested,
     RevisionRefused,
     StopRequested,
+    TimerFired,
     TrafficMeasured,
     TrafficShifted,
 )
@@ -92,7 +93,8 @@ class Lines:
         again, self._told = event.id == self._told, event.id  # it concerns several deployments
         happened = [] if again else [*_event(event, rollout)]
         if not happened and self._every and not again:
-            happened = [("", words.WAITING, type(event).__name__)]
+            timer = f" {event.timer}" if isinstance(event, TimerFired) else ""
+            happened = [(getattr(event, "deployment_id", ""), words.WAITING, f"{type(event).__name__}{timer}")]
         for subject, sign, text in (*happened, *self._decided(commands, rollout, event.at_ms)):
             self._write(f"{moment:>9}  {subject:<{SUBJECT_WIDTH}} {sign} {words.printable(' '.join(text.split()))}")
 
@@ -124,7 +126,9 @@ class Lines:
             yield line
         elif self._every and not isinstance(command, Notify):
             host = getattr(command, "host", None) or command.deployment_id
-            what = getattr(command, "name", None) or getattr(command, "timer", "")
+            what = getattr(command, "name", "")
+            if isinstance(command, StartTimer):
+                what = f"{command.timer}, due at {words.clock(command.at_ms)}"
             yield host, "→", f"{type(command).__name__} {what}: {command.why}"
 
 
