@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from itertools import count
 
-from scenarios.host_faults import ClockFault, NetworkFault
 from scenarios.model import Effect, Fault
 from scenarios.words import duration_text
 
@@ -27,19 +26,7 @@ def _unlike(others: Container[str], name: str) -> str:
 
 
 def _words(effect: Effect) -> str:
-    """What an effect does: `health 404`, `script hang`, `host crash`."""
-    return f"{effect.kind} {_value(effect)}"
-
-
-def _value(effect: Effect) -> str:
+    """What an effect does: `health 404`, `script hang`, `host crash`, `slow start 20s`, `alarm errors ALARM`."""
     value = getattr(effect, effect.kind)
-    if isinstance(value, int):
-        return duration_text(value)
-    if isinstance(value, NetworkFault | ClockFault):
-        return str(value)
-    if (words := getattr(value, "words", None)) is not None or isinstance(value, str):
-        return str(words or value)
-    if effect.file is not None:
-        return effect.file.path
-    parts = value.model_dump(exclude_none=True).items()
-    return " ".join(f"{key} {part}" for key, part in parts)
+    what = duration_text(value) if isinstance(value, int) else getattr(value, "words", value)
+    return f"{effect.kind.replace('_', ' ')} {what}"

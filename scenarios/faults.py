@@ -137,12 +137,22 @@ class ScriptExit(Model):
 
     exit: int = Field(ge=1, le=255, description="The exit code.")
 
+    @property
+    def words(self) -> str:
+        """How a fault without a name of its own is called."""
+        return f"exit {self.exit}"
+
 
 class StrangersFile(Model):
     """A file that nobody's bundle put there appears on the disk."""
 
     path: str = Field(pattern=r"^/.+", description="Where it appears.")
     content: str = Field("left here by hand\n", description="What stands in it.")
+
+    @property
+    def words(self) -> str:
+        """How a fault without a name of its own is called."""
+        return self.path
 
 
 class Effect(Model):

@@ -45,7 +45,9 @@ class NetworkFault(Model):
         """Whether the balancer meets nothing of it."""
         return self.cut == "controller"
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
+        """How a fault without a name of its own is called."""
         if self.cut is not None:
             return f"cut {self.cut}"
         return f"latency {duration_text(self.latency)}" if self.latency is not None else f"loss {self.loss}%"
@@ -81,5 +83,7 @@ class ClockFault(Model):
         "nothing that the agent says."
     )
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
+        """How a fault without a name of its own is called."""
         return f"offset {'-' * (self.offset < 0)}{duration_text(abs(self.offset))}"

@@ -120,6 +120,14 @@ class PoolChange(Model):
         "(COPY_AUTO_SCALING_GROUP), until that deployment has ended.",
     )
 
+    @property
+    def words(self) -> str:
+        """How a fault without a name of its own is called: `web desired 3`, `web's replacement suspend Launch`."""
+        desired = () if self.desired is None else (str(self.desired),)
+        changes = {"desired": desired, "suspend": self.suspend, "resume": self.resume}
+        told = ", ".join(f"{what} {' and '.join(values)}" for what, values in changes.items() if values)
+        return f"{self.name}'s replacement {told}" if self.replacement else f"{self.name} {told}"
+
     @model_validator(mode="after")
     def _something(self) -> Self:
         if self.desired is None and not self.suspend and not self.resume:

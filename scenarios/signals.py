@@ -211,9 +211,9 @@ class AlarmFault(Model):
     flapping: AlarmFlapping | None = Field(None, description="ALARM and OK in turn, in place of a state.")
 
     @property
-    def words(self) -> str | None:
-        """How a fault without a name of its own is called; None: by its fields."""
-        return f"{self.name} flapping" if self.flapping is not None else None
+    def words(self) -> str:
+        """How a fault without a name of its own is called."""
+        return f"{self.name} {self.state if self.flapping is None else 'flapping'}"
 
     @model_validator(mode="after")
     def _one(self) -> Self:

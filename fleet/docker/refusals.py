@@ -84,7 +84,7 @@ def _bundles(scenario: Scenario) -> list[str]:
 
 def _network_without_balancer(scenario: Scenario) -> list[str]:
     return [
-        f"faults[{number}].do.network: {fault.do.network} is met by a balancer, and the scenario has none"
+        f"faults[{number}].do.network: {fault.do.network.words} is met by a balancer, and the scenario has none"
         for number, fault in enumerate(scenario.faults)
         if fault.do.network is not None and not fault.do.network.only_controller and scenario.balancer is None
     ]

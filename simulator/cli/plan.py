@@ -62,7 +62,8 @@ def verb(
         from simulator.cli.screen import show
 
         names = ", ".join(group.name for group in found.all_groups)
-        title = f"{found.name}: {found.application}, {names} · seed {seed}"
+        several = "groups" if len(found.all_groups) > 1 else "group"
+        title = f"{found.name}: application {found.application}, {several} {names} · seed {seed}"
         show(graph.plan_tree(title, planned))
         _tell_of_bundle(scenario)
 

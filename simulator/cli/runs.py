@@ -99,7 +99,7 @@ def picture(run: words.Run) -> Iterator[str]:
     """A run in lines for a person."""
     from simulator.report.words import required, took
 
-    yield f"{run.run} · {run.scenario} · {run.fleet} fleet · seed {run.seed} · {_state(run)} {took(run.at_ms)}"
+    yield f"{run.run} · {run.scenario} · {run.fleet} fleet · seed {run.seed} · {_state(run, took(run.at_ms))}"
     several = len({deployment.group for deployment in run.deployments}) > 1
     for deployment in run.deployments:
         yield from _deployment(deployment, run.run, several=several)
@@ -112,10 +112,14 @@ def picture(run: words.Run) -> Iterator[str]:
         yield f"possible: {', '.join(_TYPED.get(word, word) for word in run.possible)}"
 
 
-def _state(run: words.Run) -> str:
-    return {"preparing": "preparing its hosts", "running": "for", "staying": "its deployments have ended, for"}.get(
-        run.state, run.state
-    )
+def _state(run: words.Run, lasted: str) -> str:
+    """While its hosts are prepared, a run has no time of its own yet."""
+    told = {
+        "preparing": "preparing its hosts",
+        "running": f"for {lasted}",
+        "staying": f"its deployments have ended, for {lasted}",
+    }
+    return told.get(run.state, f"{run.state} {lasted}")
 
 
 def _deployment(deployment: words.Deployment, run: str, *, several: bool) -> Iterator[str]:

@@ -22,13 +22,12 @@ class Cause:
     """Hosts that failed at the same event for the same reason. `log` is the first host's script output."""
 
     hosts: tuple[str, ...]
-    event: str
-    reason: str
+    failure: str
     script: str
     log: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{named(list(self.hosts))} failed at {self.event}: {self.reason}"
+        return f"{named(list(self.hosts))} {self.failure}"
 
 
 def failed_record(host: Host) -> Record | None:
@@ -38,11 +37,14 @@ def failed_record(host: Host) -> Record | None:
     return failed[-1] if failed else next(skipped, None)
 
 
-def reason(record: Record) -> str:
-    """Why a lifecycle event failed, as whoever carried it out says."""
+def failure(record: Record) -> str:
+    """`failed at Install: no disk`, as whoever carried it out says.
+
+    Of a host that was under way as its deployment was stopped: `failed: stopped before Install`, which never began.
+    """
     if record.started_ms is None:
-        return "the deployment was stopped before it"
-    return record.diagnostics.message if record.diagnostics else "no reason was given"
+        return f"failed: stopped before {record.name}"
+    return f"failed at {record.name}: {record.diagnostics.message if record.diagnostics else 'no reason was given'}"
 
 
 def waited_since_ms(host: Host, record: Record) -> int | None:
@@ -83,34 +85,33 @@ def alike(rollouts: Sequence[Rollout]) -> list[list[Rollout]]:
     return list(groups.values())
 
 
-def _failures(rollout: Rollout) -> dict[tuple[str, str], list[Host]]:
+def _failures(rollout: Rollout) -> dict[str, list[Host]]:
     """The failed hosts, by their event and their reason.
 
     A sentence that names its host is alike for all hosts but for the name.
     """
-    groups: dict[tuple[str, str], list[Host]] = {}
+    groups: dict[str, list[Host]] = {}
     for host in rollout.hosts.values():
         if host.status is TargetStatus.FAILED and (record := failed_record(host)) is not None:
-            groups.setdefault((record.name, reason(record).replace(host.name, "\0")), []).append(host)
+            groups.setdefault(failure(record).replace(host.name, "\0"), []).append(host)
     return groups
 
 
 def causes(*rollouts: Rollout) -> tuple[Cause, ...]:
     """The causes of the deployments' failed hosts, in the order of the hosts. Alike failures are one cause."""
-    groups: dict[tuple[str, str], list[Host]] = {}
+    groups: dict[str, list[Host]] = {}
     for rollout in rollouts:
         for alike, hosts in _failures(rollout).items():
             groups.setdefault(alike, []).extend(hosts)
     found = []
-    for (event, _), hosts in groups.items():
+    for hosts in groups.values():
         record = failed_record(hosts[0])
         assert record is not None, "only hosts with a record are grouped"
         diagnostics = record.diagnostics
         found.append(
             Cause(
                 tuple(host.name for host in hosts),
-                event,
-                reason(record),
+                failure(record),
                 diagnostics.script_name if diagnostics else "",
                 log_lines(diagnostics),
             )

@@ -146,7 +146,7 @@ def _fault(
 def fault_story(change: FaultChanged, healed_ms: int | None) -> str:
     """When, which, where: `script exits 1 at h2: from 3.1s, healed at 8s`."""
     where = f" at {words.named(list(change.hosts), HOSTS_NAMED_MAX)}" if change.hosts else ""
-    end = "never healed" if healed_ms is None else f"healed at {words.took(healed_ms)}"
+    end = "to the end of the run" if healed_ms is None else f"healed at {words.took(healed_ms)}"
     return f"{change.fault}{where}: from {words.took(change.at_ms)}, {end}"
 
 

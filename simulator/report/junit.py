@@ -15,7 +15,7 @@ from pathlib import Path
 
 from simulator.control.exits import ExitCode, exit_code
 from simulator.control.result import Finding, RunResult, RunStatus
-from simulator.report.causes import failed_record, log_lines, reason, waited_since_ms
+from simulator.report.causes import failed_record, failure, log_lines, waited_since_ms
 from simulator.report.stages import passed, said
 from simulator.report.words import BY_HAND, again, clock, headline, not_created
 from simulator.rollout.host import NEVER, Host
@@ -138,12 +138,12 @@ def _host(suite: str, host: Host, strict: bool) -> ET.Element:
     case = ET.Element("testcase", classname=_clean(suite), name=_clean(host.name), time=_seconds(lasted))
     if host.status is TargetStatus.FAILED:
         record = failed_record(host)
-        why = f"{record.name}: {reason(record)}" if record else "no lifecycle event was reached"
+        why = failure(record) if record else "failed: no lifecycle event was reached"
         log = "\n".join(log_lines(record.diagnostics)) if record else ""
         if strict:
             _failure(case, record.name if record else "failed", why, log)
         else:
-            _say(case, f"failed at {why}" + (f"\n{log}" if log else ""))
+            _say(case, why + (f"\n{log}" if log else ""))
     elif host.status is not TargetStatus.SUCCEEDED:
         ET.SubElement(case, "skipped", message=host.status.value)
     return case

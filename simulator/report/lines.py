@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from simulator.report import words
+from simulator.report.causes import failed_record, failure
 from simulator.report.hosts import fate
 from simulator.report.stages import heard, passed, refusal
 from simulator.rollout.commands import (
@@ -51,6 +52,7 @@ from simulator.rollout.events import (
     PromotionRequested,
     RevisionRefused,
     StopRequested,
+    TimerFired,
     TrafficMeasured,
     TrafficShifted,
 )
@@ -91,7 +93,8 @@ class Lines:
         again, self._told = event.id == self._told, event.id  # it concerns several deployments
         happened = [] if again else [*_event(event, rollout)]
         if not happened and self._every and not again:
-            happened = [("", words.WAITING, type(event).__name__)]
+            timer = f" {event.timer}" if isinstance(event, TimerFired) else ""
+            happened = [(getattr(event, "deployment_id", ""), words.WAITING, f"{type(event).__name__}{timer}")]
         for subject, sign, text in (*happened, *self._decided(commands, rollout, event.at_ms)):
             self._write(f"{moment:>9}  {subject:<{SUBJECT_WIDTH}} {sign} {words.printable(' '.join(text.split()))}")
 
@@ -104,7 +107,7 @@ class Lines:
                 yield from stages
                 stages = []
             yield from taken
-            yield from self._decision(command)
+            yield from self._decision(command, rollout)
         yield from stages
 
     def _begun(self, rollout: Rollout, now_ms: int) -> Iterator[Line]:
@@ -118,12 +121,14 @@ class Lines:
                 if told >= 0 or stage.began_ms == now_ms:  # whoever comes late is told of what begins now
                     yield rollout.deployment_id, stage.sign, f"{stage.heading}: {stage.stage}"
 
-    def _decision(self, command: Command) -> Iterator[Line]:
-        if line := _decision(command):
+    def _decision(self, command: Command, rollout: Rollout | None) -> Iterator[Line]:
+        if line := _decision(command, rollout):
             yield line
         elif self._every and not isinstance(command, Notify):
             host = getattr(command, "host", None) or command.deployment_id
-            what = getattr(command, "name", None) or getattr(command, "timer", "")
+            what = getattr(command, "name", "")
+            if isinstance(command, StartTimer):
+                what = f"{command.timer}, due at {words.clock(command.at_ms)}"
             yield host, "→", f"{type(command).__name__} {what}: {command.why}"
 
 
@@ -316,7 +321,6 @@ _TOLD: Final[dict[Trigger, tuple[str, str]]] = {
     Trigger.DEPLOYMENT_START: (words.RUNNING, "begins: "),
     Trigger.INSTANCE_READY: (words.STOPPED, "Ready: "),
     Trigger.INSTANCE_SUCCESS: (words.SUCCEEDED, "Succeeded: "),
-    Trigger.INSTANCE_FAILURE: (words.FAILED, "Failed at "),
 }
 """The notifications that are told as decisions; the others double a Finish or a CreateDeployment."""
 
@@ -350,8 +354,11 @@ def _is_of_stage(command: Command) -> bool:
             return isinstance(command, Finish | ProvisionHost | ShiftTraffic | TerminateHost)
 
 
-def _decision(command: Command) -> Line | None:
+def _decision(command: Command, rollout: Rollout | None) -> Line | None:
     match command:
+        case Notify(trigger=Trigger.INSTANCE_FAILURE, host=str(host)) if rollout is not None:
+            record = failed_record(rollout.hosts[host])
+            return None if record is None else (host, words.FAILED, failure(record).replace("f", "F", 1))
         case Notify() if command.trigger in _TOLD:
             sign, verb = _TOLD[command.trigger]
             return command.host or command.deployment_id, sign, verb + command.why

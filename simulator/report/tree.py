@@ -13,7 +13,7 @@ from rich.tree import Tree
 from simulator.control.operator_picture import of_groups, required, standing
 from simulator.control.result import RunResult
 from simulator.report import words
-from simulator.report.causes import failed_record, reason, rule
+from simulator.report.causes import failed_record, failure, rule
 from simulator.report.hosts import fate, in_order
 from simulator.report.stages import PAUSED, at_hand, said
 from simulator.rollout.commands import Command
@@ -234,7 +234,7 @@ def _host(host: Host, rollout: Rollout, now_ms: int, width: int) -> Text:
             at = f"{host.event or 'between events'} {words.took(max(now_ms - since, 0))}"
             return _text(sign, (name, "bold"), (step, "dim"), (at, "cyan"), (_seen(host), "yellow"))
         case TargetStatus.FAILED if (record := failed_record(host)) is not None:
-            return _text(sign, (name, "bold"), (f"failed at {record.name}: {reason(record)}", "red"))
+            return _text(sign, (name, "bold"), (failure(record), "red"))
         case TargetStatus.SUCCEEDED:
             lasted = words.took(host.records[-1].ended_ms - (host.records[0].started_ms or 0))
             return _text(

@@ -56,16 +56,44 @@ def begins(deployment: Deployment, hosts: Iterable[Host]) -> str:
 def succeeded(deployment: Deployment, hosts: Iterable[Host]) -> str:
     """How many hosts succeeded: `4 of 4 hosts`; of a blue/green deployment, the green and the blue ones apart.
 
-    On ECS and Lambda: who has the traffic.
+    On ECS and Lambda: who has the traffic. Of a way back while the old hosts stand: what became of whom.
     """
     if service := target(deployment):
         return f"{deployment.revision} has all of the traffic of {service}"
+    if deployment.strategy == rollback.BACK_TO_BLUE:
+        return _went_back(hosts)
     total, well = Counter[Label](), Counter[Label]()
     for host in hosts:
         total[host.label] += 1
         well[host.label] += host.status is TargetStatus.SUCCEEDED
     sides = [f"{well[side]} of {count(total[side], side)}" for side in SIDES if total[side]]
     return f"{' and '.join(sides)} succeeded"
+
+
+_BACK = {
+    Label.BLUE: {
+        TargetStatus.SKIPPED: "kept the traffic",
+        TargetStatus.SUCCEEDED: "let in again",
+        TargetStatus.FAILED: "failed",
+    },
+    Label.GREEN: {
+        TargetStatus.SUCCEEDED: "taken out of traffic",
+        TargetStatus.SKIPPED: "stayed out of traffic",
+        TargetStatus.FAILED: "failed",
+    },
+}
+"""What each outcome is on the way back, on which a host that has the traffic still goes through nothing."""
+_GONE = "terminated"
+
+
+def _went_back(hosts: Iterable[Host]) -> str:
+    """What the way back made of each side: `5 blue hosts kept the traffic, 5 green hosts terminated`."""
+    made = Counter[tuple[Label, str]]()
+    for host in hosts:
+        side = host.label or Label.BLUE  # the sides are not told apart where no new host is left
+        made[side, _GONE if host.gone or host.ended_ms != NEVER else _BACK[side][host.status]] += 1
+    told = [(side, fate) for side, fates in _BACK.items() for fate in (*fates.values(), _GONE)]
+    return ", ".join(f"{count(made[side, fate], side)} {fate}" for side, fate in told if made[side, fate])
 
 
 def no_instances(deployment: Deployment) -> str:

@@ -11,7 +11,7 @@ from simulator.rollout.events import Diagnostics, Event, LifecycleEventCompleted
 from simulator.rollout.host import NEVER, Host, Record
 from simulator.rollout.quick import quick
 from simulator.rollout.state import Phase, RolloutState
-from simulator.rollout.statuses import EventStatus, LifecycleErrorCode, TargetStatus, Trigger
+from simulator.rollout.statuses import EventStatus, TargetStatus, Trigger
 from simulator.rollout.story import RolloutError
 from strategies.configuration import ComputePlatform
 
@@ -70,22 +70,23 @@ class HostWalk(RolloutState):
             if not (
                 self.deployment.ignore_application_stop_failures and name in lifecycle.FORGIVEN_WITH_APPLICATION_STOP
             ):
-                self._end_host(host, event, name, diagnostics)
+                message = diagnostics.message if diagnostics else "no reason was given"
+                self._end_host(host, event, messages.Failure(host.name, name, message), f"{name}: {message}")
                 return
             why = _FORGIVEN
         host.step += 1
         if host.step == len(self.sequence):
-            self._end_host(host, event, None, None)
+            self._end_host(host, event)
         elif self.phase is Phase.STOPPING:
             waiting = self.sequence[host.step]
-            stopped = Diagnostics(LifecycleErrorCode.UNKNOWN_ERROR, f"the deployment was stopped before {waiting}")
-            self._end_host(host, event, waiting, stopped)
+            message = f"the deployment was stopped before {waiting}"
+            self._end_host(host, event, messages.Failure(host.name, waiting, message), message)
         else:
             self._send(host, event, why)
 
-    def _end_host(self, host: Host, event: Event, failed_at: str | None, diagnostics: Diagnostics | None) -> None:
-        """A host is through with this deployment: all went well, or it failed at an event and skips the rest."""
-        if failed_at is None:
+    def _end_host(self, host: Host, event: Event, failure: messages.Failure | None = None, why: str = "") -> None:
+        """A host is through with this deployment: all went well, or it failed (`why`) and skips the rest."""
+        if failure is None:
             host.step = 0
             if self.through is TargetStatus.READY:
                 self._move(host, TargetStatus.READY)
@@ -96,13 +97,12 @@ class HostWalk(RolloutState):
                 if host.health is not None and not host.health.healthy and lifecycle.ALLOW_TRAFFIC in self.sequence:
                     self.sick[host.name] = host.health  # let in, and unhealthy before its last event had ended
         else:
-            message = diagnostics.message if diagnostics else "no reason was given"
             self._skip_rest(host, event)
             if len(self.failures) < messages.FAILURES_NAMED_MAX:
-                self.failures.append(messages.Failure(host.name, failed_at, message))
+                self.failures.append(failure)
             self._move(host, TargetStatus.FAILED)
-            self._notify(Trigger.INSTANCE_FAILURE, f"{failed_at}: {message}", host.name)
-        self.budget.give_back(succeeded=failed_at is None)
+            self._notify(Trigger.INSTANCE_FAILURE, why, host.name)
+        self.budget.give_back(succeeded=failure is None)
         self._host_ended(event)
 
     def _begin_traffic(self, host: Host, event: Event) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from simulator.cli import VERBS
+from simulator.cli.runs import picture
+from simulator.control.operator_words import Run
 from tests.cli.program import PROGRAM, drydeploy, small_scenario
 
 TEN_MISTAKES = """\
@@ -144,6 +146,7 @@ def test_validate_a_good_scenario(tmp_path: Path) -> None:
 
 def test_plan(tmp_path: Path) -> None:
     text = drydeploy("plan", "health-check-404", state=tmp_path).stdout
+    assert text.startswith("health-check-404: application web, group production · seed 0\n")
     assert "└── 1. v2  rolling, CodeDeployDefault.OneAtATime  (1 at a time)" in text
     assert "deploy to 4 hosts, 1 at once, 3 must stay healthy" in text
     assert drydeploy("plan", "health-check-404", "--mermaid", state=tmp_path).stdout.startswith("flowchart TD")
@@ -151,6 +154,15 @@ def test_plan(tmp_path: Path) -> None:
     found = json.loads(drydeploy("plan", "health-check-404", "-o", "json", state=tmp_path).stdout)
     assert found["deployments"][0]["stages"][0]["hosts"] == ["h1", "h2", "h3", "h4"]
     assert drydeploy("plan", "health-check-404", "--dot", "--mermaid", state=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("preparing", "preparing its hosts"), ("running", "for 5s"), ("staying", "its deployments have ended, for 5s")],
+)
+def test_a_run_that_prepares_its_hosts_has_no_time_yet(state: str, told: str) -> None:
+    run = Run("r1", "play", "", "docker", 7, 1, "0", state, 0 if state == "preparing" else 5_000, None, [], [])
+    assert [*picture(run)] == [f"r1 · play · docker fleet · seed 7 · {told}"]
 
 
 def test_list_and_show(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_the_page_shows_the_wait_for_an_agent_and_the_faults() -> None:
     assert bar[0].text.startswith("h1 · BeforeBlockTraffic · never begun · 5s, from 0ms")
     assert len([rect for rect in page.iter("rect") if rect.get("class") == "fault"]) == 4 + 1  # and the legend's
     for word in (
-        "the agents have stopped at h1, h2, h3 and h4: from 0ms, never healed",
+        "the agents have stopped at h1, h2, h3 and h4: from 0ms, to the end of the run",
         "handed out, and never begun by the agent",
         "0 of 100",
         "virtual time",
@@ -139,7 +139,7 @@ def test_faults_are_drawn_where_and_while_they_held() -> None:
     titles = [rect[0].text for rect in timeline(rollout, faults).iter("rect") if rect.get("class") == "fault"]
     assert titles == ["early at h1: from 100ms, healed at 300ms"]
     shown = [rect[0].text for rect in timeline(rollout, faults[:1]).iter("rect") if rect.get("class") == "fault"]
-    assert shown == ["early at h1: from 100ms, never healed"]
+    assert shown == ["early at h1: from 100ms, to the end of the run"]
 
 
 def test_a_run_that_did_not_end_fails_the_build() -> None:

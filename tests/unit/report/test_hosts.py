@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from scenarios.model import Scenario
 from simulator.control.result import RunResult
 from simulator.report.hosts import counted, fate, in_order
+from simulator.report.junit import junit
 from simulator.report.lines import Lines
 from simulator.report.tree import final_tree
 from simulator.report.verdict import verdict
+from simulator.rollout.statuses import Trigger
 from tests.support.rehearsals import run, scenario
 from tests.support.services import aws_lambda, ecs, revision
 from tests.unit.report.test_text import drawn
@@ -124,6 +127,20 @@ def test_why_a_host_is_taken_is_told_in_every_stage_by_what_is_done_to_it() -> N
     assert "needed" not in lines
     _, back = blue_green(fails="1234")
     assert "begins: give the traffic back to 6 blue hosts with v1, back-to-blue" in back
+
+
+def test_a_host_that_a_stop_met_under_way_is_said_to_have_failed_at_no_event() -> None:
+    lines: list[str] = []
+    stopped = scenario(operator=[{"when": {"event": "ApplicationStart", "nth": 1}, "do": "stop"}])
+    result = run(stopped, observers=[Lines(lines.append)])
+    told = "failed: stopped before ValidateService"
+    assert "h1           ✖ Failed: stopped before ValidateService" in "\n".join(lines)
+    assert f"✖ h1 {told}" in drawn(final_tree("play", result))
+    assert f"✖ h1 {told}" in "\n".join(text.plain for _, text in verdict(result))
+    (case,) = ET.fromstring(junit(result)).findall(".//testcase[@name='h1']/failure")
+    assert case.get("message") == told
+    why = [notify.why for notify in result.notifications if notify.trigger is Trigger.INSTANCE_FAILURE]
+    assert why == ["the deployment was stopped before ValidateService"]
 
 
 def test_a_person_finds_a_host_by_its_name() -> None:

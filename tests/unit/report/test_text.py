@@ -22,6 +22,7 @@ from simulator.rollout.events import (
     FaultChanged,
     GateTimerFired,
     HealthCheckReported,
+    TimerFired,
     TrafficMeasured,
 )
 from simulator.rollout.statuses import LifecycleErrorCode
@@ -90,7 +91,10 @@ def test_lines_tell_each_event_and_each_decision_with_its_reason() -> None:
 def test_every_command_is_told_on_demand() -> None:
     text = "\n".join(told(every=True))
     assert "→ RunLifecycleEvent Install: the event before it succeeded" in text
-    assert "→ StartTimer deployment: a deployment may not last longer" in text
+    assert "→ StartTimer deployment, due at 8:00:00.000: a deployment may not last longer" in text
+    lines: list[str] = []
+    Lines(lines.append, every=True)(TimerFired(9, 17_745, "1.1", "d-AAAAAAAAA", "host:h1"), (), None)
+    assert lines == ["  17.745s  d-AAAAAAAAA  · TimerFired host:h1"]
 
 
 @pytest.mark.parametrize(

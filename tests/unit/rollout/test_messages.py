@@ -10,7 +10,8 @@ from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Checks, Limits
 from simulator.rollout.events import HealthCheckReported
 from simulator.rollout.health import HealthBudget
-from simulator.rollout.messages import Failure, duration, too_many_failed
+from simulator.rollout.messages import Failure, duration, succeeded, too_many_failed
+from simulator.rollout.statuses import TargetStatus
 from strategies.plan import Part
 from tests.support.rollouts import Hand, deployment
 
@@ -92,9 +93,18 @@ def test_a_limit_too_short_for_the_checks_is_named(checks: Checks, seen: str | N
 
 def test_one_old_host_that_stays_in_traffic_is_enough_and_the_message_says_so() -> None:
     budget = HealthBudget(["h1", "h2"], [], 0, must_succeed=2)
-    for succeeded in (True, False):
+    for well in (True, False):
         budget.take()
-        budget.give_back(succeeded=succeeded)
+        budget.give_back(succeeded=well)
     rule = ": one host that cannot be taken out of traffic fails a blue/green deployment, whatever its minimum"
     assert too_many_failed(budget, [], [], Part.BLOCK).endswith(f"2 had to succeed and 1 did{rule}")
     assert too_many_failed(budget, [], []).endswith("2 had to succeed and 1 did")
+
+
+def test_a_way_back_that_finds_no_new_host_any_more_tells_of_the_old_ones() -> None:
+    rollout = Hand(deployment(2, strategy="back-to-blue")).rollout
+    hosts = [*rollout.hosts.values()]
+    hosts[0].status, hosts[1].status = TargetStatus.SKIPPED, TargetStatus.SUCCEEDED
+    assert succeeded(rollout.deployment, hosts) == "1 blue host kept the traffic, 1 blue host let in again"
+    hosts[1].ended_ms = 7
+    assert succeeded(rollout.deployment, hosts) == "1 blue host kept the traffic, 1 blue host terminated"

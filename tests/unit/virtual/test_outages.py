@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+import yaml
 
+from scenarios.catalogue import CATALOGUE
 from scenarios.fault_names import names_of
+from scenarios.faults import Effect, Fault
 from simulator.control.result import Outcome, RunResult
 from simulator.rollout.events import AgentRefused, HealthCheckReported, LifecycleEventCompleted, LifecycleEventStarted
 from tests.support.rehearsals import Watcher, broken, run, scenario
@@ -199,9 +203,29 @@ def test_a_script_whose_child_keeps_its_output_open_fails_at_its_timeout() -> No
         ({"host": "terminate"}, "host terminate"),
         ({"health": {"slow": "2s"}}, "health slow 2s"),
         ({"health": {"flapping": {"up": "1s", "down": "500ms"}}}, "health flapping, 1s up, 500ms down, 503"),
+        ({"slow_start": "3s"}, "slow start 3s"),
+        ({"memory": {"leak_after": 200}}, "memory leak after 200 requests"),
+        ({"script": {"exit": 3}}, "script exit 3"),
+        ({"file": {"path": "/srv/a"}}, "file /srv/a"),
+        ({"balancer": {"draining": "3s"}}, "balancer draining 3s"),
+        ({"alarm": {"name": "errors"}}, "alarm errors ALARM"),
+        ({"alarm": {"name": "errors", "state": "OK"}}, "alarm errors OK"),
+        ({"alarm": {"name": "errors", "flapping": {"alarm": "1s", "ok": "2s"}}}, "alarm errors flapping"),
+        ({"pool": {"name": "web", "desired": 0}}, "pool web desired 0"),
+        ({"pool": {"name": "web", "desired": 3, "replacement": True}}, "pool web's replacement desired 3"),
+        (
+            {"pool": {"name": "web", "suspend": ["Launch", "Terminate"], "resume": ["AZRebalance"]}},
+            "pool web suspend Launch and Terminate, resume AZRebalance",
+        ),
     ],
 )
 def test_a_fault_without_a_name_is_called_by_what_it_does(do: dict[str, Any], name: str) -> None:
-    (fault,) = scenario(faults=[{"do": do}]).faults
-    assert names_of([fault]) == (name,)
-    assert scenario(faults=[{"do": fault.do.model_dump(mode="json", exclude_none=True)}]).faults == (fault,)
+    fault = Fault.model_validate({"when": {"event": "Install"}, "do": do})
+    assert names_of([fault, fault]) == (name, f"{name} (2)")
+    assert Effect.model_validate(fault.do.model_dump(mode="json", exclude_unset=True)) == fault.do
+
+
+@pytest.mark.parametrize("example", [example for entry in CATALOGUE.values() for example in entry.examples])
+def test_no_fault_is_called_by_how_it_is_written_down(example: str) -> None:
+    (name,) = names_of([Fault.model_validate(yaml.safe_load(example))])
+    assert not re.search(r"[_(){}\[\]:=]|None|True|False", name)
