@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from scenarios.checks_strategy import Planned
-from scenarios.facts import Facts
-from scenarios.tree import Place, Report, Tree
+from scenarios.facts import Facts, target_instances
+from scenarios.tree import Place, Report
 from strategies.plan import Deploy
 
 _INVALID = "HEALTH_CONSTRAINTS_INVALID"
@@ -28,15 +28,13 @@ def check_plans(facts: Facts, planned: tuple[Planned, ...] | None, report: Repor
 
 def _replacements(facts: Facts, report: Report) -> None:
     """That hosts which are to replace others stand by until then, and that there are others."""
-    strategies = [node.get("strategy") for node in (*facts.groups, *facts.tree.each("deploy"))]
-    standing_by = {host.text for node in strategies if node is not None for host in _targets(node)}
     first: dict[str, Place] = {}
     for deploy, group in ((asked, group) for asked in facts.tree.each("deploy") for group in facts.groups_of(asked)):
         own = deploy.get("strategy")
         written = own or (group.get("strategy") if group is not None else None)
-        targets = _targets(written) if written is not None else []
+        targets = target_instances(written) if written is not None else []
         members = facts.members(group)
-        if targets and members and all(host.name in standing_by for host in members):
+        if targets and members and all(host.name in facts.standing_by for host in members):
             message = "every host of the group is a target instance of some deployment, so there is none to replace"
             report(targets[0].place, message, "leave out those that serve now, or add hosts that do")
         for host in targets:
@@ -61,12 +59,6 @@ def _nothing_to_copy(facts: Facts, warn: Report) -> None:
                     "for each old one"
                 )
                 warn(written.place, message, "give the group a pool, or use DISCOVER_EXISTING")
-
-
-def _targets(strategy: Tree) -> list[Tree]:
-    provisioning = strategy.get("blue-green", "green_fleet_provisioning")
-    discovers = provisioning is not None and provisioning.text == "DISCOVER_EXISTING"
-    return list(strategy.each("blue-green", "target_instances")) if discovers else []
 
 
 def _without_room(planned: Planned, warn: Report) -> None:

@@ -145,7 +145,7 @@ def test_ten_mistakes_are_ten() -> None:
         ("faults:\n  - {do: {host: crash}, where: {hosts: [h1], zone: b}}", "{hosts", "no host", "take a condition"),
         ("faults:\n  - {do: {host: crash}, where: {revision: v9}}", "v9}}", "no revision is called v9", "v1"),
         ("faults:\n  - {do: {host: crash}, when: {event: Install, host: h5}}", "h5}}", "no host is called h5", "h1"),
-        ("faults:\n  - {do: {host: crash}, when: {event: Install, nth: 5}}", "5}}", "there are 4 hosts", "at most 4"),
+        ("faults:\n  - {do: {host: crash}, when: {event: Install, nth: 5}}", "5}}", "more than 4 hosts", "at most 4"),
         ("faults:\n  - {do: {host: crash}, when: {status: Failed, nth: 1}}", "nth:", "nothing without event", "event"),
         ("faults:\n  - {do: {host: crash}, when: {at: 1s, deployment: 1}}", "deployment:", "not go with at", "away"),
         ("faults:\n  - {do: {host: crash}, when: {at: 1s, status: Failed}}", "status:", "exclude each other", "keep"),
