@@ -110,7 +110,7 @@ def test_ten_mistakes_are_ten() -> None:
         ("limits: {start: 10}", "10}", "limits.start: expected a duration such as 1500ms", "write 10s"),
         ("limits: {start: 10 minutes}", "10 minutes}", "found 10 minutes", "write 10m"),
         ("limits: {start: 0s}", "0s}", "expected some time, found 0s", "at least 1ms"),
-        ("limits: {event: 10000h}", "10000h}", "at most 720h", "write a number and a unit"),
+        ("limits: {event: 10000h}", "10000h}", "at most 720h", "write at most 720h"),
         ("operator: []\nlimits: fast", "fast", "limits: expected a mapping, found fast", "write its keys beneath it"),
         ("source: here", "here", "source: expected a list, found here", "write [here]"),
         ("source:", "source:", "source: expected a list, found nothing", "leave the key out"),
