@@ -62,7 +62,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     check_pools(facts, directory, report, warn)
     check_signals(facts, report, warn)
     check_notifications(facts, report)
-    check_expectations(facts, report)
+    check_expectations(facts, report, warn)
 
 
 class _Checker:
