@@ -5,6 +5,7 @@ from __future__ import annotations
 from scenarios.facts import DEFAULT_GROUP, Facts, known_group, known_host, known_revision, traffic_event
 from scenarios.groups import EC2_FILTERS, ON_PREMISES_FILTERS
 from scenarios.hosts import of_no_group
+from scenarios.platforms import SERVER
 from scenarios.problems import either
 from scenarios.tree import Report, Tree
 
@@ -53,8 +54,8 @@ def _filters(facts: Facts, group: Tree, report: Report, warn: Report) -> None:
             report(group.keys[other], message, f"write all of it as {other}")
             return
     written = [key for key in (*EC2_FILTERS, *ON_PREMISES_FILTERS) if group.get(key) is not None]
-    if not written or not facts.hosts or facts.members(group):
-        return
+    if not written or not facts.hosts or facts.platform != SERVER or facts.members(group):
+        return  # a platform without hosts has no filters either: scenarios.checks_platforms says so
     tags = sorted({f"{key}={value}" for host in facts.hosts for key, value in host.tags.items()})
     there = ", ".join(tags[:TAGS_NAMED_MAX]) + ", …" * (len(tags) > TAGS_NAMED_MAX)
     if not tags:
