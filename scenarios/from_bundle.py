@@ -108,8 +108,11 @@ def _choices(hosts: int, strategy: str, config: str | None) -> list[Problem]:
     if not 1 <= hosts <= HOSTS_MAX:
         problems.append(Problem("--hosts", 0, 0, f"expected 1 to {HOSTS_MAX:,} hosts, found {hosts:,}", "write 4"))
     if strategy in (*get_args(StrategyName), *NEEDS_OPTIONS) and strategy not in STRATEGIES:
-        message = f"{strategy} is to be told more than a command line can say"
-        problems.append(Problem("--strategy", 0, 0, message, "write a scenario; `drydeploy init` begins one"))
+        message = f"{strategy} takes a scenario: by itself, a bundle is deployed {either(STRATEGIES)}"
+        written = NEEDS_OPTIONS.get(strategy)
+        line = f"{{{written}}}" if written else strategy
+        remedy = f"`drydeploy init` writes a scenario; write group: {{strategy: {line}}} there"
+        problems.append(Problem("--strategy", 0, 0, message, remedy))
     elif strategy not in STRATEGIES:
         remedy = suggest(strategy, STRATEGIES)
         problems.append(Problem("--strategy", 0, 0, f"no strategy is called {strategy}", remedy))
