@@ -12,7 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-APPSPEC_NAMES = ("appspec.yml", "appspec.yaml")
+from scenarios.platforms import RESOURCES, SERVER
+from scenarios.problems import either
+
+APPSPEC_NAMES = ("appspec.yml", "appspec.yaml", "appspec.json")
+"""JSON is for ECS and Lambda."""
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 APPSPEC_BYTES_MAX = 1 << 20
 """A longer AppSpec is not read here."""
@@ -42,14 +46,14 @@ def is_bundle(path: Path) -> bool:
 
 
 def appspec_text(bundle: Path) -> str | None:
-    """The text of a bundle's AppSpec; None where there is none, or none that can be read."""
+    """The text of a bundle's AppSpec, or of one by itself; None where there is none, or none that can be read."""
     try:
         if bundle.is_dir():
             found = next((bundle / name for name in APPSPEC_NAMES if (bundle / name).is_file()), None)
             return None if found is None else found.read_text(encoding="utf-8")
         if bundle.name.endswith(".zip"):
             return _from_zip(bundle)
-        return _from_tar(bundle)
+        return _from_tar(bundle) if bundle.name.endswith(ARCHIVES) else bundle.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError, tarfile.TarError, zipfile.BadZipFile, EOFError):
         return None
 
@@ -103,6 +107,20 @@ def hook_functions(bundle: Path) -> frozenset[str] | None:
     hooks = listed if isinstance(listed, list) else []
     words = (word for hook in hooks if isinstance(hook, dict) for word in hook.values())
     return frozenset(_function(word) for word in words if isinstance(word, str))
+
+
+def platform_of(bundle: Path) -> str:
+    """The compute platform that the AppSpec of a bundle, or one by itself, is for: `ECS or Lambda` if it is not for
+    servers, and has no `Type` that is known. One that cannot be read is for servers, as any that has no `Resources`.
+    """
+    spec = _spec(bundle) or {}
+    if "Resources" not in spec:
+        return SERVER
+    listed = spec["Resources"]
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    kinds = [found.get("Type") for entry in entries for found in entry.values() if isinstance(found, dict)]
+    known = [platform for kind, platform in RESOURCES.items() if kind in kinds]
+    return either(known or RESOURCES.values())
 
 
 def _function(word: str) -> str:

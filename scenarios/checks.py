@@ -62,7 +62,7 @@ def check(tree: Tree, directory: Path, report: Report, warn: Report) -> None:
     check_pools(facts, directory, report, warn)
     check_signals(facts, report, warn)
     check_notifications(facts, report)
-    check_expectations(facts, report)
+    check_expectations(facts, report, warn)
 
 
 class _Checker:
@@ -227,10 +227,13 @@ class _Checker:
         known_host(facts, self._report, when.get("host"))
         deployment_exists(facts, self._report, when.get("deployment"))
         nth = when.get("nth")
-        hosts = len(facts.hosts) if facts.platform == SERVER else 0  # of a service, the n-th is the n-th shift
-        if nth is not None and nth.number is not None and hosts and nth.number > hosts:
-            message = f"when.nth: {nth.number} can never be: there are {len(facts.hosts)} hosts"
-            self._report(nth.place, message, f"write at most {len(facts.hosts)}")
+        if facts.platform == SERVER and nth is not None and nth.number is not None:  # a service's n-th is a shift
+            most = facts.in_a_deployment_max
+            if most and nth.number > most:
+                message = (
+                    f"when.nth: {nth.number} can never be: no deployment has more than {most} host{'s' * (most != 1)}"
+                )
+                self._report(nth.place, message, f"write at most {most}")
         traffic_event(facts, self._report, event)
 
     def _where(self, where: Tree) -> None:

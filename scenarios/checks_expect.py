@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from scenarios.facts import (
     ADD_BALANCER,
     Facts,
@@ -14,15 +16,22 @@ from scenarios.facts import (
 from scenarios.platforms import SERVER
 from scenarios.tree import Report, Tree
 
+_ROLLBACKS: Final = ("rolled_back", "rollback_failed")
+"""Outcomes that only a rollback can have."""
 
-def check_expectations(facts: Facts, report: Report) -> None:
-    """Report what `expect` cannot mean."""
+
+def check_expectations(facts: Facts, report: Report, warn: Report) -> None:
+    """Report what `expect` cannot mean, and warn of an outcome that nothing in the scenario leads to."""
     expect = facts.tree.get("expect")
     if expect is None:
         return
     _service(facts, report, expect)
     _revisions(facts, report, expect)
     _deployments(facts, report, expect)
+    outcome = expect.get("outcome")
+    if outcome is not None and outcome.text in _ROLLBACKS and not facts.rolls_back:
+        message = f"{outcome.text} can never be: no group has auto_rollback, and no operator asks for a rollback"
+        warn(outcome.place, message, "add group.auto_rollback: [DEPLOYMENT_FAILURE], or expect another outcome")
     for event in expect.each("events"):
         known_host(facts, report, event.get("host"))
         deployment_exists(facts, report, event.get("deployment"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from scenarios.facts import DEFAULT_GROUP, Facts, known_group, known_host, known_revision, traffic_event
 from scenarios.groups import EC2_FILTERS, ON_PREMISES_FILTERS
+from scenarios.hosts import of_no_group
+from scenarios.platforms import SERVER
 from scenarios.problems import either
 from scenarios.tree import Report, Tree
 
@@ -26,6 +28,8 @@ def check_groups(facts: Facts, report: Report, warn: Report) -> None:
             report(option.place, message, "add balancer: {port: …}, or take this away")
     for deploy in tree.each("deploy"):
         _deploy(facts, deploy, report)
+    if facts.outside:
+        _outside(facts, warn)
     if len(facts.groups) > 1:
         _terminate_others(facts, warn)
     for action in tree.each("operator"):
@@ -50,8 +54,8 @@ def _filters(facts: Facts, group: Tree, report: Report, warn: Report) -> None:
             report(group.keys[other], message, f"write all of it as {other}")
             return
     written = [key for key in (*EC2_FILTERS, *ON_PREMISES_FILTERS) if group.get(key) is not None]
-    if not written or not facts.hosts or facts.members(group):
-        return
+    if not written or not facts.hosts or facts.platform != SERVER or facts.members(group):
+        return  # a platform without hosts has no filters either: scenarios.checks_platforms says so
     tags = sorted({f"{key}={value}" for host in facts.hosts for key, value in host.tags.items()})
     there = ", ".join(tags[:TAGS_NAMED_MAX]) + ", …" * (len(tags) > TAGS_NAMED_MAX)
     if not tags:
@@ -63,6 +67,16 @@ def _filters(facts: Facts, group: Tree, report: Report, warn: Report) -> None:
         remedy = f"the tags that there are: {there}"
     message = f"{either(written)} matches no host: a deployment of this group fails with NO_INSTANCES"
     warn(group.keys[written[0]], message, remedy)
+
+
+def _outside(facts: Facts, warn: Report) -> None:
+    """Warn of hosts that nobody deploys to, at the first: there may be very many."""
+    hosts = facts.tree.entries["fleet"].entries["hosts"]
+    named = (name for host in hosts.items if (name := host.get("name")) and name.text == facts.outside[0].name)
+    place = next((name.place for name in named), hosts.place)
+    them = "it" if len(facts.outside) == 1 else "them"
+    remedy = f"give {them} tags that a group's filters match, or take {them} out of fleet.hosts"
+    warn(place, of_no_group(facts.outside, balanced=facts.balancer), remedy)
 
 
 def _terminate_others(facts: Facts, warn: Report) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scenarios.checks_strategy import Planned, config_of
-from scenarios.facts import Facts
+from scenarios.facts import Facts, target_instances
 from scenarios.strategies import inherits_config
-from scenarios.tree import Place, Report, Tree
+from scenarios.tree import Place, Report
 from scenarios.words import HOSTS_MAX
 from strategies.configuration import ALL_AT_ONCE
 from strategies.plan import Deploy
@@ -32,15 +32,13 @@ def check_plans(facts: Facts, planned: tuple[Planned, ...] | None, report: Repor
 
 def _replacements(facts: Facts, report: Report) -> None:
     """That hosts which are to replace others stand by until then, and that there are others."""
-    strategies = [node.get("strategy") for node in (*facts.groups, *facts.tree.each("deploy"))]
-    standing_by = {host.text for node in strategies if node is not None for host in _targets(node)}
     first: dict[str, Place] = {}
     for deploy, group in ((asked, group) for asked in facts.tree.each("deploy") for group in facts.groups_of(asked)):
         own = deploy.get("strategy")
         written = own or (group.get("strategy") if group is not None else None)
-        targets = _targets(written) if written is not None else []
+        targets = target_instances(written) if written is not None else []
         members = facts.members(group)
-        if targets and members and all(host.name in standing_by for host in members):
+        if targets and members and all(host.name in facts.standing_by for host in members):
             message = "every host of the group is a target instance of some deployment, so there is none to replace"
             report(targets[0].place, message, "leave out those that serve now, or add hosts that do")
         for host in targets:
@@ -78,12 +76,6 @@ def _minimum_left_behind(facts: Facts, warn: Report) -> None:
         if lost := [each.name for each in configs if each.minimum_healthy_hosts.required(HOSTS_MAX) > 0]:
             message = f"{own.word} deploys to every host at once, so the group's {lost[0]} does not hold here"
             warn(own.place, message, f"take rolling, or write deployment_config: {ALL_AT_ONCE.name} to say so")
-
-
-def _targets(strategy: Tree) -> list[Tree]:
-    provisioning = strategy.get("blue-green", "green_fleet_provisioning")
-    discovers = provisioning is not None and provisioning.text == "DISCOVER_EXISTING"
-    return list(strategy.each("blue-green", "target_instances")) if discovers else []
 
 
 def _without_room(planned: Planned, warn: Report) -> None:

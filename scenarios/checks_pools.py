@@ -58,9 +58,9 @@ def _wanted(parent: Tree, key: str, about: str, within: str, report: Report) -> 
     if node is None:
         if not any(nearest(written, [key]) for written in parent.entries):
             message = f"{key} is missing{f' in {within}' if within else ''}"
-            report(parent.place, message, f"write {key}: … ({about}), or pools: … beside fleet")
+            report(parent.place, message, f"write {key}: … ({about})")
     elif node.number == 0 or (isinstance(node.value, list) and not node.items):
-        remedy = "write at least 1" if node.number == 0 else "write one, or pools: … beside fleet"
+        remedy = "write at least 1" if node.number == 0 else "write one"
         report(node.place, f"{name}: expected 1 or more, found 0", remedy)
     return node
 

@@ -30,6 +30,8 @@ def check_signals(facts: Facts, report: Report, warn: Report) -> None:
     for alarm in (alarm for group in facts.groups for alarm in group.each("alarms")):
         used.add(alarm.text)
         _known(alarm, alarms, "alarm", "alarms", report)
+    for group in facts.groups:
+        _rollback_on_alarm(group, warn)
     for fault in tree.each("faults"):
         if (name_node := fault.get("do", "alarm", "name")) is not None:
             _known(name_node, alarms, "alarm", "alarms", report)
@@ -39,6 +41,16 @@ def check_signals(facts: Facts, report: Report, warn: Report) -> None:
         if name not in used:
             message = f"the alarm {name} stops nothing: it is not one of the group's"
             warn(tree.entries["alarms"].keys[name], message, f"add it to group.alarms: [{name}]")
+
+
+def _rollback_on_alarm(group: Tree, warn: Report) -> None:
+    """Warn of a rollback for which no alarm can ask."""
+    if any(group.each("alarms")):
+        return
+    for event in group.each("auto_rollback"):
+        if event.text == "DEPLOYMENT_STOP_ON_ALARM":
+            message = "DEPLOYMENT_STOP_ON_ALARM undoes nothing: no alarm stops a deployment of this group"
+            warn(event.place, message, "add alarms: […] to the group, or take it away")
 
 
 def _named(tree: Tree, key: str) -> dict[str, Tree]:

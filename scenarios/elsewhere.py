@@ -8,7 +8,13 @@ from scenarios.tree import Tree
 
 def remedy_for(tree: Tree, name: str, node: Tree, location: tuple[int | str, ...]) -> str | None:
     """What to write in place of a word that is none here; None where nothing else says it."""
+    if location[:1] == ("operator",) and location[-1:] == ("do",) and node.text in _YES:
+        return "write continue"
     return _launch(tree, location) if (name, node.word) == ("do.host", "launch") else None
+
+
+_YES = ("approve", "accept", "yes", "ok")
+"""What people say to a deployment, or at a gate, that waits for them."""
 
 
 def _launch(tree: Tree, location: tuple[int | str, ...]) -> str:

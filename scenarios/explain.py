@@ -77,17 +77,13 @@ def explain(error: ErrorDetails, tree: Tree) -> Explained | None:
     for kinds, phrase in _PHRASES:
         if kind in kinds:
             message, remedy = phrase(node, context)
-            if phrase is _mapping and (only := _only_key(location)) and node.word:
-                remedy = f"write {name.rpartition('.')[2]}: {{{only}: {node.word}}}"
+            keys = keys_of(model) if phrase is _mapping and (model := model_at(location)) is not None else []
+            if len(keys) == 1 and node.word:
+                remedy = f"write {name.rpartition('.')[2]}: {{{keys[0]}: {node.word}}}"
+            elif keys:
+                remedy += f": {either(keys)}"
             return place, f"{name}: {message}", remedy
     return place, f"{name}: {error['msg'][:1].lower()}{error['msg'][1:]}", "see `drydeploy schema`"
-
-
-def _only_key(location: Location) -> str | None:
-    """The key of a mapping that has a single one: what is written in its place can only be that."""
-    model = model_at(location)
-    keys = keys_of(model) if model is not None else []
-    return keys[0] if len(keys) == 1 else None
 
 
 def find(tree: Tree, location: Location) -> tuple[Tree, Place]:

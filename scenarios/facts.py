@@ -196,6 +196,30 @@ class Facts:
                 found.setdefault(host.name, []).append(name)
         return found
 
+    @cached_property
+    def standing_by(self) -> frozenset[str]:
+        """The names of the hosts that stand by to replace a group's own (DISCOVER_EXISTING)."""
+        strategies = (node.get("strategy") for node in (*self.groups, *self.tree.each("deploy")))
+        return frozenset(host.text for node in strategies if node is not None for host in target_instances(node))
+
+    @cached_property
+    def outside(self) -> tuple[HostFacts, ...]:
+        """The fleet's hosts that belong to no group and stand by for none; none where no host belongs to any."""
+        if self.platform != SERVER:
+            return ()
+        placed = {host.name for group in self.groups or (None,) for host in self.members(group)}
+        rest = (host for host in self.hosts if not host.pool and host.name not in self.standing_by)
+        return tuple(host for host in rest if host.name not in placed) if placed or self.pools else ()
+
+    @cached_property
+    def in_a_deployment_max(self) -> int:
+        """How many hosts a deployment can have: a group's, those that replace them, those that its pools launch."""
+        launched = (
+            self.launched_max if any(fault.get("do", "pool", "desired") for fault in self.tree.each("faults")) else 0
+        )
+        groups = [{host.name for host in self.members(group)} for group in self.groups or (None,)]
+        return max(len(names | self.standing_by) for names in groups) + launched
+
     def _members_of(self, group: Tree | None) -> tuple[HostFacts, ...]:
         if not self.pools and (group is None or not any(group.get(key) is not None for key in FILTERS)):
             return self.hosts
@@ -250,6 +274,13 @@ class Facts:
     def _asked_max(self) -> int:
         asked = sum(len(self.groups_of(deploy)) for deploy in self.tree.each("deploy"))
         return asked * (2 if self.rolls_back else 1)
+
+
+def target_instances(strategy: Tree) -> list[Tree]:
+    """The hosts by which a blue/green strategy replaces others, where it takes such as exist."""
+    provisioning = strategy.get("blue-green", "green_fleet_provisioning")
+    discovers = provisioning is not None and provisioning.text == "DISCOVER_EXISTING"
+    return list(strategy.each("blue-green", "target_instances")) if discovers else []
 
 
 def texts(node: Tree | None) -> dict[str, str]:

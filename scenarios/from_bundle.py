@@ -8,9 +8,10 @@ from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
-from scenarios.bundle import ARCHIVES, is_bundle
+from scenarios.bundle import ARCHIVES, is_bundle, platform_of
 from scenarios.commits import is_kept, short
 from scenarios.model import HealthCheck, Scenario
+from scenarios.platforms import SERVER
 from scenarios.problems import Problem, ScenarioError, either, suggest
 from scenarios.strategies import NEEDS_OPTIONS, StrategyName
 from scenarios.words import HOSTS_MAX, NO_REVISION, duration_text, some_time_ms
@@ -21,6 +22,8 @@ INTERVAL: Final = "1s"
 RISE: Final = 2
 FALL: Final = 3
 _TIMEOUT_MAX_MS: Final = 5_000
+_EXAMPLES: Final = {"ECS": "ecs-canary", "Lambda": "lambda-canary"}
+"""By the platform, a scenario of the library to begin with."""
 _CONFIGS: Final = {"in-place": "CodeDeployDefault.AllAtOnce", "rolling": "CodeDeployDefault.OneAtATime"}
 
 
@@ -39,8 +42,8 @@ def bundle_scenario(
 
     `config` is a deployment configuration by name; left out, `rolling` goes one at a time and `in-place` all at once.
     `running` is the bundle that the hosts were deployed to before; without one they are new, and with one a failure
-    rolls back to it. With a `port`, a balancer asks for `path` there, every `interval`. What is in the bundle does not
-    matter here: a broken AppSpec fails the deployment, as it would on AWS.
+    rolls back to it. With a `port`, a balancer asks for `path` there, every `interval`. A broken AppSpec does not
+    matter here: it fails the deployment, as it would on AWS. One for ECS or Lambda does: there are no hosts then.
 
     Raises ScenarioError if an argument makes no sense; all of them are told at once.
     """
@@ -85,11 +88,17 @@ def _revision_name(bundle: Path, otherwise: str) -> str:
 
 def _bundles(bundle: Path, running: Path | None) -> list[Problem]:
     remedy = f"give a directory or an archive ({either(ARCHIVES)})"
-    return [
-        Problem(str(path), 0, 0, "there is no bundle here" if not path.exists() else "this is no bundle", remedy)
-        for path in (bundle, running)
-        if path is not None and not is_bundle(path)
-    ]
+    problems = []
+    for path in (bundle, running):
+        if path is not None and not is_bundle(path):
+            message = "there is no bundle here" if not path.exists() else "this is no bundle"
+            problems.append(Problem(str(path), 0, 0, message, remedy))
+        elif path is not None and (platform := platform_of(path)) != SERVER:
+            message = f"its AppSpec is for {platform}, and a bundle by itself is deployed to servers"
+            example = _EXAMPLES.get(platform, either(_EXAMPLES.values()))
+            start = f"write a scenario with group: {{compute_platform: {platform}}}; see `drydeploy show {example}`"
+            problems.append(Problem(str(path), 0, 0, message, start))
+    return problems
 
 
 def _choices(hosts: int, strategy: str, config: str | None) -> list[Problem]:
@@ -99,8 +108,11 @@ def _choices(hosts: int, strategy: str, config: str | None) -> list[Problem]:
     if not 1 <= hosts <= HOSTS_MAX:
         problems.append(Problem("--hosts", 0, 0, f"expected 1 to {HOSTS_MAX:,} hosts, found {hosts:,}", "write 4"))
     if strategy in (*get_args(StrategyName), *NEEDS_OPTIONS) and strategy not in STRATEGIES:
-        message = f"{strategy} is to be told more than a command line can say"
-        problems.append(Problem("--strategy", 0, 0, message, "write a scenario; `drydeploy init` begins one"))
+        message = f"{strategy} takes a scenario: by itself, a bundle is deployed {either(STRATEGIES)}"
+        written = NEEDS_OPTIONS.get(strategy)
+        line = f"{{{written}}}" if written else strategy
+        remedy = f"`drydeploy init` writes a scenario; write group: {{strategy: {line}}} there"
+        problems.append(Problem("--strategy", 0, 0, message, remedy))
     elif strategy not in STRATEGIES:
         remedy = suggest(strategy, STRATEGIES)
         problems.append(Problem("--strategy", 0, 0, f"no strategy is called {strategy}", remedy))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Annotated, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, NamedTuple, Protocol, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -31,6 +31,35 @@ class NamedHost(NamedTuple):
     on_premises: bool = False
     pool: str = ""
     """The pool that has launched it; `""` where none has."""
+
+
+class Tagged(Protocol):
+    """A host, as far as its belonging to a group is spoken of."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def tags(self) -> Mapping[str, str]: ...  # noqa: D102
+
+
+NAMED_MAX: Final = 3
+"""So many hosts are named of those that belong to no group, and so many tags of theirs."""
+
+
+def of_no_group(hosts: Sequence[Tagged], *, balanced: bool) -> str:
+    """That these hosts, at least one, belong to no group, in words. `balanced`: there is traffic to go without."""
+    named, one = hosts[:NAMED_MAX], len(hosts) == 1
+    tags = list(dict.fromkeys(f"{key}={value}" for host in named for key, value in host.tags.items()))
+    verb, whose, them = ("belongs", "its", "it") if one else ("belong", "their", "them")
+    asked = f"{whose} tags: {_first(tags)}" if tags else "without a tag"
+    traffic = f", and {'it gets' if one else 'they get'} no traffic" if balanced else ""
+    return f"{_first([host.name for host in hosts])} {verb} to no group ({asked}): nobody deploys to {them}{traffic}"
+
+
+def _first(words: Sequence[str]) -> str:
+    more = len(words) - NAMED_MAX
+    return ", ".join(words[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
 class Fleet(Model):

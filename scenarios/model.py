@@ -351,6 +351,20 @@ class Scenario(Model):
         told = [strategy.blue_green for strategy in strategies if isinstance(strategy, StrategyOptions)]
         return frozenset(name for blue_green in told if blue_green for name in blue_green.target_instances)
 
+    def outside(self) -> tuple[NamedHost, ...]:
+        """The fleet's hosts that belong to no group and stand by for none; none where no host belongs to any."""
+        groups = self.all_groups
+        if self.compute_platform != SERVER or any(not group.has_filters and not group.pools for group in groups):
+            return ()
+        standing_by, hosts = self.standing_by(), self.fleet.named_hosts()
+        found = tuple(
+            host
+            for host in hosts
+            if host.name not in standing_by
+            and not any(group.has("", host.tags, on_premises=host.on_premises) for group in groups)
+        )
+        return found if self.pools or len(found) < len(hosts) else ()
+
     def members(self, group: Group, hosts: Iterable[NamedHost] | None = None) -> tuple[NamedHost, ...]:
         """The hosts of a group, in the fleet's order; of `hosts`, where they are already known by name."""
         standing_by = self.standing_by()

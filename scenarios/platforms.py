@@ -12,6 +12,8 @@ from scenarios.words import Duration, Model, RuleError
 ComputePlatform = Literal["Server", "ECS", "Lambda"]
 SERVER: Final = "Server"
 """The platform that has hosts."""
+RESOURCES: Final = {"AWS::ECS::Service": "ECS", "AWS::Lambda::Function": "Lambda"}
+"""The platform of a resource in an AppSpec, by its type."""
 STRATEGIES: Final = {"ECS": "ecs", "Lambda": "lambda"}
 """The strategy of a platform that has only one: what differs is how the traffic goes."""
 EVENTS: Final = {

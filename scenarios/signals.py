@@ -47,14 +47,15 @@ def _is_duration(text: str) -> bool:
 
 def share(value: object) -> object:
     """`5%` as 0.05; a number stays what it is, and must be between 0 and 1."""
-    number = value
-    if isinstance(value, str) and (match := _PERCENT.match(value.strip())):
-        number = float(match[1]) / 100
+    number, percent = value, _PERCENT.match(value.strip()) if isinstance(value, str) else None
+    if percent is not None:
+        number = float(percent[1]) / 100
     if isinstance(number, int | float) and not isinstance(number, bool):
         if 0 <= number <= 1:
             return float(number)
-        raise ValueError(f"expected a share from 0 to 1, or a percentage, found {value}")
-    raise ValueError(f"expected a share such as 0.05 or 5%, found {'nothing' if value is None else value}")
+        most = "at most 100%" if percent is not None else f"{number:g}%" if 1 < number <= 100 else "0 to 1"
+        raise ValueError(f"expected a share from 0 to 1, or a percentage, found {value}: write {most}")
+    raise ValueError(f"expected a share such as 0.05 or 5%, found {'nothing' if value is None else value}: write 5%")
 
 
 Amount = Annotated[str, BeforeValidator(amount_text, json_schema_input_type=str | float)]

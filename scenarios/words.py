@@ -82,7 +82,7 @@ def duration_ms(value: object) -> object:
     if isinstance(value, str) and (match := _DURATION.match(value.strip())):
         result = round(float(match[1]) * _UNITS_MS[match[2]])
         if result > DURATION_MAX_MS:
-            raise ValueError(f"expected a duration of at most 720h, found {value}")
+            raise ValueError(f"expected a duration of at most 720h, found {value}: write at most 720h")
         return result
     raise ValueError(f"expected a duration such as 1500ms, 10s, 5m or 1h, found {_found(value)}" + _unit_hint(value))
 

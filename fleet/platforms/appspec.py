@@ -14,7 +14,8 @@ import yaml
 from fleet.agent.appspec_model import AppSpecError, Problem
 from fleet.agent.appspec_nodes import Document, Entry, Notes, Unreadable, is_null, kind_of, text_of
 from fleet.agent.appspec_words import nearest
-from fleet.platforms.resources import RESOURCES, Resource, read_resource
+from fleet.platforms.resources import Resource, read_resource
+from scenarios.platforms import RESOURCES
 from simulator.rollout.lifecycle import HOOKS
 
 _REMEDY = "give `version: 0.0`, `Resources` and, where functions are to be called, `Hooks`"

@@ -16,8 +16,6 @@ import yaml
 from fleet.agent.appspec_nodes import Document, Entry, Notes, is_null, kind_of, text_of
 from fleet.agent.appspec_words import nearest
 
-RESOURCES: Final = {"AWS::ECS::Service": "ECS", "AWS::Lambda::Function": "Lambda"}
-"""The platform of a resource, by its type."""
 TASK_DEFINITION: Final = re.compile(r"^arn:[\w-]+:ecs:[\w-]+:\d{12}:task-definition/[\w-]+(:\d+)?$")
 PORT_MAX: Final = 65535
 

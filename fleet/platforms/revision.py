@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from fleet.agent.errors import AgentError
 from fleet.platforms.appspec import AppSpec, load
 from fleet.virtual.revision import unpacked
+from scenarios.bundle import APPSPEC_NAMES
 from scenarios.model import Scenario
 from simulator.rollout.events import Diagnostics
 from simulator.rollout.statuses import ErrorCode, LifecycleErrorCode
-
-APPSPEC_NAMES: Final = ("appspec.yml", "appspec.yaml", "appspec.json")
 
 
 @dataclass(frozen=True, slots=True)

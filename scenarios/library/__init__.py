@@ -83,8 +83,9 @@ def find(name_or_path: str) -> Path:
         raise ScenarioError([Problem(name_or_path, 0, 0, message, _for_directory(path))])
     stem = path.name.removesuffix(".yml").removesuffix(".yaml")
     if path.suffix in SUFFIXES or "/" in name_or_path or name_or_path.endswith(ARCHIVES):
-        near = nearest(path.name, _beside(path))
-        remedy = f"did you mean {path.parent / near}?" if near else _known(stem)
+        beside = {name.partition(".")[0]: name for name in _beside(path)}  # endings are alike, and say nothing
+        near = nearest(path.name.partition(".")[0], beside)
+        remedy = f"did you mean {path.parent / beside[near]}?" if near else _known(stem)
         raise ScenarioError([Problem(name_or_path, 0, 0, "there is no such file or directory", remedy)])
     raise ScenarioError([Problem(name_or_path, 0, 0, "no scenario has this name", _known(stem))])
 

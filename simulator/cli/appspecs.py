@@ -41,7 +41,7 @@ def of_bundle(bundle: Path, users: Iterable[str] | None = None, platform: str | 
 
 def _of_directory(directory: Path, called: Path, users: Iterable[str] | None, platform: str | None) -> list[Problem]:
     """The mistakes of a bundle that lies in a directory, and is `called` something else where it was an archive."""
-    from fleet.platforms.revision import APPSPEC_NAMES
+    from scenarios.bundle import APPSPEC_NAMES
     from scenarios.problems import Problem, either
 
     try:

@@ -17,10 +17,13 @@ def verb(
 ) -> None:
     """List the faults that a scenario can have."""
     from scenarios.catalogue import CATALOGUE, as_yaml, rows
-    from scenarios.problems import suggest
+    from scenarios.problems import nearest
 
     if name and name not in CATALOGUE:
-        raise UsageError(f"no fault is called {name}; {suggest(name, CATALOGUE)}")
+        by_word = {word: each for each in CATALOGUE for word in (*each.split("_"), each)}
+        near = nearest(name, by_word)
+        remedy = f"did you mean {by_word[near]}?" if near else f"there is {', '.join(CATALOGUE)}"
+        raise UsageError(f"no fault is called {name}; {remedy}")
     if output is Output.JSON:
         from simulator.report.document import dumps
 

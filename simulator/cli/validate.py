@@ -39,15 +39,14 @@ def verb(
     if output is Output.JSON:
         _print_json(path, kind, problems)
     else:
-        _print_text(path, kind, problems, errors)
+        _print_text(path, f"{kind}{_for(path) if kind == 'appspec' else ''}", problems, errors)
     raise typer.Exit(USAGE if errors else _WARNED if strict and problems else 0)
 
 
 def _examined(given: str, bundle: Path | None) -> tuple[Path, str, Sequence[Problem]]:
     """The file itself (a library name or a bundle is good, too), what it is, and what is wrong with it."""
-    from fleet.platforms.revision import APPSPEC_NAMES
     from scenarios import library
-    from scenarios.bundle import ARCHIVES
+    from scenarios.bundle import APPSPEC_NAMES, ARCHIVES
     from simulator.cli import appspecs
 
     path = Path(given).expanduser()
@@ -65,6 +64,14 @@ def _examined(given: str, bundle: Path | None) -> tuple[Path, str, Sequence[Prob
     return path, "scenario", _scenario(path)
 
 
+def _for(path: Path) -> str:
+    from scenarios.bundle import platform_of
+    from scenarios.platforms import SERVER
+
+    platform = platform_of(path)
+    return " for servers" if platform == SERVER else f" for {platform}"
+
+
 def _can_be_read(directory: Path) -> bool:
     try:
         next(directory.iterdir(), None)
@@ -75,8 +82,7 @@ def _can_be_read(directory: Path) -> bool:
 
 def _is_appspec(path: Path) -> bool:
     """By the name, else by the keys at the left margin: whichever format has more of its own there."""
-    from fleet.platforms.revision import APPSPEC_NAMES
-    from scenarios.bundle import is_appspec_by_keys, keys_at_the_margin
+    from scenarios.bundle import APPSPEC_NAMES, is_appspec_by_keys, keys_at_the_margin
 
     if path.name in APPSPEC_NAMES:
         return True

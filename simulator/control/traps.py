@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from scenarios.fault_names import names_of
+from scenarios.hosts import of_no_group
 from scenarios.model import Scenario
 from simulator.rollout import lifecycle
 from simulator.rollout.deployment import Target
@@ -23,6 +24,8 @@ def traps(scenario: Scenario, rollouts: Sequence[Rollout], faults: Sequence[Faul
     for rollout in rollouts:
         yield from _poisoned(rollout)
         yield from _good_ones_taken(rollout)
+    if outside := scenario.outside():
+        yield of_no_group(outside, balanced=scenario.balancer is not None)
     yield from _began_anew(scenario, faults)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from scenarios.catalogue import CATALOGUE
 from scenarios.faults import EFFECTS
 from tests.cli.program import drydeploy
 
@@ -37,3 +38,12 @@ def test_a_name_that_is_none_suggests_the_nearest(tmp_path: Path) -> None:
     done = drydeploy("faults", "memroy", state=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "no fault is called memroy; did you mean memory?" in done.stderr
+    assert "no fault is called slw; did you mean slow_start?" in drydeploy("faults", "slw", state=tmp_path).stderr
+    told = drydeploy("faults", "zzz", state=tmp_path).stderr
+    assert all(name in told for name in CATALOGUE)
+
+
+def test_the_ending_of_a_file_makes_no_other_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "envs.yml").write_text("")
+    assert "did you mean" not in drydeploy("plan", "nosuch.yml", state=tmp_path).stderr
+    assert "did you mean envs.yml?" in drydeploy("plan", "env.yaml", state=tmp_path).stderr

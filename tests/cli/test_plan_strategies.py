@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -73,13 +74,21 @@ def test_validate_warns_and_the_scenario_stays_valid(tmp_path: Path) -> None:
     assert drydeploy("run", "late-failure", "-q", state=tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("strategy", ["canary", "linear", "steps", "zonal"])
+@pytest.mark.parametrize("strategy", ["canary", "linear", "steps", "zonal", "blue-green"])
 def test_a_bare_bundle_cannot_be_told_enough(strategy: str, tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "appspec.yml").write_text("version: 0.0\nos: linux\n")
     done = drydeploy("run", "bundle", "--strategy", strategy, state=tmp_path)
     assert done.returncode == 2
-    assert f"{strategy} is to be told more than a command line can say; write a scenario" in done.stderr
+    assert f"{strategy} takes a scenario: by itself, a bundle is deployed in-place or rolling" in done.stderr
+    written = re.search(r"write (group: .*) there$", done.stderr.strip())
+    assert written is not None
+    started = tmp_path / "started" / "rehearsal.yml"
+    assert drydeploy("init", "started", state=tmp_path).returncode == 0
+    text = started.read_text().replace("deployment_config: CodeDeployDefault.OneAtATime", written[1][8:-1])
+    started.write_text(text.replace("  hosts: 4 ", "  zones: [a, b]\n  hosts: 4 "))
+    checked = drydeploy("validate", str(started), state=tmp_path)
+    assert checked.returncode == 0, checked.stdout
     done = drydeploy("run", "bundle", "--config", "LambdaCanary10Percent5Minutes", state=tmp_path)
     assert done.returncode == 2
     assert "is for Lambda" in done.stderr

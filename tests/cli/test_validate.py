@@ -215,6 +215,21 @@ def test_an_appspec_of_ecs_is_known_by_what_is_in_it(tmp_path: Path, name: str) 
         assert f"{name}:9:5: error:" in done.stdout
 
 
+def test_a_good_appspec_is_called_by_its_platform(tmp_path: Path) -> None:
+    shop, web = tmp_path / "shop", bundle(tmp_path / "web", "version: 0.0\nos: linux\n")
+    shop.mkdir()
+    text = ECS_APPSPEC.replace("shop}", "shop, ContainerPort: 8080}").replace("Trafic", "Traffic")
+    (shop / "appspec.yaml").write_text(text)
+    with tarfile.open(tmp_path / "web.tar", "w") as archive:
+        archive.add(web, arcname=".")
+    for name, said in (("shop", "ECS"), ("shop/appspec.yaml", "ECS"), ("web", "servers"), ("web.tar", "servers")):
+        assert drydeploy("validate", name, state=tmp_path).stdout.endswith(f": a valid appspec for {said}\n")
+    for verb in ("plan", "run"):
+        done = drydeploy(verb, "shop", state=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("shop: error: its AppSpec is for ECS")
+
+
 def test_a_scenario_tells_of_bundles_for_another_platform_and_of_functions_that_are_not_there(tmp_path: Path) -> None:
     bundle(tmp_path / "servers")
     good = tmp_path / "ecs"

@@ -123,7 +123,7 @@ def test_validate_tells_what_an_appspec_means(tmp_path: Path) -> None:
     assert "appspec.yml:6:5: warning: unknown key `overwrite`" in done.stdout
     assert "appspec.yml:7:1: warning: unknown key `permission`" in done.stdout
     assert "scripts/run_process.sh" in done.stdout
-    assert "3 warnings; the appspec is valid" in done.stderr
+    assert "3 warnings; the appspec for servers is valid" in done.stderr
     assert drydeploy("validate", ".", state=tmp_path).stdout.count("warning") == 3
     found = json.loads(drydeploy("validate", "appspec.yml", "-o", "json", state=tmp_path).stdout)
     assert (found["kind"], found["valid"], len(found["problems"])) == ("appspec", True, 3)

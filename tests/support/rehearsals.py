@@ -25,9 +25,9 @@ BALANCER: dict[str, Any] = {
 LIMITS = {"start": "5s", "event": "10s"}
 
 
-def scenario(**parts: Any) -> Scenario:
+def data(**parts: Any) -> dict[str, Any]:
     """Four hosts go from v1 to v2 behind a balancer unless the parts say otherwise; a part that is None is left out."""
-    data: dict[str, Any] = {
+    written: dict[str, Any] = {
         "name": "a-test",
         "fleet": {"hosts": 4, "running": "v1"},
         "balancer": BALANCER,
@@ -37,8 +37,12 @@ def scenario(**parts: Any) -> Scenario:
         "limits": LIMITS,
         **parts,
     }
-    present = {name: part for name, part in data.items() if part is not None}
-    return loads(json.dumps(present), name="a-test.yml", directory=BUNDLES)
+    return {name: part for name, part in written.items() if part is not None}
+
+
+def scenario(**parts: Any) -> Scenario:
+    """The same, read."""
+    return loads(json.dumps(data(**parts)), name="a-test.yml", directory=BUNDLES)
 
 
 class Watcher:

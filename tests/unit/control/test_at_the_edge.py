@@ -103,7 +103,7 @@ def test_whoever_stopped_a_deployment_is_the_first_cause() -> None:
     lines = [text.plain.strip() for _, text in verdict(result)]
     why = lines[lines.index("Why") + 1 :]
     assert "MANUAL_STOP: stopped by the operator" in why[0]
-    assert "failed at" in why[1]
+    assert "failed: stopped before" in why[1]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from fleet.agent.appspec import examine
-from fleet.platforms.revision import APPSPEC_NAMES, read_revision
+from fleet.platforms.revision import read_revision
 from scenarios import library
-from scenarios.bundle import appspec_text, is_bundle, script_locations
+from scenarios.bundle import APPSPEC_NAMES, appspec_text, is_bundle, script_locations
 
 BUNDLES = Path(library.__file__).parent.parent / "bundles"
 ALL = sorted(path.name for path in BUNDLES.iterdir() if path.is_dir() and path.name != "functions")

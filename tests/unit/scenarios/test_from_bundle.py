@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,28 @@ def test_what_ran_before_is_what_a_failure_goes_back_to() -> None:
 def test_the_same_bundle_may_run_before() -> None:
     scenario = bundle_scenario(BUNDLES / "web-v1", hosts=2, running=BUNDLES / "web-v1")
     assert set(scenario.revisions) == {"web-v1", "web-v1-before"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "platform", "example"),
+    [
+        ("AWS::ECS::Service", "ECS", "drydeploy show ecs-canary`"),
+        ("AWS::Lambda::Function", "Lambda", "drydeploy show lambda-canary`"),
+        ("AWS::Lamda::Function", "ECS or Lambda", "ecs-canary or lambda-canary"),
+    ],
+)
+@pytest.mark.parametrize("name", ["appspec.yml", "appspec.json"])
+def test_a_bundle_for_another_platform_is_refused_and_told_where_to_begin(
+    tmp_path: Path, kind: str, platform: str, example: str, name: str
+) -> None:
+    spec = {"version": 0.0, "Resources": [{"shop": {"Type": kind}}]}
+    (tmp_path / name).write_text(json.dumps(spec))
+    with pytest.raises(ScenarioError) as caught:
+        bundle_scenario(tmp_path, hosts=1)
+    (problem,) = caught.value.problems
+    assert problem.message == f"its AppSpec is for {platform}, and a bundle by itself is deployed to servers"
+    assert f"compute_platform: {platform}" in problem.remedy
+    assert example in problem.remedy
 
 
 @pytest.mark.parametrize("appspec", [None, "broken: ["])

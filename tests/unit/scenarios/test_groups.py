@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from scenarios.groups import Group, TagFilter
 from scenarios.loader import ScenarioError, loads, warnings
 from scenarios.model import Scenario
-from tests.support.rehearsals import BUNDLES, scenario
+from tests.support.rehearsals import BUNDLES, data, run, scenario
 
 HOSTS = [
     {"name": "web-1", "tags": {"role": "web", "env": "prod"}},
@@ -152,6 +153,59 @@ def test_a_filter_that_matches_nothing_is_warned_of(
     told = [problem for problem in warnings(file) if "NO_INSTANCES" in problem.message]
     assert len(told) == 1
     assert there in told[0].remedy
+
+
+POOLED = {"pools": {"web": {"min": 2, "desired": 3, "max": 4}}, "group": {"pools": ["web"], "running": "v1"}}
+WEB = {"ec2_tag_filters": [{"key": "role", "value": "web"}]}
+STANDS_BY = {"blue-green": {"green_fleet_provisioning": "DISCOVER_EXISTING", "target_instances": ["batch-1"]}}
+
+
+def warned(directory: Path, **parts: Any) -> list[str]:
+    file = directory / "a-test.yml"
+    file.write_text(json.dumps(data(**parts)))
+    return [problem.render().removeprefix(str(file)) for problem in warnings(file) if "no group" in problem.message]
+
+
+@pytest.mark.parametrize(
+    ("parts", "outside"),
+    [
+        ({"fleet": {"hosts": HOSTS[:3], "running": "v1"}, "group": WEB}, "batch-1 belongs to no group (its tags: "),
+        (
+            {"fleet": {"hosts": 9, "running": "v1"}, **POOLED},
+            "h1, h2, h3 and 6 more belong to no group (without a tag)",
+        ),
+        ({"fleet": {"hosts": HOSTS[:3], "running": "v1"}, "group": {**WEB, "strategy": STANDS_BY}}, None),
+        ({"fleet": {"hosts": HOSTS, "running": "v1"}}, None),
+        ({"fleet": {"hosts": 9, "running": "v1"}, "group": {**WEB, "strategy": "in-place"}}, None),  # NO_INSTANCES
+    ],
+)
+def test_hosts_of_no_group_are_warned_of_and_told_by_the_run(
+    parts: dict[str, Any], outside: str | None, tmp_path: Path
+) -> None:
+    told = [flag for flag in run(scenario(**parts)).flags if "no group" in flag]
+    found = warned(tmp_path, **parts)
+    assert len(told) == len(found) == (outside is not None)
+    assert outside is None or (outside in told[0] and told[0] in found[0])
+
+
+def test_the_first_host_of_no_group_is_where_the_warning_stands(tmp_path: Path) -> None:
+    (found,) = warned(tmp_path, fleet={"hosts": HOSTS[:3], "running": "v1"}, group=WEB)
+    column = json.dumps(data(fleet={"hosts": HOSTS[:3], "running": "v1"}, group=WEB)).index('"batch-1"') + 1
+    assert found.startswith(f":1:{column}: warning: ")
+    assert found.endswith("; give it tags that a group's filters match, or take it out of fleet.hosts")
+
+
+def test_an_nth_host_is_one_of_those_that_a_deployment_has() -> None:
+    def nth(number: int, *more: Any) -> dict[str, Any]:
+        crash = {"when": {"event": "Install", "nth": number}, "do": {"host": "crash"}}
+        return {"fleet": None, **POOLED, "faults": [crash, *more]}
+
+    scaled = {"do": {"pool": {"name": "web", "desired": 4}}}
+    assert scenario(**nth(3)).faults
+    assert scenario(**nth(4, scaled)).faults
+    refused = "when.nth: {} can never be: no deployment has more than {} hosts"
+    assert problems(**nth(4)) == [(refused.format(4, 3), "write at most 3")]
+    assert problems(**nth(5, scaled)) == [(refused.format(5, 4), "write at most 4")]
 
 
 def test_several_groups_are_read() -> None:

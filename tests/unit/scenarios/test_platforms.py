@@ -109,6 +109,14 @@ def test_a_mistake_is_told_at_its_place(old: str, new: str, line: int, message: 
     assert any((at, True, True) == (line, message in text, remedy in cure) for at, text, cure in found), found
 
 
+def test_a_filter_that_is_an_error_is_not_warned_of_as_well() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        loads(
+            GOOD.replace("all-at-once", "all-at-once\n  ec2_tag_filters: [{key: a}]"), name="f.yml", directory=BUNDLES
+        )
+    assert [problem.message for problem in caught.value.problems] == ["ec2_tag_filters chooses hosts, and ECS has none"]
+
+
 @pytest.mark.parametrize(("every", "warned"), [("119h", False), ("120h", True)])
 def test_a_bake_may_last_as_long_as_the_platform_lets_a_deployment(tmp_path: Path, every: str, warned: bool) -> None:
     file = tmp_path / "f.yml"

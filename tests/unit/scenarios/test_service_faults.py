@@ -90,8 +90,18 @@ def test_a_probability_is_a_share_or_a_percentage() -> None:
     assert [fault.probability for fault in scenario.faults] == [0.3, 0.3, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("written", "remedy"),
+    [("150%", "write at most 100%"), ("30", "write 30%"), ("-1", "write 0 to 1"), ("often", "write 5%")],
+)
+def test_what_is_no_share_has_a_remedy_of_its_own(written: str, remedy: str) -> None:
+    [found] = mistakes(f"{GOOD}faults: [{{do: {{host: crash}}, probability: {written}}}]")
+    assert found[2].endswith(f"found {written}")
+    assert found[3] == remedy
+
+
 def test_what_the_models_refuse_by_themselves() -> None:
     for tail in (CONTROLLER.replace(", for: 5s", ""), "{do: {balancer: restart}, for: 1s}"):
         with pytest.raises(ScenarioError):
             loads(GOOD + f"faults: [{tail}]", name="x.yml", directory=BUNDLES)
-    assert AlarmFault(name="a").words is None
+    assert AlarmFault(name="a").words == "a ALARM"
