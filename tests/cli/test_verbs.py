@@ -91,6 +91,24 @@ def test_an_unknown_verb_or_option(tmp_path: Path) -> None:
     assert drydeploy("--colour", state=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "written", "told"),
+    [
+        ("--fleet", "dokker", "expected virtual or docker, found dokker; did you mean docker?"),
+        ("--output", "xyz", "expected text, json or ndjson, found xyz"),
+        ("--seed", "abc", "expected a whole number, found abc"),
+        ("--speed", "fast", "expected a number, found fast"),
+    ],
+)
+def test_what_an_option_cannot_have(option: str, written: str, told: str, tmp_path: Path) -> None:
+    done = drydeploy("run", "health-check-404", option, written, state=tmp_path)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("Error: Invalid value for ")
+    assert option in last
+    assert last.endswith(f": {told}")
+
+
 @pytest.mark.parametrize("verb", ["run", "plan", "show", "validate"])
 def test_an_unknown_scenario_suggests_the_nearest(verb: str, tmp_path: Path) -> None:
     done = drydeploy(verb, "helth-check-404", state=tmp_path)
