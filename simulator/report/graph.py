@@ -51,6 +51,10 @@ _DOT: Final[dict[type[Stage], str]] = {
 """Stages in which hosts are not touched look otherwise: a bake is rounded, a person's answer has six corners."""
 
 
+_TARGETS: Final = {"ecs": "service", "lambda": "function"}
+"""What stages on a platform without hosts are about."""
+
+
 def plan_tree(title: str, deployments: Sequence[PlannedDeployment]) -> Tree:
     """A branch per deployment, a leaf per stage."""
     tree = Tree(Text(title, style="bold"), guide_style="dim")
@@ -68,7 +72,7 @@ def plan_tree(title: str, deployments: Sequence[PlannedDeployment]) -> Tree:
         )
         if planned.refused:
             branch.add(Text(f"⚠ refused, in this order: {planned.refused}", style="yellow"))
-        _add_stages(branch, planned.plan, with_balancer=planned.with_balancer)
+        _add_stages(branch, planned)
     return tree
 
 
@@ -82,8 +86,9 @@ def _entrance(planned: PlannedDeployment, deployments: Sequence[PlannedDeploymen
     return f", {planned.gate or 'first'}"
 
 
-def _add_stages(branch: Tree, plan: Plan, *, with_balancer: bool) -> None:
+def _add_stages(branch: Tree, planned: PlannedDeployment) -> None:
     """A leaf a stage. What goes without saying is not said: after the stage before, through the events as before."""
+    plan, noun = planned.plan, _TARGETS.get(planned.strategy, "hosts")
     before: list[str] = []
     told = set()
     for stage in plan:
@@ -93,13 +98,13 @@ def _add_stages(branch: Tree, plan: Plan, *, with_balancer: bool) -> None:
         if isinstance(stage, Provision):
             leaf.add(Text(f"hosts: {named([host.name for host in stage.hosts], 8)}", style="dim"))
         elif isinstance(stage, Shift | Terminate):
-            leaf.add(Text(f"hosts: {named(list(stage.hosts), 8)}", style="dim"))
+            leaf.add(Text(f"{noun}: {named(list(stage.hosts), 8)}", style="dim"))
         elif isinstance(stage, Deploy):
-            leaf.add(Text(f"hosts: {named(list(stage.hosts), 8)}", style="dim"))
+            leaf.add(Text(f"{noun}: {named(list(stage.hosts), 8)}", style="dim"))
             if stage.part not in told:
                 told.add(stage.part)
-                events = lifecycle.sequence(with_balancer=with_balancer, part=stage.part)
-                leaf.add(Text(f"each: {' → '.join(events)}", style="dim"))
+                events = lifecycle.sequence(with_balancer=planned.with_balancer, part=stage.part)
+                leaf.add(Text(f"{'each' if noun == 'hosts' else 'events'}: {' → '.join(events)}", style="dim"))
             if stage.at_once == 0:
                 warning = f"⚠ the minimum is the whole of {count(len(stage.hosts), 'host')}: nothing can be deployed"
                 leaf.add(Text(warning, style="yellow"))

@@ -108,7 +108,8 @@ def alarms_before(deployment: Deployment) -> str:
         "active before the deployment began": [name for name in deployment.active_alarms if name not in unasked],
         "could not be asked before the deployment began, which counts as active": unasked,
     }
-    return "; ".join(f"{words}: {', '.join(names)}" for words, names in told.items() if names) + ". No host was touched"
+    active = "; ".join(f"{words}: {', '.join(names)}" for words, names in told.items() if names)
+    return f"{active}. {rollback.untouched(deployment).capitalize()}"
 
 
 def timed_out(host: Host, deployment: Deployment, now_ms: int) -> str:

@@ -112,7 +112,7 @@ def refusal(
     if deployment.creator is Creator.ROLLBACK:
         return "it is a rollback, and a rollback is never rolled back"
     if not touched:
-        return "no host was touched"
+        return untouched(deployment)
     if wanted is False:
         return "whoever stopped it asked for none"
     if wanted is None and cause not in deployment.auto_rollback:
@@ -120,6 +120,11 @@ def refusal(
     if deployment.last_success is None:
         return "no revision had succeeded before, so there is none to go back to"
     return None
+
+
+def untouched(deployment: Deployment) -> str:
+    """That a deployment has done nothing yet, in words: services and functions have no hosts."""
+    return "nothing was touched" if deployment.strategy in lifecycle.COURSES else "no host was touched"
 
 
 def _not_configured(deployment: Deployment, cause: RollbackEvent | None) -> str:

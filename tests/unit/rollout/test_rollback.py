@@ -59,6 +59,8 @@ def test_a_rollback_is_never_rolled_back() -> None:
 def test_where_no_host_was_touched_there_is_nothing_to_undo() -> None:
     asked = deployment(rolls_back=[ON_FAILURE])
     assert refusal(asked, FAILED, True, touched=False, cause=ON_FAILURE) == "no host was touched"
+    service = replace(asked, strategy="ecs")
+    assert refusal(service, FAILED, True, touched=False, cause=ON_FAILURE) == "nothing was touched"
 
 
 def test_without_a_success_there_is_nothing_to_go_back_to() -> None:
