@@ -91,7 +91,7 @@ class PoolCopies:
             made_by, original = copy.stands_in or (copy.copied_by, None)
             if not made_by or made_by != back.rollback_of:
                 continue
-            if original is not None:  # it was kept alive
+            if original is not None:  # it stands still, beside the group
                 original.retired, original.groups, copy.groups = False, copy.groups, ()
                 original.outgrown = ""
                 self.taken_back += original.hosts

@@ -202,16 +202,22 @@ def test_a_controller_that_dies_at_the_end_of_a_rollback_still_measures_the_traf
     assert result.traffic is not None
 
 
-def test_an_undo_gives_the_group_the_pool_back_that_was_kept_alive() -> None:
+def test_an_undo_gives_the_group_its_old_pool_back() -> None:
     """It stood beside the group for ever, and the group's pool was empty."""
-    kept = {"blue-green": {"terminate_blue": {"action": "KEEP_ALIVE"}}}
+    change = {"name": "web", "desired": 2}
     asked = scenario(
         fleet=None,
-        pools={"web": {"min": 1, "desired": 2, "max": 3, "image": {"boots": "1s"}}},
-        group={"pools": ["web"], "running": "v1", "strategy": kept},
-        faults=[{"when": {"status": "Succeeded", "deployment": 2}, "do": {"pool": {"name": "web", "desired": 3}}}],
+        pools={"web": {"min": 1, "desired": 3, "max": 4, "image": {"boots": "1s"}}},
+        group={"pools": ["web"], "running": "v1", "strategy": "blue-green"},
+        faults=[
+            {"when": {"event": "Install", "nth": 1}, "do": {"pool": change}},
+            {"when": {"status": "Succeeded", "deployment": 2}, "do": {"pool": {**change, "desired": 3}}},
+        ],
     )
     result, _ = operated(asked, (AT_A_WAIT, Say(Word.UNDO, "ann")))
-    assert ended(result) == [("v2", "Succeeded"), ("v1", "Succeeded"), ("v1", "Succeeded")]
-    assert [rollout.deployment.creator for rollout in result.rollouts][-1] is Creator.AUTOSCALING
-    assert list(result.rollouts[-1].hosts) == ["web-3"]
+    assert ended(result) == [("v2", "Failed"), ("v1", "Succeeded"), ("v1", "Succeeded")]
+    failed, back, launch = result.rollouts
+    assert {target.name for target in failed.aftermath} == {"web-1-g2", "web-2-g2", "web-3-g2"}
+    assert back.deployment.strategy == "back-to-blue"
+    assert (launch.deployment.creator, list(launch.hosts)) == (Creator.AUTOSCALING, ["web-4"])
+    assert not any("was asked for" in flag for flag in result.flags)

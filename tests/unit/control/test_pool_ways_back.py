@@ -82,3 +82,25 @@ def test_a_follow_on_whose_hosts_are_gone_is_rolled_back_to_nobody_and_says_noth
     gone = f"no host of {follow_on.deployment_id} is there any more"
     assert (back.error.code, back.error.message) == ("NO_INSTANCES", f"{gone}: nothing to deploy to")
     assert not any("known to be bad" in flag for flag in result.flags)
+
+
+def test_a_way_back_that_breaks_off_leaves_the_group_the_pool_of_the_new_hosts() -> None:
+    """Their pool was deleted, with the only hosts that had traffic."""
+    waits = {"strategy": {"blue-green": {"terminate_blue": {"action": "TERMINATE", "wait_time": "1h"}}}}
+    result = run(
+        pools(
+            group={**waits, "deployment_config": "CodeDeployDefault.AllAtOnce"},
+            operator=[{"when": {"at": "5m"}, "do": "abort"}],
+            faults=[
+                {"do": {"health": {"status": 503}}, "when": {"event": "AllowTraffic", "deployment": 2}},
+                change({"status": "Failed", "deployment": 2}, desired=4),
+            ],
+        )
+    )
+    assert told(result) == [
+        ("user", "v2", "Stopped"),
+        ("codeDeployRollback", "v1", "Failed"),
+        ("autoscaling", "v1", "Succeeded"),
+    ]
+    assert {target.name for target in result.rollouts[1].aftermath} == {f"web-{number}-g2" for number in (1, 2, 3)}
+    assert broken(result) == []

@@ -91,6 +91,21 @@ def test_a_limit_too_short_for_the_checks_is_named(checks: Checks, seen: str | N
     assert record.diagnostics.message == message
 
 
+def test_it_is_named_on_ecs_as_well() -> None:
+    asked = deployment(1, strategy="ecs", balancer=True, limits=Limits(event_ms=20_000))
+    hand = Hand(replace(asked, checks=Checks("/", 5, 30_000)))
+    hand.create()
+    hand.walk("h1", lifecycle.INSTALL)
+    while not hand.rollout.ended:
+        hand.fire("h1")
+    record = next(r for r in hand.rollout.hosts["h1"].records if r.name == lifecycle.INSTALL)
+    assert record.diagnostics is not None
+    assert record.diagnostics.message == (
+        "the replacement task set did not become steady: GET / failed no check, but 5 checks in a row, 30s apart, are "
+        "wanted, and limits.event is 20s"
+    )
+
+
 def test_one_old_host_that_stays_in_traffic_is_enough_and_the_message_says_so() -> None:
     budget = HealthBudget(["h1", "h2"], [], 0, must_succeed=2)
     for well in (True, False):
