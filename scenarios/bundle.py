@@ -5,12 +5,14 @@ This reads an AppSpec as far as that and no further: whether it is a good one, t
 
 from __future__ import annotations
 
+import lzma
 import re
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from scenarios.platforms import RESOURCES, SERVER
 from scenarios.problems import either
@@ -45,6 +47,12 @@ def is_bundle(path: Path) -> bool:
     return path.is_dir() or (path.is_file() and path.name.endswith(ARCHIVES))
 
 
+_UNREADABLE: Final = (
+    *(OSError, UnicodeDecodeError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    RuntimeError,  # zipfile: it is encrypted, or compressed in a way that nobody here knows
+)
+
+
 def appspec_text(bundle: Path) -> str | None:
     """The text of a bundle's AppSpec, or of one by itself; None where there is none, or none that can be read."""
     try:
@@ -54,7 +62,7 @@ def appspec_text(bundle: Path) -> str | None:
         if bundle.name.endswith(".zip"):
             return _from_zip(bundle)
         return _from_tar(bundle) if bundle.name.endswith(ARCHIVES) else bundle.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, tarfile.TarError, zipfile.BadZipFile, EOFError):
+    except _UNREADABLE:
         return None
 
 
@@ -153,6 +161,6 @@ def _spec(bundle: Path) -> dict[object, Any] | None:
         return None
     try:
         spec = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return None
     return spec if isinstance(spec, dict) else {}

@@ -30,7 +30,10 @@ def check_expectations(facts: Facts, report: Report, warn: Report) -> None:
     _deployments(facts, report, expect)
     outcome = expect.get("outcome")
     if outcome is not None and outcome.text in _ROLLBACKS and not facts.rolls_back:
-        message = f"{outcome.text} can never be: no group has auto_rollback, and no operator asks for a rollback"
+        message = (
+            f"nothing in this scenario leads to {outcome.text}: no group has auto_rollback, and no operator aborts "
+            "(whoever aborts from another terminal may)"
+        )
         warn(outcome.place, message, "add group.auto_rollback: [DEPLOYMENT_FAILURE], or expect another outcome")
     for event in expect.each("events"):
         known_host(facts, report, event.get("host"))

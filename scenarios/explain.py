@@ -77,7 +77,8 @@ def explain(error: ErrorDetails, tree: Tree) -> Explained | None:
     for kinds, phrase in _PHRASES:
         if kind in kinds:
             message, remedy = phrase(node, context)
-            keys = keys_of(model) if phrase is _mapping and (model := model_at(location)) is not None else []
+            holds_keys = phrase is _mapping and kind != "dict_type"  # the keys of that are names of one's own
+            keys = keys_of(model) if holds_keys and (model := model_at(location)) is not None else []
             if len(keys) == 1 and node.word:
                 remedy = f"write {name.rpartition('.')[2]}: {{{keys[0]}: {node.word}}}"
             elif keys:

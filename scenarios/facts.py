@@ -208,7 +208,7 @@ class Facts:
         if self.platform != SERVER:
             return ()
         placed = {host.name for group in self.groups or (None,) for host in self.members(group)}
-        rest = (host for host in self.hosts if not host.pool and host.name not in self.standing_by)
+        rest = (host for host in self.hosts if host.name and not host.pool and host.name not in self.standing_by)
         return tuple(host for host in rest if host.name not in placed) if placed or self.pools else ()
 
     @cached_property

@@ -8,11 +8,13 @@ keep them.
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -65,6 +67,8 @@ def unpack(bundle: Path, kind: str, target: Path, bounds: Bounds | None = None) 
             RuntimeError,
             NotImplementedError,
             ValueError,
+            zlib.error,
+            lzma.LZMAError,
         ) as error:
             raise ArchiveRefused(f"the bundle cannot be unpacked as {kind}: {error}; {_looks_like(bundle)}") from error
         except OSError as error:

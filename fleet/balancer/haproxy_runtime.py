@@ -78,6 +78,6 @@ class Runtime:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
-        if not answer:
+        if not answer.endswith(b"\n"):
             raise ConnectionError("it hung up")
         return answer.decode("utf-8", "replace")

@@ -172,10 +172,14 @@ class Groups:
         return next(reversed(self._own.values()), None)
 
     def leave(self, host: str) -> None:
-        """A host is in no group any more: it is about to be terminated, or it was."""
+        """A host is in no group any more: it is about to be terminated, or it was, or its pool is no group's."""
         self._left.add(host)
         for group in self:
             group.leave(host)
+
+    def take_back(self, host: str) -> None:
+        """A host may be in groups again: it was left alone, and its pool is theirs once more."""
+        self._left.discard(host)
 
     def end_host(self, host: str) -> None:
         """A host is terminated: it is in no group any more, and no command reaches it."""

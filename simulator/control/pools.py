@@ -141,8 +141,9 @@ class PoolsInHand:
         commands = self._fold.over(event, rollout, self.answered, undone=undone)
         self.answered += len(commands)
         for host in self._fold.copies.left_alone:
-            for group in self._groups:
-                group.leave(host)
+            self._groups.leave(host)
+        for host in self._fold.copies.taken_back:
+            self._groups.take_back(host)
         if not rollout.deployment.creator.beside:  # only the groups' own deployments give them other pools
             for host in (*self._fold.stranded, *self._fold.copies.taken_back):
                 self._join_groups(host)

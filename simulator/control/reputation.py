@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import shorten
 
-from simulator.rollout.host import NEVER
+from simulator.rollout.host import NEVER, Host
 from simulator.rollout.machine import Rollout
-from simulator.rollout.statuses import Creator, DeploymentStatus, TargetStatus
+from simulator.rollout.statuses import Creator, DeploymentStatus, ErrorCode, EventStatus, TargetStatus
 
 _WHY_MAX = 160
 """So many characters of an error are a few words."""
@@ -46,9 +46,17 @@ def known_bad(rollouts: Sequence[Rollout], group: str, revision: str) -> str | N
 
 
 def _lost_its_hosts(rollout: Rollout) -> bool:
-    """Whether it failed, and no host that failed was there any more: that tells of the pool, not of the revision."""
+    """Whether it failed for want of hosts that were terminated under it: that says nothing of its revision."""
+    if rollout.alarm or rollout.sick or rollout.error is None or rollout.error.code is not ErrorCode.HEALTH_CONSTRAINTS:
+        return False
     failed = [host for host in rollout.hosts.values() if host.status is TargetStatus.FAILED]
-    return rollout.alarm is None and bool(failed) and all(host.ended_ms != NEVER for host in failed)
+    return bool(failed) and all(_was_lost(host) for host in failed)
+
+
+def _was_lost(host: Host) -> bool:
+    """Whether a host was gone by the time it failed."""
+    failed = [record.ended_ms for record in host.records if record.status is EventStatus.FAILED]
+    return host.ended_ms != NEVER and (not failed or host.ended_ms <= failed[-1])
 
 
 def _told(rollout: Rollout, rolled_back: bool) -> str:

@@ -10,6 +10,7 @@ from simulator.report.words import named
 from simulator.rollout.commands import Error
 from simulator.rollout.events import Diagnostics
 from simulator.rollout.host import NEVER, Host, Record
+from simulator.rollout.lifecycle import FORGIVEN_WITH_APPLICATION_STOP
 from simulator.rollout.machine import Rollout
 from simulator.rollout.statuses import ErrorCode, EventStatus, LifecycleErrorCode, TargetStatus
 
@@ -30,9 +31,10 @@ class Cause:
         return f"{named(list(self.hosts))} {self.failure}"
 
 
-def failed_record(host: Host) -> Record | None:
-    """The event at which a host failed: the last that did (earlier ones were forgiven), or was stopped at."""
-    failed = [record for record in host.records if record.status is EventStatus.FAILED]
+def failed_record(host: Host, rollout: Rollout) -> Record | None:
+    """The event at which a host failed: the last that did and was not forgiven, or the one before which it stopped."""
+    forgiven = FORGIVEN_WITH_APPLICATION_STOP if rollout.deployment.ignore_application_stop_failures else ()
+    failed = [record for record in host.records if record.status is EventStatus.FAILED and record.name not in forgiven]
     skipped = (record for record in host.records if record.status is EventStatus.SKIPPED)
     return failed[-1] if failed else next(skipped, None)
 
@@ -85,32 +87,31 @@ def alike(rollouts: Sequence[Rollout]) -> list[list[Rollout]]:
     return list(groups.values())
 
 
-def _failures(rollout: Rollout) -> dict[str, list[Host]]:
+def _failures(rollout: Rollout) -> dict[str, list[tuple[Host, Record]]]:
     """The failed hosts, by their event and their reason.
 
     A sentence that names its host is alike for all hosts but for the name.
     """
-    groups: dict[str, list[Host]] = {}
+    groups: dict[str, list[tuple[Host, Record]]] = {}
     for host in rollout.hosts.values():
-        if host.status is TargetStatus.FAILED and (record := failed_record(host)) is not None:
-            groups.setdefault(failure(record).replace(host.name, "\0"), []).append(host)
+        if host.status is TargetStatus.FAILED and (record := failed_record(host, rollout)) is not None:
+            groups.setdefault(failure(record).replace(host.name, "\0"), []).append((host, record))
     return groups
 
 
 def causes(*rollouts: Rollout) -> tuple[Cause, ...]:
     """The causes of the deployments' failed hosts, in the order of the hosts. Alike failures are one cause."""
-    groups: dict[str, list[Host]] = {}
+    groups: dict[str, list[tuple[Host, Record]]] = {}
     for rollout in rollouts:
         for alike, hosts in _failures(rollout).items():
             groups.setdefault(alike, []).extend(hosts)
     found = []
     for hosts in groups.values():
-        record = failed_record(hosts[0])
-        assert record is not None, "only hosts with a record are grouped"
+        _, record = hosts[0]
         diagnostics = record.diagnostics
         found.append(
             Cause(
-                tuple(host.name for host in hosts),
+                tuple(host.name for host, _ in hosts),
                 failure(record),
                 diagnostics.script_name if diagnostics else "",
                 log_lines(diagnostics),

@@ -125,11 +125,11 @@ def _deployment(result: RunResult, number: int, rollout: Rollout, strict: bool) 
     ):
         ET.SubElement(properties, "property", name=key, value=_clean(value))
     for host in rollout.hosts.values():
-        suite.append(_host(name, host, strict))
+        suite.append(_host(name, host, rollout, strict))
     return _summed(suite)
 
 
-def _host(suite: str, host: Host, strict: bool) -> ET.Element:
+def _host(suite: str, host: Host, rollout: Rollout, strict: bool) -> ET.Element:
     first = next((record for record in host.records if record.started_ms is not None), None)
     lasted = 0
     if first is not None and first.started_ms is not None:
@@ -137,7 +137,7 @@ def _host(suite: str, host: Host, strict: bool) -> ET.Element:
         lasted = host.records[-1].ended_ms - (first.started_ms if waited_ms is None else waited_ms)
     case = ET.Element("testcase", classname=_clean(suite), name=_clean(host.name), time=_seconds(lasted))
     if host.status is TargetStatus.FAILED:
-        record = failed_record(host)
+        record = failed_record(host, rollout)
         why = failure(record) if record else "failed: no lifecycle event was reached"
         log = "\n".join(log_lines(record.diagnostics)) if record else ""
         if strict:

@@ -357,7 +357,7 @@ def _is_of_stage(command: Command) -> bool:
 def _decision(command: Command, rollout: Rollout | None) -> Line | None:
     match command:
         case Notify(trigger=Trigger.INSTANCE_FAILURE, host=str(host)) if rollout is not None:
-            record = failed_record(rollout.hosts[host])
+            record = failed_record(rollout.hosts[host], rollout)
             return None if record is None else (host, words.FAILED, failure(record).replace("f", "F", 1))
         case Notify() if command.trigger in _TOLD:
             sign, verb = _TOLD[command.trigger]

@@ -233,7 +233,7 @@ def _host(host: Host, rollout: Rollout, now_ms: int, width: int) -> Text:
             step = f"{host.step + 1}/{len(rollout.sequence)}"
             at = f"{host.event or 'between events'} {words.took(max(now_ms - since, 0))}"
             return _text(sign, (name, "bold"), (step, "dim"), (at, "cyan"), (_seen(host), "yellow"))
-        case TargetStatus.FAILED if (record := failed_record(host)) is not None:
+        case TargetStatus.FAILED if (record := failed_record(host, rollout)) is not None:
             return _text(sign, (name, "bold"), (failure(record), "red"))
         case TargetStatus.SUCCEEDED:
             lasted = words.took(host.records[-1].ended_ms - (host.records[0].started_ms or 0))

@@ -206,7 +206,7 @@ class Pool:
         served = [host for host in late if host.place is Place.IN_SERVICE]
         other = sorted({was for host in served for was in host.missed.values() if was and was != revision})
         if other:
-            has = "until then {} had" if deletes else "{} has"
+            has = "until then {} had" if deletes else "{} has" if len(served) == 1 else "{} have"
             who = has.format(", ".join(host.name for host in served))
             self.outgrown += f"; {who} traffic with {', '.join(other)}, beside {revision}"
 

@@ -78,14 +78,15 @@ class PoolCopies:
             there = [host for host in original.in_order() if host.place not in LEAVES]
             late = [host for host in there if deletes or host.name not in rollout.hosts]
             original.outgrow(copy, deployment.revision, late, deletes=deletes)
-            self.left_alone += [host.name for host in late]
             if deletes:
                 yield original
+            else:
+                self.left_alone += [host.name for host in late]
 
     def drop(self, rollout: Rollout) -> Iterator[Pool]:
         """A deployment has ended. Where it was the way back to blue, the copies that go with what they hold."""
         back = rollout.deployment
-        if back.strategy != BACK_TO_BLUE or rollout.side_that_stays is not Label.BLUE:
+        if back.strategy != BACK_TO_BLUE or rollout.side_that_stays is Label.GREEN:
             return
         for copy in tuple(self._book.pools.values()):
             made_by, original = copy.stands_in or (copy.copied_by, None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from simulator.control.reputation import known_bad
 from simulator.rollout.statuses import Creator
 from tests.support.pools import change, pools, told
 from tests.support.rehearsals import broken, run
@@ -103,4 +106,53 @@ def test_a_way_back_that_breaks_off_leaves_the_group_the_pool_of_the_new_hosts()
         ("autoscaling", "v1", "Succeeded"),
     ]
     assert {target.name for target in result.rollouts[1].aftermath} == {f"web-{number}-g2" for number in (1, 2, 3)}
+    assert broken(result) == []
+
+
+def lost(*numbers: int) -> list[dict[str, Any]]:
+    """Hosts are terminated behind their pool's back as they install, the first deployment's with these numbers."""
+    return [
+        {"do": {"host": "terminate"}, "when": {"event": "Install", "nth": number, "deployment": 1}}
+        for number in numbers
+    ]
+
+
+def test_a_deployment_that_failed_for_the_hosts_it_lost_says_nothing_of_its_revision() -> None:
+    patient = {"start": "5s", "event": "10m"}
+    result = run(pools(limits=patient, faults=lost(1, 2)))
+    assert str(result.rollouts[0].status) == "Failed"
+    assert known_bad(result.rollouts, "production", "v2") is None
+
+
+def test_the_copy_of_which_every_host_was_lost_goes_with_the_way_back() -> None:
+    """It was neither dropped nor given up, and launched hosts that were nobody's."""
+    result = run(
+        pools(
+            group={
+                "strategy": "blue-green",
+                "deployment_config": "CodeDeployDefault.AllAtOnce",
+                "auto_rollback": ["DEPLOYMENT_FAILURE"],
+            },
+            limits={"start": "5s", "event": "10m"},
+            faults=lost(1, 2, 3),
+        )
+    )
+    back = result.rollouts[-1]
+    assert (back.deployment.strategy, str(back.status)) == ("back-to-blue", "Succeeded")
+    assert not any("stranded" in flag for flag in result.flags)
+    assert broken(result) == []
+
+
+def test_what_the_old_pool_was_launching_is_in_no_group_either_once_it_is_there() -> None:
+    loses_one = [change({"at": "0s"}, desired=4), change({"event": "Install", "nth": 1}, desired=3)]
+    result = run(
+        pools(
+            group={"strategy": "blue-green", "deployment_config": "CodeDeployDefault.OneAtATime"},
+            faults=[*loses_one, change({"at": "15s"}, desired=4)],
+            deploy=[{"revision": "v2", "when": {"launched": "web"}}, {"revision": "v1", "when": {"at": "1m"}}],
+        )
+    )
+    assert any("(web-4, web-5) runs on with it, in no group" in flag for flag in result.flags)
+    again = next(each for each in result.rollouts[1:] if each.deployment.creator is Creator.USER)
+    assert {target.name for target in again.deployment.targets} == {f"web-{number}-g2" for number in (1, 2, 3)}
     assert broken(result) == []

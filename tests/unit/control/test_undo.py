@@ -116,6 +116,23 @@ def test_a_deployment_that_touched_nobody_says_nothing() -> None:
     assert (known_bad([*rollouts, never.rollout], "production", "v2") or "").startswith("d-1 Failed")
 
 
+@pytest.mark.parametrize(("gone_first", "bad"), [("h1", False), ("", True)])
+def test_a_host_that_goes_after_it_has_failed_excuses_no_revision(gone_first: str, bad: bool) -> None:
+    hand = Hand(deployment(2, "AllAtOnce", revision="v2"))
+    hand.create()
+    for host in ("h1", "h2"):
+        if host in (gone_first, "h2"):
+            hand.ended(host)
+        hand.wait(5)
+        hand.fail(host)
+        hand.wait(5)
+        if not hand.rollout.ended and not gone_first:
+            hand.ended("h1")
+    assert str(hand.rollout.status) == "Failed"
+    found = known_bad([hand.rollout], hand.rollout.deployment.group, "v2")
+    assert (found is not None) is bad
+
+
 def test_what_a_group_has_found_out_it_has_found_out_for_itself() -> None:
     rollouts = history(("v2", fails))
     assert known_bad(rollouts, "production", "v2") is not None

@@ -47,7 +47,7 @@ def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-@pytest.mark.parametrize("first", [SILENT, HANGS_UP])
+@pytest.mark.parametrize("first", [SILENT, HANGS_UP, b"so it i"])
 def test_one_answer_that_does_not_come_is_asked_for_again(first: bytes | None) -> None:
     async def play() -> None:
         service = Service(first, b"so it is\n\n")

@@ -17,7 +17,7 @@ from simulator.report.lines import Lines
 from simulator.report.tree import final_tree
 from simulator.report.verdict import verdict
 from simulator.rollout.statuses import Trigger
-from tests.support.rehearsals import run, scenario
+from tests.support.rehearsals import BUNDLES, run, scenario
 from tests.support.services import aws_lambda, ecs, revision
 from tests.unit.report.test_text import drawn
 
@@ -141,6 +141,20 @@ def test_a_host_that_a_stop_met_under_way_is_said_to_have_failed_at_no_event() -
     assert case.get("message") == told
     why = [notify.why for notify in result.notifications if notify.trigger is Trigger.INSTANCE_FAILURE]
     assert why == ["the deployment was stopped before ValidateService"]
+
+
+def test_what_was_forgiven_is_no_reason() -> None:
+    lines: list[str] = []
+    poisoned = {"bundle": str(BUNDLES / "web-v1"), "behaves": {"scripts": {"scripts/kill_process.sh": {"exit": 3}}}}
+    stopped = scenario(
+        revisions={"v1": poisoned, "v2": str(BUNDLES / "web-v2")},
+        deploy=[{"revision": "v2", "ignore_application_stop_failures": True}],
+        operator=[{"when": {"event": "ApplicationStop", "nth": 1}, "do": "stop"}],
+    )
+    run(stopped, observers=[Lines(lines.append)])
+    failed = [line for line in lines if " ✖ Failed" in line]
+    assert failed
+    assert all("Failed: stopped before DownloadBundle" in line for line in failed if " h" in line)
 
 
 def test_a_person_finds_a_host_by_its_name() -> None:

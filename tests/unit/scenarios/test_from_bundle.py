@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import scenarios
 from scenarios import bundle_scenario, library
 from scenarios.problems import ScenarioError
+from tests.support.rehearsals import run
 
 BUNDLES = Path(library.__file__).parent.parent / "bundles"
 
@@ -109,3 +111,34 @@ def test_a_bare_bundle_is_asked_often_and_its_path_and_interval_are_checked() ->
         bundle_scenario(BUNDLES / "web-v1", hosts=2, port=80, path="x", interval="0s")
     assert [problem.file for problem in caught.value.problems] == ["--interval", "--path"]
     assert "write /x" in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["encrypted", "unknown compression", "broken data"])
+def test_nor_whether_it_can_be_read(tmp_path: Path, damage: str) -> None:
+    """The deployment fails at DownloadBundle, as it would on AWS; each of these broke off the program."""
+    path = tmp_path / "shop.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("appspec.yml", "version: 0.0\nos: linux\n" * 20)
+    written = bytearray(path.read_bytes())
+    directory = written.index(b"PK\x01\x02")
+    match damage:
+        case "encrypted":
+            written[6] |= 1
+            written[directory + 8] |= 1
+        case "unknown compression":
+            written[8] = written[directory + 10] = 99
+        case _:
+            data = 30 + len("appspec.yml")
+            written[data : data + 4] = b"\xff" * 4
+    path.write_bytes(written)
+    result = run(bundle_scenario(path, hosts=1))
+    assert result.rollouts[0].hosts["h1"].records[-1].status == "Skipped"
+    failed = next(each for each in result.rollouts[0].hosts["h1"].records if str(each.status) == "Failed")
+    assert failed.name == "DownloadBundle"
+    assert failed.diagnostics is not None
+    assert "cannot be unpacked as zip" in failed.diagnostics.message
+
+
+def test_nor_how_deep_its_appspec_is_nested(tmp_path: Path) -> None:
+    (tmp_path / "appspec.yml").write_text("[" * 5_000)
+    assert bundle_scenario(tmp_path, hosts=1).fleet.hosts == 1

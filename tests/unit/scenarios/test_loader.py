@@ -367,3 +367,10 @@ def test_a_bom_is_no_mistake(tmp_path: Path) -> None:
     path = tmp_path / "s.yml"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
     assert load(path).name == "good"
+
+
+def test_where_names_are_ones_own_no_keys_are_offered() -> None:
+    """Whoever obeyed had alarms called `metric` and `above`."""
+    _, message, remedy = the_mistake("alarms: [errors]")
+    assert message == "alarms: expected a mapping, found a list"
+    assert remedy == "write its keys beneath it, indented, each with a colon"
