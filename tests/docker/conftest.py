@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,10 @@ import pytest
 from fleet.base import FleetError
 from fleet.docker.engine import connect
 from fleet.docker.images import image_build
+from tests.support.demanded import lacking
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-DEMAND = "DRYDEPLOY_REQUIRE_DOCKER"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,9 +28,7 @@ def engine() -> Iterator[DockerClient]:
     try:
         client = connect()
     except FleetError as error:
-        if os.environ.get(DEMAND) == "1":
-            pytest.fail(f"{DEMAND}=1, and there is no engine: {error}", pytrace=False)
-        pytest.skip(f"NO DOCKER ENGINE: NOTHING ABOUT CONTAINERS IS TESTED ({error})")
+        lacking("Docker engine", "containers", str(error))
     try:
         image_build()
         yield client

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.control.reputation import known_bad
+from simulator.control.result import RunResult
 from simulator.rollout.statuses import Creator
 from tests.support.pools import change, pools, told
 from tests.support.rehearsals import broken, run
@@ -31,17 +32,16 @@ def test_a_failed_deployment_whose_new_hosts_have_the_traffic_leaves_their_pool_
     assert broken(result) == []
 
 
+def launched_and_failed(*then: dict[str, Any]) -> RunResult:
+    """A pool launches a fourth host in mid-deployment, and the deployment fails and is rolled back."""
+    launches = change({"event": "Install", "nth": 1, "deployment": 1}, desired=4)
+    fails = {**BAD, "when": {"event": "ApplicationStart", "nth": 2}}
+    return run(pools(group={"auto_rollback": ["DEPLOYMENT_FAILURE"]}, faults=[launches, fails, *then]))
+
+
 def test_a_rollback_goes_to_the_hosts_that_the_group_has_then() -> None:
     """It went to those that the failed deployment had: not to what a pool had launched since."""
-    result = run(
-        pools(
-            group={"auto_rollback": ["DEPLOYMENT_FAILURE"]},
-            faults=[
-                change({"event": "Install", "nth": 1, "deployment": 1}, desired=4),
-                {**BAD, "when": {"event": "ApplicationStart", "nth": 2}},
-            ],
-        )
-    )
+    result = launched_and_failed()
     back = result.rollouts[-1]
     assert (back.deployment.creator, str(back.status)) == (Creator.ROLLBACK, "Succeeded")
     assert sorted(back.hosts) == ["web-1", "web-2", "web-3", "web-4"]
@@ -50,16 +50,7 @@ def test_a_rollback_goes_to_the_hosts_that_the_group_has_then() -> None:
 
 def test_a_rollback_finds_the_host_that_alone_is_left() -> None:
     """It found no instances, while a host that the pool had launched served."""
-    result = run(
-        pools(
-            group={"auto_rollback": ["DEPLOYMENT_FAILURE"]},
-            faults=[
-                change({"event": "Install", "nth": 1, "deployment": 1}, desired=4),
-                {**BAD, "when": {"event": "ApplicationStart", "nth": 2}},
-                change({"status": "Succeeded", "deployment": 2}, desired=1),
-            ],
-        )
-    )
+    result = launched_and_failed(change({"status": "Succeeded", "deployment": 2}, desired=1))
     back = result.rollouts[-1]
     assert (back.deployment.creator, str(back.status), list(back.hosts)) == (Creator.ROLLBACK, "Succeeded", ["web-4"])
     assert broken(result) == []

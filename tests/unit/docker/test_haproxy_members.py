@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -15,13 +16,18 @@ import pytest
 from fleet.balancer.haproxy import HaproxyBalancer
 from fleet.balancer.haproxy_config import CONTROL_PORT, USERS_PORT, render
 from scenarios.model import Balancer
+from tests.support.demanded import lacking
 
-HAPROXY = shutil.which("haproxy")
+HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 LIMIT_S = 20
 
-pytestmark = pytest.mark.skipif(HAPROXY is None, reason="no haproxy on this machine")
-
 Told = tuple[str, bool, str, str]
+
+
+@pytest.fixture(autouse=True)
+def haproxy_is_there() -> None:
+    if HAPROXY is None:
+        lacking("HAProxy", "who is told of a host", "install the package haproxy")
 
 
 class Process:
